@@ -1,0 +1,1 @@
+"""What providers, files and labels say, as types."""

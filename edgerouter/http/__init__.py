@@ -1,0 +1,1 @@
+"""The vocabulary of one HTTP exchange; standard library only."""

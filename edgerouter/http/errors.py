@@ -1,0 +1,116 @@
+"""What can go wrong in an exchange, each with the status a client sees.
+
+``source`` says whose fault it was; ``retry`` says whether another server may
+be asked: ``"always"`` (nothing was sent), ``"idempotent"`` (a kept-alive
+connection died before the first byte of the answer) or ``"never"``.
+"""
+
+from typing import ClassVar, Literal
+
+Source = Literal["downstream", "routing", "upstream", "internal"]
+Retry = Literal["never", "always", "idempotent"]
+
+
+class ExchangeError(Exception):
+    """A failure before the response head; rendered once, by the dispatcher."""
+
+    status: ClassVar[int] = 500
+    source: ClassVar[Source] = "internal"
+    retry: ClassVar[Retry] = "never"
+
+
+class BadRequest(ExchangeError):
+    """The request breaks RFC 9112 or a limit of ours."""
+
+    status = 400
+    source = "downstream"
+
+
+class RequestTimeout(ExchangeError):
+    """The client was silent for too long in the middle of a request."""
+
+    status = 408
+    source = "downstream"
+
+
+class BodyTooLarge(ExchangeError):
+    """The request body exceeds a limit."""
+
+    status = 413
+    source = "downstream"
+
+
+class HeadTooLarge(ExchangeError):
+    """The request head exceeds ``http.maxHeaderBytes`` or the field count."""
+
+    status = 431
+    source = "downstream"
+
+
+class MethodNotImplemented(ExchangeError):
+    """CONNECT on HTTP/1 (RFC 9110, section 9.3.6: we are no forward proxy)."""
+
+    status = 501
+    source = "downstream"
+
+
+class ClientDisconnected(ExchangeError):
+    """The client went away; logged as 499, never sent."""
+
+    status = 499
+    source = "downstream"
+
+
+class NoRoute(ExchangeError):
+    """No router matches."""
+
+    status = 404
+    source = "routing"
+
+
+class NoServer(ExchangeError):
+    """The service has no server that may be asked."""
+
+    status = 503
+    source = "routing"
+
+
+class ConnectFailed(ExchangeError):
+    """No connection to the server; nothing was sent."""
+
+    status = 502
+    source = "upstream"
+    retry = "always"
+
+
+class ConnectTimeout(ConnectFailed):
+    """The server did not accept in time; nothing was sent."""
+
+    status = 504
+
+
+class ResponseTimeout(ExchangeError):
+    """The server accepted the request and did not answer in time."""
+
+    status = 504
+    source = "upstream"
+
+
+class UpstreamReset(ExchangeError):
+    """The server closed or reset the connection before it answered."""
+
+    status = 502
+    source = "upstream"
+
+
+class StaleConnection(UpstreamReset):
+    """A kept-alive connection died before a byte of the answer came."""
+
+    retry = "idempotent"
+
+
+class UpstreamProtocolError(ExchangeError):
+    """The server's answer is not HTTP."""
+
+    status = 500
+    source = "upstream"

@@ -1,0 +1,148 @@
+"""Request, Response and what surrounds them.
+
+Instances are made once per request on the hot path: plain ``__slots__``
+classes, treated as immutable (``Request.evolve`` makes a changed copy).
+``Exchange`` is the one mutable companion: facts for logs and metrics.
+"""
+
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from edgerouter.http.body import EMPTY, Body
+from edgerouter.http.headers import Headers
+
+if TYPE_CHECKING:
+    from edgerouter.http.tunnel import Tunnel
+
+
+class Peer:
+    """The downstream connection as the rest of the program sees it; one per connection."""
+
+    __slots__ = ("address", "entrypoint", "ip", "port", "tls", "trusted")
+
+    def __init__(
+        self, ip: str, port: int, entrypoint: str, *, trusted: bool = False, tls: Any = None
+    ) -> None:
+        self.ip = ip
+        self.port = port
+        self.address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+        self.entrypoint = entrypoint
+        self.trusted = trusted
+        """Whether its ``X-Forwarded-*`` fields are believed."""
+        self.tls = tls
+        """TLS facts (version, cipher, SNI, client certificates) or None on plain connections."""
+
+
+class Exchange:
+    """What is known of one request for the access log; written to as it becomes known."""
+
+    __slots__ = (
+        "error",
+        "origin_duration",
+        "origin_size",
+        "origin_status",
+        "request_size",
+        "response_size",
+        "retries",
+        "router",
+        "server",
+        "service",
+        "start",
+        "status",
+        "user",
+    )
+
+    def __init__(self) -> None:
+        self.start = time()
+        self.router = ""
+        self.service = ""
+        self.server = ""
+        self.user = ""
+        self.status = 0
+        self.request_size = 0
+        self.response_size = 0
+        self.origin_status = 0
+        self.origin_duration = 0.0
+        self.origin_size = 0
+        self.retries = 0
+        self.error = ""
+
+
+class Request:
+    """One request, already normalised: what routers match and services forward.
+
+    ``path`` and ``query`` are text without the ``?``; non-ASCII bytes are
+    surrogate-escaped. ``host`` is the lower-case name without port and
+    trailing dot; ``authority`` is what came in ``Host`` or an absolute target.
+    ``headers`` hold neither ``Host`` nor hop-by-hop fields. ``upgrade`` is the
+    protocol asked for (``websocket``) or an empty string.
+    """
+
+    __slots__ = (
+        "authority",
+        "body",
+        "exchange",
+        "headers",
+        "host",
+        "inform",
+        "method",
+        "path",
+        "peer",
+        "query",
+        "scheme",
+        "target",
+        "upgrade",
+        "version",
+    )
+
+    method: str
+    scheme: str
+    authority: str
+    host: str
+    path: str
+    query: str | None
+    target: str
+    version: tuple[int, int]
+    headers: Headers
+    upgrade: str
+    body: Body
+    peer: Peer
+    exchange: Exchange
+    inform: Any
+    """``inform(status, headers)`` sends an interim (1xx) response to the client, now."""
+
+    def evolve(self, **changes: Any) -> "Request":
+        """Return a copy with ``changes``; body, peer and exchange are shared."""
+        copy = Request.__new__(Request)
+        for name in Request.__slots__:
+            setattr(copy, name, getattr(self, name))
+        for name, value in changes.items():
+            setattr(copy, name, value)
+        return copy
+
+
+class Response:
+    """One final response: a head, and a body or a tunnel.
+
+    Who receives a response closes it or passes it on.
+    """
+
+    __slots__ = ("body", "headers", "status", "tunnel")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        body: Body = EMPTY,
+        tunnel: "Tunnel | None" = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.tunnel = tunnel
+
+    def close(self) -> None:
+        """Give back everything the response owns; safe to call twice."""
+        self.body.close()
+        if self.tunnel is not None:
+            self.tunnel.close()

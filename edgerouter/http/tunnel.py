@@ -1,0 +1,23 @@
+"""What an upgraded connection becomes: bytes in two directions."""
+
+from typing import Protocol
+
+
+class Tunnel(Protocol):
+    """The upstream side of an upgrade (RFC 9110, section 7.8)."""
+
+    async def read(self) -> bytes:
+        """Return the next bytes from the server, an empty string when it has finished."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send ``data``; waits while the server is full."""
+        ...
+
+    def write_eof(self) -> None:
+        """Tell the server that nothing more will be written."""
+        ...
+
+    def close(self) -> None:
+        """End both directions; safe to call twice."""
+        ...

@@ -1,0 +1,1 @@
+"""How control plane and workers talk."""

@@ -1,0 +1,1 @@
+"""Logs, access logs and, later, metrics."""

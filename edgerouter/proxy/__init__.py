@@ -1,0 +1,1 @@
+"""The engine of the data plane: connections, dispatch, forwarding."""
