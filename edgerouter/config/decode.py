@@ -1,0 +1,389 @@
+"""Raw nested mappings into models, by Traefik's rules; mistakes become a list, never an exception.
+
+A model is a pydantic ``BaseModel`` or a standard dataclass. Field names are
+matched without case against their camelCase alias (a dataclass field may carry
+``metadata={"alias": ...}``). A key that is an empty string holds what was written
+on the element itself beside its children (``tls=true`` beside ``tls.options=x``).
+What is wrong is left out of the value and reported with its path.
+"""
+
+import dataclasses
+import functools
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+
+from edgerouter.config.types import (
+    MAX_INT,
+    AllowEmpty,
+    DurationMarker,
+    LabelName,
+    LabelOnly,
+    NotInLabels,
+    camel_case,
+    parse_bool,
+    parse_duration,
+    suggestion,
+)
+
+T = TypeVar("T")
+
+OWN_VALUE = ""
+"""The key under which an element with children keeps its own scalar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: the path as the user wrote it, and what was expected and what came."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[T]):
+    """A model made of everything that was right, and a list of what was not."""
+
+    value: T
+    problems: list[Problem]
+
+
+def decode(
+    model: type[T], raw: Mapping[str, Any], *, path: str = "", text: bool = False
+) -> Decoded[T]:
+    """Decode ``raw`` into ``model``.
+
+    Args:
+        model: A pydantic model or a dataclass.
+        raw: Nested mappings, lists and scalars. Text is read as the field's type says, whatever
+            its origin: ``"10s"``, ``"true"``, ``"80"`` and ``"a, b"`` are as good as typed values.
+        path: Stands before every reported path.
+        text: The source is flat text (labels, flags, environment): options that Traefik refuses
+            in labels are refused, those that exist in labels alone are known.
+    """
+    decoder = _Decoder(text)
+    value = decoder.struct(model, raw, path)
+    return Decoded(value, decoder.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """A field of a model as the decoder sees it."""
+
+    name: str
+    alias: str
+    annotation: Any
+    metadata: tuple[Any, ...]
+    required: bool
+
+    def marked(self, marker: type) -> bool:
+        return any(isinstance(item, marker) for item in self.metadata)
+
+
+@functools.cache
+def fields_of(model: type) -> tuple[FieldSpec, ...]:
+    """Return the fields of a pydantic model or a dataclass in their order."""
+    if dataclasses.is_dataclass(model):
+        return _dataclass_fields(model)
+    specs = []
+    for name, info in model.model_fields.items():  # type: ignore[attr-defined]
+        alias = info.alias or camel_case(name)
+        specs.append(
+            FieldSpec(name, alias, info.annotation, tuple(info.metadata), info.is_required())
+        )
+    return tuple(specs)
+
+
+def _dataclass_fields(model: type) -> tuple[FieldSpec, ...]:
+    from typing import get_type_hints  # noqa: PLC0415 - costly, and used once per class.
+
+    hints = get_type_hints(model, include_extras=True)
+    specs = []
+    for field in dataclasses.fields(model):
+        annotation, metadata = _strip(hints[field.name])
+        missing = dataclasses.MISSING
+        required = field.default is missing and field.default_factory is missing
+        alias = field.metadata.get("alias") or camel_case(field.name)
+        specs.append(FieldSpec(field.name, alias, annotation, metadata, required))
+    return tuple(specs)
+
+
+def is_struct(annotation: Any) -> bool:
+    """Tell whether ``annotation`` is a class that the decoder takes field by field."""
+    return isinstance(annotation, type) and (
+        dataclasses.is_dataclass(annotation) or hasattr(annotation, "model_fields")
+    )
+
+
+def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return the annotation without ``Annotated`` and ``| None``, and the metadata found."""
+    metadata: tuple[Any, ...] = ()
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *extra = get_args(annotation)
+            metadata += tuple(extra)
+        elif get_origin(annotation) in {Union, types.UnionType}:
+            members = [arg for arg in get_args(annotation) if arg is not type(None)]
+            if len(members) != 1:
+                return annotation, metadata
+            annotation = members[0]
+        else:
+            return annotation, metadata
+
+
+class _Invalid(Exception):
+    """A value that was reported and is left out."""
+
+
+_LEFT_OUT = object()
+
+
+class _Decoder:
+    def __init__(self, text: bool) -> None:
+        self.problems: list[Problem] = []
+        self._text = text
+
+    def _fail(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message))
+
+    # Structs
+
+    def struct(self, model: type[T], raw: Mapping[str, Any], path: str) -> T:
+        """Return an instance of ``model`` made of every field that decodes."""
+        names = self._names(model)
+        values: dict[str, Any] = {}
+        for key, item in raw.items():
+            if key == OWN_VALUE or item is None:
+                continue
+            place = _join(path, str(key))
+            spec, indexed = names.get(str(key).lower(), (None, False))
+            if spec is None:
+                self._fail(place, self._unknown(model, str(key)))
+            elif self._text and spec.marked(NotInLabels):
+                self._fail(place, f'"{spec.alias}" cannot be set by labels; use a file')
+            elif spec.name in values:
+                self._fail(place, f'"{spec.alias}" is given twice')
+            else:
+                content = _first_element(item) if indexed else item
+                value = self._field(spec, content, place)
+                if value is not _LEFT_OUT:
+                    values[spec.name] = value
+        value: T = self._construct(model, values, path)
+        return value
+
+    def _names(self, model: type) -> dict[str, tuple[FieldSpec | None, bool]]:
+        """Return the fields by lower-case name; True where a label names a list's first element."""
+        names: dict[str, tuple[FieldSpec | None, bool]] = {}
+        for spec in fields_of(model):
+            label = next((m.name for m in spec.metadata if isinstance(m, LabelName)), None)
+            if self._text and label is not None:
+                names[label.lower()] = (spec, True)
+            elif self._text or not spec.marked(LabelOnly):
+                names[spec.alias.lower()] = (spec, False)
+        return names
+
+    def _unknown(self, model: type, key: str) -> str:
+        specs = [spec for spec, _ in self._names(model).values() if spec is not None]
+        if not self._text and any(
+            spec.alias.lower() == key.lower() for spec in fields_of(model) if spec not in specs
+        ):
+            return f'"{key}" exists in labels only'
+        labels = [m.name for spec in specs for m in spec.metadata if isinstance(m, LabelName)]
+        known = [spec.alias for spec in specs] + (labels if self._text else [])
+        return f'unknown option "{key}"{suggestion(key, known)}'
+
+    def _field(self, spec: FieldSpec, item: Any, path: str) -> Any:
+        try:
+            if spec.marked(AllowEmpty) and is_struct(_strip(spec.annotation)[0]):
+                return self._allow_empty(_strip(spec.annotation)[0], item, path)
+            return self._value(spec.annotation, spec.metadata, item, path)
+        except _Invalid:
+            return _LEFT_OUT
+
+    def _allow_empty(self, model: type, item: Any, path: str) -> Any:
+        own = item.get(OWN_VALUE) if isinstance(item, Mapping) else item
+        if own is not None and str(own).lower() not in {"true", ""}:
+            return None
+        return self.struct(model, item if isinstance(item, Mapping) else {}, path)
+
+    def _construct(self, model: Any, values: dict[str, Any], path: str) -> Any:
+        if dataclasses.is_dataclass(model):
+            for spec in fields_of(model):
+                if spec.required and spec.name not in values:
+                    self._fail(_join(path, spec.alias), "is required")
+                    values[spec.name] = _zero(spec.annotation)
+            return model(**values)
+        return self._construct_pydantic(model, values, path)
+
+    def _construct_pydantic(self, model: Any, values: dict[str, Any], path: str) -> Any:
+        from pydantic import ValidationError  # noqa: PLC0415 - workers have no pydantic.
+
+        aliases = {name: info.alias or name for name, info in model.model_fields.items()}
+        by_alias = {alias.lower(): name for name, alias in aliases.items()}
+        while True:
+            given = {aliases[name]: value for name, value in values.items()}
+            try:
+                return model.model_validate(given)
+            except ValidationError as error:
+                dropped = False
+                for detail in error.errors(include_url=False, include_context=False):
+                    place = ".".join(str(part) for part in detail["loc"])
+                    self._fail(_join(path, place), detail["msg"].removeprefix("Value error, "))
+                    name = by_alias.get(str(detail["loc"][0]).lower() if detail["loc"] else "", "")
+                    dropped = values.pop(name, _LEFT_OUT) is not _LEFT_OUT or dropped
+            if not dropped:
+                return model.model_construct(**values)
+
+    # Values
+
+    def _value(self, annotation: Any, metadata: Sequence[Any], item: Any, path: str) -> Any:
+        annotation, inner = _strip(annotation)
+        metadata = (*metadata, *inner)
+        origin = get_origin(annotation)
+        if annotation is Any or annotation is object:
+            return item
+        if is_struct(annotation):
+            return self._nested(annotation, item, path)
+        if origin is Literal:
+            return self._choice(get_args(annotation), item, path)
+        if origin in {list, tuple}:
+            values = self._list(get_args(annotation)[0], item, path)
+            return tuple(values) if origin is tuple else values
+        if origin in {dict, Mapping} or (isinstance(origin, type) and issubclass(origin, Mapping)):
+            return self._map(get_args(annotation)[1], item, path)
+        return self._scalar(annotation, metadata, item, path)
+
+    def _nested(self, model: type, item: Any, path: str) -> Any:
+        if not isinstance(item, Mapping):
+            self._fail(path, f"cannot be a standalone element{_options_of(model)}")
+            raise _Invalid
+        return self.struct(model, item, path)
+
+    def _list(self, element: Any, item: Any, path: str) -> list[Any]:
+        if isinstance(item, str) and not is_struct(_strip(element)[0]):
+            # Traefik splits lists at commas in every source and trims the elements.
+            item = [part for word in item.split(",") if (part := word.strip())]
+        if isinstance(item, Mapping) or not isinstance(item, Sequence) or isinstance(item, str):
+            if isinstance(item, Mapping) or is_struct(_strip(element)[0]):
+                self._fail(path, f"expected a list, got {_shown(item)}")
+                raise _Invalid
+            item = [item]
+        values = []
+        for index, part in enumerate(item):
+            try:
+                values.append(self._value(element, (), part, f"{path}[{index}]"))
+            except _Invalid:
+                continue
+        return values
+
+    def _map(self, element: Any, item: Any, path: str) -> dict[str, Any]:
+        if not isinstance(item, Mapping):
+            self._fail(path, f"expected names with values below it, got {_shown(item)}")
+            raise _Invalid
+        values = {}
+        for key, part in item.items():
+            if key == OWN_VALUE:
+                continue
+            try:
+                content = {} if part is None and is_struct(_strip(element)[0]) else part
+                values[str(key)] = self._value(element, (), content, _join(path, str(key)))
+            except _Invalid:
+                continue
+        return values
+
+    def _choice(self, choices: tuple[Any, ...], item: Any, path: str) -> Any:
+        for choice in choices:
+            if choice == item or str(choice) == str(item):
+                return choice
+        known = [str(choice) for choice in choices]
+        expected = ", ".join(known)
+        shown = _shown(item)
+        self._fail(path, f"expected one of {expected}; got {shown}{suggestion(str(item), known)}")
+        raise _Invalid
+
+    def _scalar(self, annotation: Any, metadata: Sequence[Any], item: Any, path: str) -> Any:
+        if isinstance(item, (Mapping, list, tuple)):
+            inner = next(iter(item), "") if isinstance(item, Mapping) else ""
+            what = f'it has no option "{inner}"' if inner else f"got {_shown(item)}"
+            self._fail(path, f"expected {_expected(annotation, metadata)}; {what}")
+            raise _Invalid
+        try:
+            if any(isinstance(marker, DurationMarker) for marker in metadata):
+                return _duration(item)
+            reader = _READERS.get(annotation)
+            return reader(item) if reader is not None else item
+        except (ValueError, OverflowError):
+            wanted = _expected(annotation, metadata)
+            self._fail(path, f"expected {wanted}, got {_shown(item)}")
+            raise _Invalid from None
+
+
+def _first_element(item: Any) -> Any:
+    """Return the list a label such as ``server.port`` means: one element, its first."""
+    return item if isinstance(item, list) else [item]
+
+
+def _bool(item: Any) -> bool:
+    return parse_bool(str(item))
+
+
+def _int(item: Any) -> int:
+    if isinstance(item, bool) or not isinstance(item, (int, str)):
+        raise ValueError
+    if isinstance(item, str) and (not item.lstrip("+-").isdigit() or not item.isascii()):
+        raise ValueError
+    value = int(item)
+    if not -MAX_INT - 1 <= value <= MAX_INT:
+        raise ValueError
+    return value
+
+
+def _float(item: Any) -> float:
+    if isinstance(item, bool) or (isinstance(item, str) and "_" in item):
+        raise ValueError
+    return float(item)
+
+
+def _duration(item: Any) -> float:
+    if isinstance(item, str):
+        return parse_duration(item)
+    return _float(item)
+
+
+def _str(item: Any) -> str:
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    return str(item)
+
+
+_READERS = {bool: _bool, int: _int, float: _float, str: _str}
+
+
+def _expected(annotation: Any, metadata: Sequence[Any]) -> str:
+    if any(isinstance(marker, DurationMarker) for marker in metadata):
+        return "a duration such as 30s or 1m30s"
+    names = {bool: "true or false", int: "an integer", float: "a number", str: "a single value"}
+    return names.get(annotation, "a single value")
+
+
+def _options_of(model: type) -> str:
+    names = ", ".join(spec.alias for spec in fields_of(model) if not spec.marked(LabelOnly))
+    return f"; set one of its options: {names}" if names else ""
+
+
+def _shown(item: Any) -> str:
+    if isinstance(item, Mapping):
+        return "a group of options"
+    if isinstance(item, (list, tuple)):
+        return "a list"
+    return f'"{_str(item)}"'
+
+
+def _zero(annotation: Any) -> Any:
+    origin = get_origin(annotation) or annotation
+    return origin() if origin in {str, int, float, bool, list, dict, tuple} else None
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
