@@ -169,8 +169,8 @@ class _Decoder:
                 value = self._field(spec, content, place)
                 if value is not _LEFT_OUT:
                     values[spec.name] = value
-        value: T = self._construct(model, values, path)
-        return value
+        made: T = self._construct(model, values, path)
+        return made
 
     def _names(self, model: type) -> dict[str, tuple[FieldSpec | None, bool]]:
         """Return the fields by lower-case name; True where a label names a list's first element."""
@@ -208,7 +208,7 @@ class _Decoder:
         return self.struct(model, item if isinstance(item, Mapping) else {}, path)
 
     def _construct(self, model: Any, values: dict[str, Any], path: str) -> Any:
-        if dataclasses.is_dataclass(model):
+        if not hasattr(model, "model_fields"):
             for spec in fields_of(model):
                 if spec.required and spec.name not in values:
                     self._fail(_join(path, spec.alias), "is required")
