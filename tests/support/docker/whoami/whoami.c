@@ -6,7 +6,7 @@
  *   ?bytes=1048576           answers with that many bytes 'x'
  *   POST /health, body 500   from now on GET /health answers 500
  *
- * "whoami -check" is the health check for an image without a shell. Environment: PORT (80),
+ * "whoami -check" is the health check for an image without a shell. Environment: WHOAMI_PORT_NUMBER (80),
  * WHOAMI_NAME (shown in the answer), STOP_MS (0: time between SIGTERM and the end, during which
  * requests in flight finish and new connections are refused).
  */
@@ -137,7 +137,7 @@ static int check(const struct sockaddr_in *address, int fd) {
 }
 
 int main(int count, char **arguments) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)number("PORT", 80))};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)number("WHOAMI_PORT_NUMBER", 80))};
   int yes = 1;
   listener = socket(AF_INET, SOCK_STREAM, 0);
   if (count > 1 && !strcmp(arguments[1], "-check")) {

@@ -1,0 +1,69 @@
+# Every target can be run on its own; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+IMAGE ?= edgerouter:latest
+ARGS ?=
+# CI checks style and types as well and therefore needs the development tools.
+EXTRA := $(if $(filter true,$(CI)),dev,test)
+SOURCES := edgerouter providers tests bench scripts
+UNIT := tests/unit tests/architecture
+
+.PHONY: help run test unit integration lint types contracts bench image docs venv clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start edgerouter with a demo backend on http://localhost:8000
+	@scripts/venv.sh
+	@$(BIN)/python -m edgerouter demo $(ARGS)
+
+test: ## Install what is missing, then all checks and all tests
+	@scripts/test-deps.sh
+	@scripts/venv.sh $(EXTRA)
+	@if [ -x $(BIN)/ruff ]; then $(MAKE) --no-print-directory lint types contracts; \
+	else echo "lint, types and contracts are left out: make venv installs their tools"; fi
+	$(BIN)/pytest $(ARGS)
+
+unit: ## Unit and architecture tests: fast, no root, no Docker
+	@scripts/venv.sh test
+	$(BIN)/pytest $(UNIT) $(ARGS)
+
+integration: ## All other tests: real processes, real Docker, the real Traefik
+	@scripts/test-deps.sh
+	@scripts/venv.sh test
+	$(BIN)/pytest $(addprefix --ignore=,$(UNIT)) $(ARGS)
+
+lint: ## Style: ruff's linter and formatter
+	@scripts/venv.sh dev
+	$(BIN)/ruff check $(wildcard $(SOURCES))
+	$(BIN)/ruff format --check $(wildcard $(SOURCES))
+
+types: ## Types: mypy in strict mode
+	@scripts/venv.sh dev
+	$(BIN)/mypy
+
+contracts: ## Directions of imports: import-linter
+	@scripts/venv.sh test
+	$(BIN)/lint-imports
+
+bench: ## Measure against nginx and Traefik; rewrites docs/benchmarks.md
+	@scripts/test-deps.sh
+	@scripts/venv.sh test
+	$(BIN)/python -m bench $(ARGS)
+
+image: ## Build the Docker image (IMAGE=edgerouter:latest)
+	@scripts/image.sh $(IMAGE)
+
+docs: ## Check that the documentation is complete and its links lead somewhere
+	@scripts/venv.sh test
+	$(BIN)/pytest tests/architecture -k docs $(ARGS)
+
+venv: ## Make .venv with all development tools
+	@scripts/venv.sh dev
+
+clean: ## Remove what was built, installed and cached here
+	rm -rf .venv .tools .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Install what the tests need on a bare Debian 12 machine: an engine, a C compiler, nginx, wrk, ...
+# Quiet when everything is there. Without root it names what is missing and goes on: the tests that
+# need it are skipped with the reason.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+COMPOSE=.tools/usr/libexec/docker/cli-plugins/docker-compose
+
+# command:package that provides it
+NEEDED="curl:curl openssl:openssl gcc:gcc nginx:nginx wrk:wrk ip:iproute2 iptables:iptables
+mmdebstrap:mmdebstrap setsid:util-linux htpasswd:apache2-utils taskset:util-linux"
+
+have() {
+  PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null
+}
+
+missing=()
+for pair in $NEEDED; do
+  have "${pair%%:*}" || missing+=("${pair#*:}")
+done
+[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+engine=()
+have dockerd && have docker || engine=(docker.io)
+
+if [ "${#missing[@]}" = 0 ] && [ "${#engine[@]}" = 0 ] && [ -x "$COMPOSE" ]; then
+  exit 0
+fi
+if [ "$(id -u)" != 0 ] || ! have apt-get; then
+  wanted="${missing[*]} ${engine[*]}"
+  [ -x "$COMPOSE" ] || wanted="$wanted docker-compose(v2)"
+  echo "test-deps: not root on Debian, going on without:$(printf ' %s' $wanted)" >&2
+  exit 0
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+install() {
+  apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 install -y "$@" >/dev/null
+}
+apt-get -qq update
+if [ "${#missing[@]}" != 0 ]; then
+  echo "test-deps: installing ${missing[*]}"
+  install --no-install-recommends "${missing[@]}"
+fi
+if [ "${#engine[@]}" != 0 ]; then
+  echo "test-deps: installing ${engine[*]}"
+  # With its recommended packages: among them is what mounts control groups without systemd.
+  install "${engine[@]}"
+fi
+if [ ! -x "$COMPOSE" ]; then
+  echo "test-deps: unpacking docker compose v2 into .tools"
+  scripts/suite-debs.sh trixie .tools docker-compose
+fi
