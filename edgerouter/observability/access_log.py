@@ -1,0 +1,245 @@
+"""One line per finished request, in Traefik's formats and field names.
+
+What to keep is decided once, in the constructor; ``log`` runs per request.
+Whether a router is logged at all is the caller's decision (``observability``).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Exchange, Peer, Request
+from edgerouter.observability.access_format import (
+    FieldSelection,
+    HeaderSelection,
+    Record,
+    encoder,
+    mode_of,
+    text_of,
+)
+from edgerouter.observability.logs import fields
+from edgerouter.observability.output import Output
+
+_STDOUT = 1
+_LONGEST_DELAY = 1.0
+"""Seconds a line may stay in the buffer."""
+
+log = logging.getLogger(__name__)
+
+
+class AccessLog:
+    """Formats, filters and writes the access log of one process.
+
+    ``RequestCount`` counts the requests of this process, not of all workers.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Prepare for the static options ``accessLog``; problems are logged, never raised."""
+        _refuse_otlp(options)
+        self._internals = bool(options.get("addInternals"))
+        self._buffering: int = options.get("bufferingSize") or 0
+        self._buffer: list[bytes] = []
+        self._count = 0
+        self._keeps = _filter(options.get("filters") or {})
+        selected = options.get("fields") or {}
+        self._query = mode_of(selected.get("queryParameters") or {}, "keep") != "drop"
+        headers = HeaderSelection(selected.get("headers") or {})
+        self._encode = encoder(options, FieldSelection(selected), headers)
+        self._failed = False
+        self._output: Output | None = None
+        self._path: str = options.get("filePath") or ""
+        try:
+            self._output = Output(self._path, _STDOUT)
+        except OSError as error:
+            log.error(
+                "Cannot open the access log, requests are not logged",
+                extra=fields(option="accessLog.filePath", error=str(error)),
+            )
+
+    def log(
+        self, peer: Peer, exchange: Exchange, request: Request | None, headers: Headers
+    ) -> None:
+        """Write the line of a finished exchange.
+
+        ``request`` is None when its head could not be understood; ``headers``
+        are those of the response as it was sent.
+        """
+        self._count += 1
+        if self._output is None:
+            return
+        if not self._internals and exchange.service.endswith("@internal"):
+            return
+        duration = time.time() - exchange.start
+        if not self._keeps(exchange, duration):
+            return
+        record = _facts(peer, exchange, duration)
+        record["RequestCount"] = self._count
+        if request is not None:
+            self._describe(request, record)
+        self._emit(self._encode(record, request, exchange.origin_headers, headers))
+
+    def _describe(self, request: Request, record: Record) -> None:
+        path = request.path
+        if request.query is not None and self._query:
+            path = f"{path}?{request.query}"
+        host, port = _split(request.authority)
+        record["RequestAddr"] = request.authority
+        record["RequestHost"] = host
+        record["RequestPort"] = port
+        record["RequestMethod"] = request.method
+        record["RequestPath"] = path
+        record["RequestProtocol"] = _protocol(request.version)
+        record["RequestScheme"] = request.scheme
+        forwarded = request.headers.first(b"x-forwarded-for")
+        if forwarded:
+            record["ClientHost"] = text_of(forwarded)
+
+    def _emit(self, line: bytes) -> None:
+        if not self._buffering:
+            self._write(line)
+            return
+        self._buffer.append(line)
+        if len(self._buffer) >= self._buffering:
+            self.flush()
+        elif len(self._buffer) == 1:
+            asyncio.get_running_loop().call_later(_LONGEST_DELAY, self.flush)
+
+    def flush(self) -> None:
+        """Write the buffered lines."""
+        if self._buffer:
+            data = b"".join(self._buffer)
+            self._buffer.clear()
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._output is None:
+            return
+        try:
+            self._output.write(data)
+        except OSError as error:
+            if not self._failed:
+                log.error(
+                    "Cannot write the access log, lines are lost",
+                    extra=fields(option="accessLog.filePath", error=str(error)),
+                )
+            self._failed = True
+        else:
+            self._failed = False
+
+    def reopen(self) -> None:
+        """Open the file anew (SIGUSR1), also after a failure to open it."""
+        self.flush()
+        try:
+            if self._output is None:
+                self._output = Output(self._path, _STDOUT)
+            else:
+                self._output.reopen()
+        except OSError as error:
+            log.error(
+                "Cannot reopen the access log",
+                extra=fields(option="accessLog.filePath", error=str(error)),
+            )
+
+    def close(self) -> None:
+        """Write what is buffered and close the file."""
+        self.flush()
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
+
+def _facts(peer: Peer, exchange: Exchange, duration: float) -> Record:
+    """Return the fields that do not need the request, in the order of Traefik's JSON."""
+    nanoseconds = int(duration * 1e9)
+    origin = int(exchange.origin_duration * 1e9)
+    record: Record = {
+        "ClientAddr": peer.address,
+        "ClientHost": peer.ip,
+        "ClientPort": str(peer.port),
+        "ClientUsername": exchange.user or "-",
+        "DownstreamContentSize": exchange.response_size,
+        "DownstreamStatus": exchange.status,
+        "Duration": nanoseconds,
+        "OriginContentSize": exchange.origin_size,
+        "OriginDuration": origin,
+        "OriginStatus": exchange.origin_status,
+        "Overhead": nanoseconds - origin,
+        "RequestContentSize": exchange.request_size,
+        "RetryAttempts": exchange.retries,
+        "Start": exchange.start,
+        "entryPointName": peer.entrypoint,
+    }
+    if exchange.response_size and exchange.response_size != exchange.origin_size:
+        record["GzipRatio"] = exchange.origin_size / exchange.response_size
+    if exchange.router:
+        record["RouterName"] = exchange.router
+    if exchange.server:
+        record["ServiceURL"] = exchange.server
+        record["ServiceAddr"] = exchange.server.partition("://")[2].partition("/")[0]
+        record["ServiceName"] = exchange.service
+    if exchange.error:
+        record["Error"] = exchange.error
+    return record
+
+
+def _filter(options: Mapping[str, Any]) -> Callable[[Exchange, float], bool]:
+    """Return the test that decides whether a request is logged; its parts are alternatives."""
+    codes = _status_codes(options.get("statusCodes") or ())
+    retries = bool(options.get("retryAttempts"))
+    minimum: float = options.get("minDuration") or 0.0
+    if not codes and not retries and not minimum:
+        return lambda _exchange, _duration: True
+
+    def keeps(exchange: Exchange, duration: float) -> bool:
+        return (
+            exchange.status in codes
+            or (retries and exchange.retries > 0)
+            or (minimum > 0 and duration > minimum)
+        )
+
+    return keeps
+
+
+def _status_codes(texts: Iterable[str]) -> frozenset[int]:
+    codes: set[int] = set()
+    for text in texts:
+        first, dash, last = str(text).partition("-")
+        low, high = first.strip(), (last if dash else first).strip()
+        if _is_code(low) and _is_code(high):
+            codes.update(range(int(low), int(high) + 1))
+        else:
+            log.error(
+                "Not a status code or range, ignored",
+                extra=fields(option="accessLog.filters.statusCodes", value=text, example="200-299"),
+            )
+    return frozenset(codes)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isdecimal()
+
+
+def _refuse_otlp(options: Mapping[str, Any]) -> None:
+    for name in ("otlp", "dualOutput"):
+        if options.get(name):
+            log.error(
+                "Access logs cannot be sent by OTLP, only the file or standard output is written",
+                extra=fields(option=f"accessLog.{name}"),
+            )
+
+
+def _split(authority: str) -> tuple[str, str]:
+    """Split ``host:port`` as Traefik does; without a port that is ``-``."""
+    host, colon, port = authority.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        return authority, "-"
+    return host.removeprefix("[").removesuffix("]"), port
+
+
+@lru_cache(maxsize=8)
+def _protocol(version: tuple[int, int]) -> str:
+    return f"HTTP/{version[0]}.{version[1]}"
