@@ -1,0 +1,18 @@
+# The project in a virtual environment of its own; compilers and pip stay behind in this stage.
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md ./
+COPY edgerouter edgerouter
+COPY providers providers
+RUN python -m venv /opt/edgerouter \
+ && /opt/edgerouter/bin/python -m pip install --no-cache-dir --disable-pip-version-check . \
+ && /opt/edgerouter/bin/python -m pip uninstall --yes --quiet pip
+
+FROM python:3.13-slim
+COPY --from=build /opt/edgerouter /opt/edgerouter
+RUN ln -s /opt/edgerouter/bin/edgerouter /usr/local/bin/edgerouter
+# No USER: as in Traefik's image, root reads the Docker socket whatever its group is. Any other user
+# works as well (user: and group_add: in compose, see examples/compose/README.md).
+# No HEALTHCHECK: `edgerouter healthcheck --ping` needs --ping, which not everybody switches on.
+EXPOSE 80 443 8080
+ENTRYPOINT ["edgerouter"]
