@@ -1,1 +1,1 @@
-"""Which router answers a request."""
+"""Rules, matchers and route tables: which router takes a request."""
