@@ -172,9 +172,9 @@ class _Decoder:
         made: T = self._construct(model, values, path)
         return made
 
-    def _names(self, model: type) -> dict[str, tuple[FieldSpec | None, bool]]:
+    def _names(self, model: type) -> dict[str, tuple[FieldSpec, bool]]:
         """Return the fields by lower-case name; True where a label names a list's first element."""
-        names: dict[str, tuple[FieldSpec | None, bool]] = {}
+        names: dict[str, tuple[FieldSpec, bool]] = {}
         for spec in fields_of(model):
             label = next((m.name for m in spec.metadata if isinstance(m, LabelName)), None)
             if self._text and label is not None:
@@ -184,13 +184,16 @@ class _Decoder:
         return names
 
     def _unknown(self, model: type, key: str) -> str:
-        specs = [spec for spec, _ in self._names(model).values() if spec is not None]
-        if not self._text and any(
-            spec.alias.lower() == key.lower() for spec in fields_of(model) if spec not in specs
-        ):
+        lowered = key.lower()
+        label_only = any(
+            spec.marked(LabelOnly) for spec in fields_of(model) if spec.alias.lower() == lowered
+        )
+        if label_only and not self._text:
             return f'"{key}" exists in labels only'
-        labels = [m.name for spec in specs for m in spec.metadata if isinstance(m, LabelName)]
-        known = [spec.alias for spec in specs] + (labels if self._text else [])
+        known = [
+            spec.alias if spec.alias.lower() == name else name
+            for name, (spec, _) in self._names(model).items()
+        ]
         return f'unknown option "{key}"{suggestion(key, known)}'
 
     def _field(self, spec: FieldSpec, item: Any, path: str) -> Any:

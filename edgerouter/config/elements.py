@@ -1,0 +1,158 @@
+"""A nested mapping (labels or a file) into a dynamic configuration, element by element.
+
+A mistake belongs to one element: that element is kept with its errors, so that
+it can be shown and serves nothing; everything else is as if it were not there.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_origin
+
+from edgerouter.config.decode import OWN_VALUE, FieldSpec, Problem, decode, fields_of
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.dynamic.http import MiddlewareDefinition
+from edgerouter.config.types import NotInLabels, suggestion
+
+SECTIONS = ("http", "tcp", "udp", "tls")
+
+KeyOf = Callable[[str], str]
+"""Gives the key a path stands for, as the user wrote it."""
+
+
+def decode_mapping(
+    raw: Mapping[str, Any], source: str, provider: str, prefix: str = ""
+) -> tuple[DynamicConfiguration, list[Diagnostic]]:
+    """Return the configuration of a file's content and what is wrong with it; never raises.
+
+    Args:
+        raw: The parsed file.
+        source: Where it comes from, e.g. ``/etc/edgerouter/dynamic.yml``.
+        provider: The provider's name.
+        prefix: Stands before every reported key.
+    """
+    start = f"{prefix.rstrip('.')}." if prefix else ""
+    return read_elements(raw, source=source, provider=provider, text=False, key_of=start.__add__)
+
+
+def read_elements(
+    raw: Mapping[str, Any], *, source: str, provider: str, text: bool, key_of: KeyOf
+) -> tuple[DynamicConfiguration, list[Diagnostic]]:
+    """Decode every element of ``raw`` on its own."""
+    reader = _Reader(source, provider, text, key_of)
+    reader.read(raw)
+    return reader.configuration(), reader.diagnostics
+
+
+class _Reader:
+    def __init__(self, source: str, provider: str, text: bool, key_of: KeyOf) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self._source = source
+        self._provider = provider
+        self._text = text
+        self._key_of = key_of
+        self._parts: dict[str, dict[str, Any]] = {}
+        self._sources: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+        self._errors: dict[str, list[str]] = {}
+
+    def configuration(self) -> DynamicConfiguration:
+        models = {spec.name: spec.annotation for spec in fields_of(DynamicConfiguration)}
+        sections = {name: models[name](**parts) for name, parts in self._parts.items()}
+        return DynamicConfiguration(
+            **sections, sources=self._sources, keys=self._keys, errors=self._errors
+        )
+
+    def read(self, raw: Mapping[str, Any]) -> None:
+        models = {spec.name: spec.annotation for spec in fields_of(DynamicConfiguration)}
+        for key, content in raw.items():
+            name = str(key).lower()
+            if name not in SECTIONS:
+                near = suggestion(str(key), SECTIONS)
+                self._fail(str(key), f'unknown section "{key}"; it is ignored{near}')
+            elif isinstance(content, Mapping):
+                self._section(name, models[name], content, str(key))
+            elif content is not None:
+                self._fail(str(key), "expected a group of options")
+
+    def _section(self, section: str, model: type, raw: Mapping[str, Any], path: str) -> None:
+        specs = {spec.alias.lower(): spec for spec in fields_of(model)}
+        for key, content in raw.items():
+            place = f"{path}.{key}"
+            spec = specs.get(str(key).lower())
+            if spec is None:
+                near = suggestion(str(key), [spec.alias for spec in specs.values()])
+                self._fail(place, f'unknown option "{key}"; it is ignored{near}')
+            elif self._text and spec.marked(NotInLabels):
+                self._fail(place, f'"{spec.alias}" cannot be set by labels; use a file')
+            elif content is not None:
+                self._group(section, spec, content, place)
+
+    def _group(self, section: str, spec: FieldSpec, raw: Any, path: str) -> None:
+        stem = f"{section}.{spec.alias}"
+        if get_origin(spec.annotation) is list:
+            model = get_args(spec.annotation)[0]
+            if not isinstance(raw, list):
+                self._fail(path, "expected a list")
+                return
+            made = [
+                self._element(f"{stem}[{index}]", model, item, f"{path}[{index}]")
+                for index, item in enumerate(raw)
+            ]
+            self._parts.setdefault(section, {})[spec.name] = made
+        elif isinstance(raw, Mapping):
+            model = get_args(spec.annotation)[1]
+            made_by_name = {
+                str(name): self._element(f"{stem}.{name}", model, item, f"{path}.{name}")
+                for name, item in raw.items()
+                if name != OWN_VALUE
+            }
+            self._parts.setdefault(section, {})[spec.name] = made_by_name
+        else:
+            self._fail(path, "expected names with their options below")
+
+    def _element(self, element: str, model: Any, raw: Any, path: str) -> Any:
+        self._sources[element] = self._source
+        self._keys[element] = self._key_of(path)
+        if "@" in element:
+            self._fail(path, 'a name must not contain "@"', element)
+        if element.startswith("tls.stores.") and element != "tls.stores.default":
+            self._fail(path, 'the only certificate store is "default"', element)
+        if model is MiddlewareDefinition:
+            return self._middleware(element, raw, path)
+        if not isinstance(raw, Mapping):
+            self._fail(path, "cannot be a standalone element; set one of its options", element)
+            raw = {}
+        decoded = decode(model, raw, path=path, text=self._text)
+        for problem in decoded.problems:
+            self._report(problem, element)
+        return decoded.value
+
+    def _middleware(self, element: str, raw: Any, path: str) -> MiddlewareDefinition:
+        kinds = {}
+        if isinstance(raw, Mapping):
+            kinds = {str(k): v for k, v in raw.items() if k != OWN_VALUE and v is not None}
+        if len(kinds) != 1:
+            what = f"sets several types ({', '.join(sorted(kinds))})" if kinds else "has no type"
+            remedy = "name exactly one type below it, such as stripPrefix"
+            self._fail(path, f"the middleware {what}; {remedy}", element)
+            return MiddlewareDefinition(type=min(kinds, default=""))
+        (kind, options), *_ = kinds.items()
+        if isinstance(options, list):
+            self._fail(f"{path}.{kind}", "expected a group of options, got a list", element)
+            options = None
+        elif isinstance(options, bool):
+            options = "true" if options else "false"
+        return MiddlewareDefinition(
+            type=kind, options=options if isinstance(options, (Mapping, str)) else None
+        )
+
+    def _report(self, problem: Problem, element: str) -> None:
+        self._fail(problem.path, problem.message, element)
+
+    def _fail(self, path: str, message: str, element: str = "") -> None:
+        key = self._key_of(path)
+        if element:
+            self._errors.setdefault(element, []).append(f"{key}: {message}")
+        self.diagnostics.append(
+            Diagnostic("error", message, self._provider, self._source, key, element)
+        )

@@ -1,0 +1,165 @@
+"""Container labels into dynamic configuration, by Traefik's grammar (``docs/labels.md``).
+
+Unlike Traefik, a mistake disables the element it belongs to and not the whole
+container, and a label that nobody reads is reported. ``edgerouter.`` is a second
+root with the same grammar; its labels win over those of ``traefik.``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.elements import SECTIONS, decode_mapping, read_elements
+from edgerouter.config.flat import nest
+from edgerouter.config.types import did_you_mean, suggestion
+
+__all__ = ["KNOWN_LABELS", "ROOTS", "decode_labels", "decode_mapping"]
+
+ROOTS = ("traefik", "edgerouter")
+"""Later roots win."""
+
+KNOWN_LABELS = frozenset(
+    {
+        "enable",
+        "docker.network",
+        "docker.allownonrunning",
+        "docker.lbswarm",
+        "swarm.network",
+        "swarm.lbswarm",
+    }
+)
+"""Labels below a root that are no configuration but are read by the Docker provider."""
+
+_VERSION_1 = frozenset({"backend", "frontend", "port", "protocol", "weight", "domain", "tags"})
+
+
+def decode_labels(
+    labels: Mapping[str, str], *, source: str, provider: str
+) -> tuple[DynamicConfiguration, list[Diagnostic]]:
+    """Return what ``labels`` configure and everything that is wrong with them; never raises.
+
+    Args:
+        labels: All labels of a container; those of other programs are left alone.
+        source: The container, e.g. ``container shop-api-1``.
+        provider: The provider's name.
+    """
+    collected = _collect(labels)
+    nested = nest({path: label.value for path, label in collected.paths.items()})
+    written = _Written(collected.paths)
+    configuration, diagnostics = read_elements(
+        nested.tree, source=source, provider=provider, text=True, key_of=written.key_of
+    )
+    findings = [
+        Diagnostic(severity, message, provider, source, key)
+        for severity, key, message in collected.findings
+    ]
+    for problem in nested.problems:
+        key = collected.paths[problem.path].key
+        element = _element_of(problem.path, configuration)
+        findings.append(Diagnostic("error", problem.message, provider, source, key, element))
+        if element:
+            configuration.errors.setdefault(element, []).append(f"{key}: {problem.message}")
+    everything = sorted(diagnostics + findings, key=lambda found: (found.key, found.message))
+    return configuration, everything
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    paths: dict[str, _Label]
+    """The labels that configure something, by their path below the root."""
+    findings: list[tuple[Literal["error", "warning"], str, str]]
+
+
+def _collect(labels: Mapping[str, str]) -> _Collected:
+    """Sort out the labels that configure something; report those that nobody will read."""
+    by_folded: dict[str, tuple[str, _Label]] = {}
+    collected = _Collected({}, [])
+    order = sorted(labels, key=lambda key: (_root_rank(key), key))
+    for key in order:
+        root, _, path = key.partition(".")
+        if root not in ROOTS:
+            finding = _foreign(root, path)
+        elif path.partition(".")[0].lower() not in SECTIONS:
+            finding = _unread(root, path)
+        else:
+            finding = ""
+            earlier = by_folded.get(path.lower())
+            if earlier is not None:
+                finding = f"replaces {earlier[1].key}, which says the same option again"
+            label = _Label(key, labels[key])
+            by_folded[path.lower()] = (earlier[0] if earlier else path, label)
+        if finding:
+            collected.findings.append(("warning", key, finding))
+    collected.paths.update(by_folded.values())
+    return collected
+
+
+def _root_rank(key: str) -> int:
+    root = key.partition(".")[0]
+    return ROOTS.index(root) if root in ROOTS else -1
+
+
+def _foreign(root: str, path: str) -> str:
+    """Return a warning if a foreign label is likely meant for us, else an empty string."""
+    first = path.partition(".")[0].lower()
+    if first not in {*SECTIONS, "enable"}:
+        return ""
+    if root.lower() in ROOTS:
+        return f'the label is ignored: write "{root.lower()}" in lower case'
+    near = did_you_mean(root, ROOTS)
+    return f'the label is ignored; did you mean "{near}.{path}"?' if near else ""
+
+
+def _unread(root: str, path: str) -> str:
+    """Return a warning for a label below our roots that is no configuration and not known."""
+    lowered = path.lower()
+    if lowered in KNOWN_LABELS:
+        return ""
+    first = lowered.partition(".")[0]
+    if first in _VERSION_1:
+        return f'"{root}.{first}" is a label of Traefik 1 and is ignored; see docs/labels.md'
+    head, _, rest = path.partition(".")
+    near = did_you_mean(path, KNOWN_LABELS)
+    if near is None and rest:
+        section = did_you_mean(head, SECTIONS)
+        near = f"{section}.{rest}" if section else None
+    meant = f'; did you mean "{root}.{near}"?' if near else suggestion(path, KNOWN_LABELS)
+    return f"the label is unknown and ignored{meant}"
+
+
+class _Written:
+    """Finds the label as the user wrote it for a path of the decoded tree."""
+
+    def __init__(self, paths: Mapping[str, _Label]) -> None:
+        self._labels = {path.lower(): label.key for path, label in paths.items()}
+        self._groups: dict[str, str] = {}
+        for path, label in paths.items():
+            for group in _groups(path):
+                start = label.key[: len(label.key) - (len(path) - len(group))]
+                self._groups.setdefault(group.lower(), start)
+
+    def key_of(self, path: str) -> str:
+        folded = path.lower()
+        return self._labels.get(folded) or self._groups.get(folded) or path
+
+
+def _groups(path: str) -> Iterable[str]:
+    for index, character in enumerate(path):
+        if character in ".[" and index:
+            yield path[:index]
+        elif character == "]":
+            yield path[: index + 1]
+
+
+def _element_of(path: str, configuration: DynamicConfiguration) -> str:
+    """Return the element a broken key belongs to, or an empty string."""
+    start = ".".join(path.split(".")[:3]).lower()
+    return next((name for name in configuration.sources if name.lower() == start), "")
