@@ -1,7 +1,7 @@
 """The line formats of the access log: common, genericCLF and JSON, with Traefik's names.
 
-An encoder is made once from the options; it turns the facts of one request
-into one line. What to drop is decided when the encoder is made.
+An encoder is made once from the options and runs per request; what to drop is
+decided when it is made. Knows nothing of files and filters.
 """
 
 import json
@@ -12,29 +12,47 @@ from functools import lru_cache
 from typing import Any
 
 from edgerouter.http.headers import Headers
-from edgerouter.http.message import Request
+from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.observability.logs import fields
 
-_CLF_TIME = "%d/%b/%Y:%H:%M:%S"
-_CLF = (
-    "{ClientHost} - {ClientUsername} [{Time}] "
-    '"{RequestMethod} {RequestPath} {RequestProtocol}" '
-    "{DownstreamStatus} {DownstreamContentSize} {Referer} {UserAgent}"
-)
-_COMMON = _CLF + " {RequestCount} {RouterName} {ServiceURL} {Milliseconds}ms"
-_FORMATS = {"common": _COMMON, "genericclf": _CLF, "json": ""}
-_MODES = ("keep", "drop", "redact")
+Encode = Callable[[Peer, Exchange, Request | None, Headers, int, float], bytes]
+"""Makes the line from peer, exchange, request, response header, count and duration (seconds)."""
 
-Record = dict[str, Any]
+_FORMATS = ("common", "genericCLF", "json")
+_MODES = ("keep", "drop", "redact")
+_CLF_TIME = "%d/%b/%Y:%H:%M:%S"
+_CLF = '%s - %s [%s] "%s %s %s" %s %s %s %s'
+_COMMON = _CLF + " %s %s %s %sms"
 
 log = logging.getLogger(__name__)
+
+
+def encoder(options: Mapping[str, Any]) -> Encode:
+    """Return the encoder for the static options ``accessLog``."""
+    selected = options.get("fields") or {}
+    names = FieldSelection(selected)
+    headers = HeaderSelection(selected.get("headers") or {})
+    with_query = _mode(selected.get("queryParameters") or {}, "keep") != "drop"
+    wanted = str(options.get("format") or "common")
+    match wanted.lower():
+        case "json":
+            return _json(names, headers, with_query=with_query)
+        case "genericclf":
+            return _clf(_CLF, names, headers, with_query=with_query)
+        case "common":
+            return _clf(_COMMON, names, headers, with_query=with_query)
+    log.error(
+        "Unknown access log format, using common",
+        extra=fields(option="accessLog.format", format=wanted, known=_FORMATS),
+    )
+    return _clf(_COMMON, names, headers, with_query=with_query)
 
 
 class FieldSelection:
     """Which fields are kept, ``accessLog.fields``; names ignore case."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._default = mode_of(options, "keep") != "drop"
+        self._default = _mode(options, "keep") != "drop"
         names: Mapping[str, str] = options.get("names") or {}
         self._names = {
             name.lower(): mode.lower() == "keep"
@@ -50,136 +68,127 @@ class HeaderSelection:
     """Which header fields are kept, dropped or redacted, ``accessLog.fields.headers``."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._default = mode_of(options, "drop")
+        self._default = _mode(options, "drop")
         names: Mapping[str, str] = options.get("names") or {}
         self._names = {
             name.lower().encode(): mode.lower()
             for name, mode in names.items()
             if mode.lower() in _MODES
         }
-        self.empty = self._default == "drop" and not any(
-            mode != "drop" for mode in self._names.values()
-        )
+        self.empty = self._default == "drop" and set(self._names.values()) <= {"drop"}
 
     def mode(self, name: bytes) -> str:
         """Return ``keep``, ``drop`` or ``redact`` for ``name`` (lower case)."""
         return self._names.get(name, self._default)
 
-    def add(self, prefix: str, headers: Headers, record: Record) -> None:
+    def add(self, prefix: str, headers: Headers, record: dict[str, Any]) -> None:
         """Add the selected ``headers`` to ``record`` as ``prefix`` plus their name."""
         for name, value in headers:
             mode = self.mode(name.lower())
             if mode == "drop":
                 continue
             key = prefix + _canonical(name)
+            text = value.decode("utf-8", "replace")
             if mode == "redact":
                 record[key] = "REDACTED"
-            elif key in record:
-                record[key] += "," + text_of(value)
             else:
-                record[key] = text_of(value)
+                record[key] = f"{record[key]},{text}" if key in record else text
 
 
-Encode = Callable[[Record, Request | None, Headers | None, Headers], bytes]
+def _mode(options: Mapping[str, Any], default: str) -> str:
+    mode = str(options.get("defaultMode") or default).lower()
+    return mode if mode in _MODES else default
 
 
-def encoder(
-    options: Mapping[str, Any], selection: FieldSelection, headers: HeaderSelection
-) -> Encode:
-    form = str(options.get("format") or "common")
-    template = _FORMATS.get(form.lower())
-    if template is None:
-        log.error(
-            "Unknown access log format, using common",
-            extra=fields(option="accessLog.format", format=form, known="common, genericCLF, json"),
-        )
-        template = _COMMON
-    return _clf(template, selection, headers) if template else _json(selection, headers)
-
-
-def _json(selection: FieldSelection, headers: HeaderSelection) -> Encode:
-    """Return the encoder of JSON lines."""
-    names = (*_FIELDS, "Error")
-    dropped = [name for name in names if not selection.keeps(name)]
-    start_utc, start_local = selection.keeps("StartUTC"), selection.keeps("StartLocal")
-    dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-
-    def encode(
-        record: Record, request: Request | None, origin: Headers | None, response: Headers
-    ) -> bytes:
-        start = record.pop("Start")
-        for name in dropped:
-            record.pop(name, None)
-        seconds = int(start)
-        fraction = f"{int((start - seconds) * 1e9):09}"
-        if start_utc:
-            record["StartUTC"] = f"{_utc(seconds)}.{fraction}Z"
-        if start_local:
-            record["StartLocal"] = f"{_local(seconds)}.{fraction}{_offset(seconds)}"
-        if not headers.empty:
-            if request is not None:
-                headers.add("request_", request.headers, record)
-            if origin is not None:
-                headers.add("origin_", origin, record)
-            headers.add("downstream_", response, record)
-        record["level"] = "info"
-        record["msg"] = ""
-        now = int(time.time())
-        record["time"] = _local(now) + _offset(now)
-        return dump(record).encode("utf-8", "replace") + b"\n"
-
-    return encode
-
-
-def _clf(template: str, selection: FieldSelection, headers: HeaderSelection) -> Encode:
-    """Return the encoder of one of the text formats; a dropped field is a ``-`` in its template."""
-    constants = {}
-    for name in _CLF_FIELDS:
-        if not selection.keeps(name):
-            constants[name] = '"-"' if name in _QUOTED else "-"
-    if not selection.keeps("Duration"):
-        constants["Milliseconds"] = "0"
-    moment = _clf_moment(selection)
-    referer, agent = headers.mode(b"referer"), headers.mode(b"user-agent")
-    render = template.format_map
-
-    def encode(
-        record: Record, request: Request | None, _origin: Headers | None, _response: Headers
-    ) -> bytes:
-        router, url = record.get("RouterName"), record.get("ServiceURL")
-        record["RouterName"] = f'"{router}"' if router else '"-"'
-        record["ServiceURL"] = f'"{url}"' if url else '"-"'
-        record["ClientUsername"] = _harmless(record["ClientUsername"])
-        record.setdefault("RequestMethod", "-")
-        record.setdefault("RequestPath", "-")
-        record.setdefault("RequestProtocol", "-")
-        record["Milliseconds"] = record["Duration"] // 1_000_000
-        record["Time"] = moment(int(record["Start"]))
-        record["Referer"] = _quoted_header(request, b"referer", referer)
-        record["UserAgent"] = _quoted_header(request, b"user-agent", agent)
-        record |= constants
-        return render(record).encode("utf-8", "surrogateescape") + b"\n"
-
-    return encode
-
-
-_QUOTED = ("RouterName", "ServiceURL")
 _CLF_FIELDS = (
     "ClientHost",
     "ClientUsername",
+    "Start",
     "RequestMethod",
     "RequestPath",
     "RequestProtocol",
     "DownstreamStatus",
     "DownstreamContentSize",
+    "request_Referer",
+    "request_User-Agent",
     "RequestCount",
-    *_QUOTED,
+    "RouterName",
+    "ServiceURL",
+    "Duration",
 )
-_FIELDS = (
-    *_CLF_FIELDS,
+"""What stands where in a line of the text formats."""
+
+_ALWAYS = ("Start", "request_Referer", "request_User-Agent")
+_WHEN_DROPPED = {"RouterName": '"-"', "ServiceURL": '"-"', "Duration": 0}
+
+
+def _clf(
+    template: str, names: FieldSelection, headers: HeaderSelection, *, with_query: bool
+) -> Encode:
+    """Return the encoder of a text format; a dropped field leaves a ``-``."""
+    size = template.count("%s")
+    constants = [
+        (index, _WHEN_DROPPED.get(name, "-"))
+        for index, name in enumerate(_CLF_FIELDS[:size])
+        if name not in _ALWAYS and not names.keeps(name)
+    ]
+    moment = _clf_moment(names)
+    referer, agent = headers.mode(b"referer"), headers.mode(b"user-agent")
+
+    def encode(
+        peer: Peer,
+        exchange: Exchange,
+        request: Request | None,
+        _response: Headers,
+        count: int,
+        duration: float,
+    ) -> bytes:
+        method = path = protocol = "-"
+        if request is not None:
+            method, protocol = request.method, _protocol(request.version)
+            path = _path(request, with_query=with_query)
+        values: list[Any] = [
+            _client(peer, request),
+            _harmless(exchange.user) or "-",
+            moment(int(exchange.start)),
+            method,
+            path,
+            protocol,
+            exchange.status,
+            exchange.response_size,
+            _quoted_header(request, b"referer", referer),
+            _quoted_header(request, b"user-agent", agent),
+            count,
+            f'"{exchange.router}"' if exchange.router else '"-"',
+            f'"{exchange.server}"' if exchange.server else '"-"',
+            int(duration * 1000),
+        ]
+        for index, constant in constants:
+            values[index] = constant
+        return (template % tuple(values[:size])).encode("utf-8", "surrogateescape") + b"\n"
+
+    return encode
+
+
+def _clf_moment(names: FieldSelection) -> Callable[[int], str]:
+    if names.keeps("StartUTC"):
+        return _clf_utc
+    return _clf_local if names.keeps("StartLocal") else lambda _seconds: "-"
+
+
+def _quoted_header(request: Request | None, name: bytes, mode: str) -> str:
+    if mode == "drop" or request is None:
+        return '"-"'
+    text = b",".join(request.headers.all(name)).decode("utf-8", "surrogateescape")
+    if not text:
+        return '"-"'
+    return '"REDACTED"' if mode == "redact" else '"' + text.replace('"', '\\"') + '"'
+
+
+_JSON_FIELDS = (
+    *(name for name in _CLF_FIELDS if name not in _ALWAYS),
     "ClientAddr",
     "ClientPort",
-    "Duration",
     "GzipRatio",
     "OriginContentSize",
     "OriginDuration",
@@ -193,38 +202,120 @@ _FIELDS = (
     "RetryAttempts",
     "ServiceAddr",
     "ServiceName",
+    "StartLocal",
+    "StartUTC",
     "entryPointName",
+    "error",
 )
 
 
-def _clf_moment(selection: FieldSelection) -> Callable[[int], str]:
-    if selection.keeps("StartUTC"):
-        return _clf_utc
-    return _clf_local if selection.keeps("StartLocal") else lambda _seconds: "-"
+def _json(names: FieldSelection, headers: HeaderSelection, *, with_query: bool) -> Encode:
+    """Return the encoder of JSON lines; durations are nanoseconds."""
+    dropped = [name for name in _JSON_FIELDS if not names.keeps(name)]
+    dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+    def encode(
+        peer: Peer,
+        exchange: Exchange,
+        request: Request | None,
+        response: Headers,
+        count: int,
+        duration: float,
+    ) -> bytes:
+        record = _facts(peer, exchange, count, duration)
+        if request is not None:
+            _add_request(record, request, with_query=with_query)
+        record["ClientHost"] = _client(peer, request)
+        for name in dropped:
+            record.pop(name, None)
+        if not headers.empty:
+            if request is not None:
+                headers.add("request_", request.headers, record)
+            if exchange.origin_headers is not None:
+                headers.add("origin_", exchange.origin_headers, record)
+            headers.add("downstream_", response, record)
+        now = int(time.time())
+        record["level"] = "info"
+        record["msg"] = ""
+        record["time"] = _local(now) + _offset(now)
+        return dump(record).encode("utf-8", "replace") + b"\n"
+
+    return encode
 
 
-def _quoted_header(request: Request | None, name: bytes, mode: str) -> str:
-    if mode == "drop" or request is None:
-        return '"-"'
-    values = request.headers.all(name)
-    text = ",".join(value.decode("utf-8", "surrogateescape") for value in values)
-    if not text:
-        return '"-"'
-    return '"REDACTED"' if mode == "redact" else '"' + text.replace('"', '\\"') + '"'
+def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[str, Any]:
+    nanoseconds = int(duration * 1e9)
+    origin = int(exchange.origin_duration * 1e9)
+    seconds = int(exchange.start)
+    fraction = f".{int((exchange.start - seconds) * 1e9):09}"
+    record: dict[str, Any] = {
+        "ClientAddr": peer.address,
+        "ClientPort": str(peer.port),
+        "ClientUsername": exchange.user or "-",
+        "DownstreamContentSize": exchange.response_size,
+        "DownstreamStatus": exchange.status,
+        "Duration": nanoseconds,
+        "OriginContentSize": exchange.origin_size,
+        "OriginDuration": origin,
+        "OriginStatus": exchange.origin_status,
+        "Overhead": nanoseconds - origin,
+        "RequestContentSize": exchange.request_size,
+        "RequestCount": count,
+        "RetryAttempts": exchange.retries,
+        "StartLocal": _local(seconds) + fraction + _offset(seconds),
+        "StartUTC": _utc(seconds) + fraction + "Z",
+        "entryPointName": peer.entrypoint,
+    }
+    if exchange.response_size and exchange.response_size != exchange.origin_size:
+        record["GzipRatio"] = exchange.origin_size / exchange.response_size
+    if exchange.router:
+        record["RouterName"] = exchange.router
+    if exchange.server:
+        record["ServiceAddr"] = exchange.server.partition("://")[2].partition("/")[0]
+        record["ServiceName"] = exchange.service
+        record["ServiceURL"] = exchange.server
+    if exchange.error:
+        record["error"] = exchange.error
+    return record
 
 
-def mode_of(options: Mapping[str, Any], default: str) -> str:
-    mode = str(options.get("defaultMode") or default).lower()
-    return mode if mode in _MODES else default
+def _add_request(record: dict[str, Any], request: Request, *, with_query: bool) -> None:
+    record["RequestAddr"] = request.authority
+    record["RequestHost"], record["RequestPort"] = _split(request.authority)
+    record["RequestMethod"] = request.method
+    record["RequestPath"] = _path(request, with_query=with_query)
+    record["RequestProtocol"] = _protocol(request.version)
+    record["RequestScheme"] = request.scheme
 
 
-def text_of(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
+def _client(peer: Peer, request: Request | None) -> str:
+    """Return ``X-Forwarded-For`` where a trusted peer sent it, else the peer's address."""
+    forwarded = request.headers.first(b"x-forwarded-for") if request is not None else None
+    return forwarded.decode("utf-8", "replace") if forwarded else peer.ip
+
+
+def _path(request: Request, *, with_query: bool) -> str:
+    if with_query and request.query is not None:
+        return f"{request.path}?{request.query}"
+    return request.path
+
+
+def _split(authority: str) -> tuple[str, str]:
+    """Split ``host:port`` as Traefik does; without a port that is ``-``."""
+    host, colon, port = authority.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        return authority, "-"
+    return host.removeprefix("[").removesuffix("]"), port
 
 
 def _harmless(text: str) -> str:
     """Escape control characters: a user name is decoded base64 and may hold line breaks."""
     return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+@lru_cache(maxsize=8)
+def _protocol(version: tuple[int, int]) -> str:
+    return f"HTTP/{version[0]}.{version[1]}"
 
 
 @lru_cache(maxsize=1024)

@@ -8,19 +8,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
-from edgerouter.observability.access_format import (
-    FieldSelection,
-    HeaderSelection,
-    Record,
-    encoder,
-    mode_of,
-    text_of,
-)
+from edgerouter.observability.access_format import encoder
 from edgerouter.observability.logs import fields
 from edgerouter.observability.output import Output
 
@@ -45,10 +37,7 @@ class AccessLog:
         self._buffer: list[bytes] = []
         self._count = 0
         self._keeps = _filter(options.get("filters") or {})
-        selected = options.get("fields") or {}
-        self._query = mode_of(selected.get("queryParameters") or {}, "keep") != "drop"
-        headers = HeaderSelection(selected.get("headers") or {})
-        self._encode = encoder(options, FieldSelection(selected), headers)
+        self._encode = encoder(options)
         self._failed = False
         self._output: Output | None = None
         self._path: str = options.get("filePath") or ""
@@ -76,27 +65,7 @@ class AccessLog:
         duration = time.time() - exchange.start
         if not self._keeps(exchange, duration):
             return
-        record = _facts(peer, exchange, duration)
-        record["RequestCount"] = self._count
-        if request is not None:
-            self._describe(request, record)
-        self._emit(self._encode(record, request, exchange.origin_headers, headers))
-
-    def _describe(self, request: Request, record: Record) -> None:
-        path = request.path
-        if request.query is not None and self._query:
-            path = f"{path}?{request.query}"
-        host, port = _split(request.authority)
-        record["RequestAddr"] = request.authority
-        record["RequestHost"] = host
-        record["RequestPort"] = port
-        record["RequestMethod"] = request.method
-        record["RequestPath"] = path
-        record["RequestProtocol"] = _protocol(request.version)
-        record["RequestScheme"] = request.scheme
-        forwarded = request.headers.first(b"x-forwarded-for")
-        if forwarded:
-            record["ClientHost"] = text_of(forwarded)
+        self._emit(self._encode(peer, exchange, request, headers, self._count, duration))
 
     def _emit(self, line: bytes) -> None:
         if not self._buffering:
@@ -152,40 +121,6 @@ class AccessLog:
             self._output = None
 
 
-def _facts(peer: Peer, exchange: Exchange, duration: float) -> Record:
-    """Return the fields that do not need the request, in the order of Traefik's JSON."""
-    nanoseconds = int(duration * 1e9)
-    origin = int(exchange.origin_duration * 1e9)
-    record: Record = {
-        "ClientAddr": peer.address,
-        "ClientHost": peer.ip,
-        "ClientPort": str(peer.port),
-        "ClientUsername": exchange.user or "-",
-        "DownstreamContentSize": exchange.response_size,
-        "DownstreamStatus": exchange.status,
-        "Duration": nanoseconds,
-        "OriginContentSize": exchange.origin_size,
-        "OriginDuration": origin,
-        "OriginStatus": exchange.origin_status,
-        "Overhead": nanoseconds - origin,
-        "RequestContentSize": exchange.request_size,
-        "RetryAttempts": exchange.retries,
-        "Start": exchange.start,
-        "entryPointName": peer.entrypoint,
-    }
-    if exchange.response_size and exchange.response_size != exchange.origin_size:
-        record["GzipRatio"] = exchange.origin_size / exchange.response_size
-    if exchange.router:
-        record["RouterName"] = exchange.router
-    if exchange.server:
-        record["ServiceURL"] = exchange.server
-        record["ServiceAddr"] = exchange.server.partition("://")[2].partition("/")[0]
-        record["ServiceName"] = exchange.service
-    if exchange.error:
-        record["Error"] = exchange.error
-    return record
-
-
 def _filter(options: Mapping[str, Any]) -> Callable[[Exchange, float], bool]:
     """Return the test that decides whether a request is logged; its parts are alternatives."""
     codes = _status_codes(options.get("statusCodes") or ())
@@ -230,16 +165,3 @@ def _refuse_otlp(options: Mapping[str, Any]) -> None:
                 "Access logs cannot be sent by OTLP, only the file or standard output is written",
                 extra=fields(option=f"accessLog.{name}"),
             )
-
-
-def _split(authority: str) -> tuple[str, str]:
-    """Split ``host:port`` as Traefik does; without a port that is ``-``."""
-    host, colon, port = authority.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):
-        return authority, "-"
-    return host.removeprefix("[").removesuffix("]"), port
-
-
-@lru_cache(maxsize=8)
-def _protocol(version: tuple[int, int]) -> str:
-    return f"HTTP/{version[0]}.{version[1]}"
