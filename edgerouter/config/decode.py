@@ -81,13 +81,17 @@ class FieldSpec:
         return any(isinstance(item, marker) for item in self.metadata)
 
 
+def fields_of(model: Any) -> tuple[FieldSpec, ...]:
+    """Return the fields of a pydantic model or a dataclass (the class) in their order."""
+    return _specs(model)
+
+
 @functools.cache
-def fields_of(model: type) -> tuple[FieldSpec, ...]:
-    """Return the fields of a pydantic model or a dataclass in their order."""
+def _specs(model: Any) -> tuple[FieldSpec, ...]:
     if dataclasses.is_dataclass(model):
         return _dataclass_fields(model)
     specs = []
-    for name, info in model.model_fields.items():  # type: ignore[attr-defined]
+    for name, info in model.model_fields.items():
         alias = info.alias or camel_case(name)
         specs.append(
             FieldSpec(name, alias, info.annotation, tuple(info.metadata), info.is_required())
