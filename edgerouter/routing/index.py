@@ -7,6 +7,8 @@ asking all routes in rank order.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from edgerouter.http.message import Request
 from edgerouter.routing.claims import Claim
@@ -110,17 +112,17 @@ class PathIndex:
             best = choose(self._rest, request, best)
         return best
 
-    def entries(self, path: str, limit: int) -> Entries:
-        """Return up to ``limit`` entries to name beside a request that none of them took."""
-        near = list(self._exact.get(path, ()))[:limit]
-        near += self._rest[: limit - len(near)]
-        position = bisect_right(self._keys, path)
-        for place in range(position - 1, max(position - 1 - limit, -1), -1):
-            near += self._prefixes[place].entries[: max(limit - len(near), 0)]
-        for prefix in self._prefixes[position : position + max(limit - len(near), 0)]:
-            near += prefix.entries[:1]
-        for entries in self._exact.values():
-            if len(near) >= limit:
-                break
-            near += entries[:1]
-        return near[:limit]
+    def near(self, path: str, limit: int) -> Iterator[Route]:
+        """Yield up to about ``limit`` routes worth explaining to a request that none took."""
+        yield from _routes(self._exact.get(path, ()), limit)
+        place = bisect_right(self._keys, path)
+        first = max(place - limit // 2, 0)
+        for prefix in self._prefixes[first : place + limit // 2]:
+            yield from _routes(prefix.entries, 2)
+        yield from _routes(self._rest, limit)
+        for entries in islice(self._exact.values(), limit):
+            yield from _routes(entries, 1)
+
+
+def _routes(entries: Iterable[Entry], limit: int) -> Iterator[Route]:
+    return (entry.route for entry in islice(entries, limit))

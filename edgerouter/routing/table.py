@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from edgerouter.http.message import Request
 from edgerouter.routing.index import NO_RANK, Entry, PathIndex
+from edgerouter.routing.nearest import HostNames, NearMiss, near_misses, other_host
 from edgerouter.routing.paths import routing_path
 from edgerouter.routing.route import Route
 
@@ -17,7 +18,7 @@ from edgerouter.routing.route import Route
 class RouteTable:
     """An immutable set of routes that can be asked which one takes a request."""
 
-    __slots__ = ("_hosts", "_rest", "_settled", "_wildcards", "routes")
+    __slots__ = ("_hosts", "_names", "_rest", "_settled", "_wildcards", "routes")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(sorted(routes, key=lambda route: route.order))
@@ -30,6 +31,7 @@ class RouteTable:
         for index in (*self._hosts.values(), *self._wildcards.values(), self._rest):
             index.seal()
         self._settled: dict[str, Route] = {}
+        self._names: HostNames | None = None
         for host in self._hosts:
             self._settle(host)
 
@@ -73,6 +75,22 @@ class RouteTable:
                 best = index.match(path, request, best)
         best = self._rest.match(path, request, best)
         return None if best is None else best.route
+
+    def nearest(self, request: Request, limit: int = 3) -> list[NearMiss]:
+        """Return which routes came nearest to taking a request that none takes, and why not."""
+        host, path = request.host, routing_path(request.path)
+        indexes = (self._hosts.get(host), self._wildcards.get(_suffix(host)), self._rest)
+        routes = (route for index in indexes if index for route in index.near(path, 8))
+        misses = near_misses(routes, request, limit)
+        if indexes[0] is None and len(misses) < limit:
+            misses[:0] = self._similar(host, limit - len(misses))
+        return misses
+
+    def _similar(self, host: str, limit: int) -> list[NearMiss]:
+        if self._names is None:
+            self._names = HostNames(self._hosts)
+        best = ((name, self._hosts[name].best) for name in self._names.similar(host))
+        return [other_host(host, name, entry.route) for name, entry in best if entry][:limit]
 
 
 def _suffix(host: str) -> str:
