@@ -1,0 +1,1 @@
+"""Benchmarks against nginx and Traefik, side by side in one run: `make bench`."""

@@ -1,0 +1,44 @@
+"""`python -m bench [scenario ...]`: run scenarios, write bench/results.json and docs/benchmarks.md."""
+
+import argparse
+import importlib
+from dataclasses import fields
+
+from bench.harness import Settings, say
+from bench.report import Report
+from bench.routers import CONTESTANTS
+
+SCENARIOS = ("small_get", "many_routes", "download", "start", "swaps", "turnover")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Measure edgerouter, Traefik, nginx."
+    )
+    parser.add_argument("scenarios", nargs="*", metavar="scenario", help=", ".join(SCENARIOS))
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help="names, by commas")
+    for field in fields(Settings):
+        if field.name != "contestants":
+            kind = float if field.name == "seconds" else int
+            parser.add_argument(f"--{field.name}", type=kind, default=field.default)
+    arguments = parser.parse_args()
+    unknown = set(arguments.scenarios) - set(SCENARIOS)
+    if unknown:
+        parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are {SCENARIOS}")
+    settings = Settings(
+        contestants=arguments.contestants.split(","),
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        swaps=arguments.swaps,
+        containers=arguments.containers,
+    )
+    report = Report()
+    for name in arguments.scenarios or SCENARIOS:
+        scenario = importlib.import_module(f"bench.{name}")
+        say(f"{scenario.TITLE}")
+        report.add(name, scenario.TITLE, scenario.TEXT, scenario.measure(settings), settings)
+        report.write(SCENARIOS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The contestants: how each is configured and started for the same routes."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import LOAD_CORE, ROUTER_CORE, Running, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = "x" * 120
+LARGE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """`count` routers, one host each, each with a service of its own, all served by one upstream."""
+
+    count: int
+    upstream: int
+    version: int = 0
+    """Sent as the field X-Version of each answer, so that a swap can be seen; 0: not sent."""
+
+    @property
+    def hosts(self) -> list[str]:
+        return [host(number) for number in range(self.count)]
+
+
+def host(number: int) -> str:
+    return f"app-{number}.example.com"
+
+
+def dynamic_yaml(routes: Routes) -> str:
+    """The routes as a dynamic configuration file of Traefik, and so of edgerouter."""
+    lines = ["http:", "  routers:"]
+    for number in range(routes.count):
+        lines.append(f"    app-{number}:")
+        lines.append(f'      rule: "Host(`{host(number)}`)"')
+        lines.append(f"      service: app-{number}")
+        if routes.version:
+            lines.append("      middlewares: [version]")
+    lines.append("  services:")
+    for number in range(routes.count):
+        lines.append(f"    app-{number}:")
+        lines.append("      loadBalancer:")
+        lines.append(f'        servers: [{{url: "http://127.0.0.1:{routes.upstream}"}}]')
+    if routes.version:
+        lines.append("  middlewares:")
+        lines.append("    version:")
+        lines.append("      headers:")
+        lines.append(f'        customResponseHeaders: {{X-Version: "{routes.version}"}}')
+    return "\n".join(lines) + "\n"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text)
+    beside.rename(path)
+
+
+def _dynamic_file(directory: Path, routes: Routes) -> list[str]:
+    (directory / "dynamic").mkdir(exist_ok=True)
+    replace_file(directory / "dynamic" / "routes.yaml", dynamic_yaml(routes))
+    return [f"--providers.file.directory={directory / 'dynamic'}", "--providers.file.watch=true"]
+
+
+def traefik(directory: Path, routes: Routes | None, *flags: str) -> Running:
+    """The real Traefik; without routes the flags name another provider."""
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("traefik"))]
+    command += [f"--entrypoints.web.address=127.0.0.1:{port}", "--log.level=ERROR", *flags]
+    command += _dynamic_file(directory, routes) if routes else []
+    return Running("traefik", command, port, ROUTER_CORE, directory)
+
+
+def edgerouter(directory: Path, routes: Routes | None, *flags: str) -> Running:
+    """This project with one worker, as it has one core."""
+    port = free_port()
+    command = [sys.executable, "-m", "edgerouter", "--edgerouter.workers=1"]
+    command += [f"--entrypoints.web.address=127.0.0.1:{port}", "--log.level=ERROR", *flags]
+    command += _dynamic_file(directory, routes) if routes else []
+    environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'providers'}"}
+    return Running("edgerouter", command, port, ROUTER_CORE, directory, environment)
+
+
+NGINX_HEAD = """
+worker_processes 1; daemon off; pid nginx.pid; error_log stderr error;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; server_names_hash_bucket_size 64; server_names_hash_max_size 65536;
+  keepalive_requests 1000000000; client_body_temp_path body; proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+"""
+
+
+def nginx(directory: Path, routes: Routes | None, *flags: str) -> Running:
+    """nginx as a reverse proxy that sends the same X-Forwarded fields as the others."""
+    if routes is None or flags:
+        raise ValueError("nginx reads its routes from its own file only")
+    port = free_port()
+    proxy = """
+      proxy_pass http://upstream; proxy_http_version 1.1; proxy_max_temp_file_size 0; proxy_set_header Connection "";
+      proxy_set_header Host $host; proxy_set_header X-Real-Ip $remote_addr;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Server $hostname;
+    """
+    servers = [
+        f"server {{ listen 127.0.0.1:{port}; server_name {name}; location / {{ include proxy.conf; }} }}"
+        for name in routes.hosts
+    ]
+    head = NGINX_HEAD.format()
+    pool = (
+        f"upstream upstream {{ server 127.0.0.1:{routes.upstream}; keepalive 64;"
+        " keepalive_requests 1000000000; }"
+    )
+    (directory / "proxy.conf").write_text(proxy)
+    (directory / "nginx.conf").write_text("\n".join([head, pool, *servers, "}"]))
+    return Running("nginx", _nginx_command(directory), port, ROUTER_CORE, directory)
+
+
+def upstream(directory: Path) -> Running:
+    """The server behind all routers: `/` answers 120 bytes, `/large` one megabyte."""
+    port = free_port()
+    (directory / "large").write_bytes(b"x" * LARGE)
+    server = (
+        f'server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{SMALL}"; }}'
+        f" location = /large {{ root {directory}; sendfile on; }} }} }}"
+    )
+    (directory / "nginx.conf").write_text(NGINX_HEAD.format() + server)
+    return Running("upstream", _nginx_command(directory), port, LOAD_CORE, directory)
+
+
+def _nginx_command(directory: Path) -> list[str]:
+    return ["nginx", "-p", f"{directory}/", "-c", f"{directory / 'nginx.conf'}", "-e", "stderr"]
+
+
+Contestant = Callable[..., Running]
+CONTESTANTS: dict[str, Contestant] = {"nginx": nginx, "traefik": traefik, "edgerouter": edgerouter}
