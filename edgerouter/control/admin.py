@@ -1,0 +1,127 @@
+"""Traefik's API over HTTP, on the private socket of the control plane.
+
+Workers pass requests for ``api@internal`` on to it. It shows what ``control/view.py``
+knows and changes nothing. A failure in here is answered with 500 and logged;
+the data plane has no part in it.
+"""
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from aiohttp import web
+
+from edgerouter.control.listing import Item, QueryError, page_of
+from edgerouter.control.view import Kind, Protocol, View
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+KINDS: dict[Protocol, tuple[Kind, ...]] = {
+    "http": ("router", "service", "middleware"),
+    "tcp": ("router", "service", "middleware"),
+    "udp": ("router", "service"),
+}
+
+
+async def serve(view: View, listening: socket.socket) -> None:
+    """Serve the API on ``listening`` until cancelled."""
+    runner = web.AppRunner(application(view), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening).start()
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await runner.cleanup()
+
+
+def application(view: View) -> web.Application:
+    """Return the API as an application."""
+    api = view.configuration.api
+    base = (api.base_path if api is not None else "").rstrip("/") + "/api"
+    app = web.Application(middlewares=[_answer_errors])
+    objects: dict[str, Callable[[], object]] = {
+        "version": view.version,
+        "overview": view.overview,
+        "rawdata": view.raw_data,
+        "edgerouter/diagnostics": view.diagnostics,
+        "edgerouter/workers": view.workers,
+        "edgerouter/providers": view.providers,
+    }
+    for path, read in objects.items():
+        app.router.add_get(f"{base}/{path}", partial(_object, read), allow_head=False)
+    lists: dict[str, tuple[str, Callable[[], list[Item]]]] = {
+        "entrypoints": ("entry point", view.entry_points),
+        "certificates": ("certificate", list),
+    }
+    for protocol, kinds in KINDS.items():
+        for kind in kinds:
+            lists[f"{protocol}/{kind}s"] = (kind, partial(view.elements, protocol, kind))
+    for path, (noun, items) in lists.items():
+        app.router.add_get(f"{base}/{path}", partial(_list, items), allow_head=False)
+        one = partial(_one, noun, items)
+        app.router.add_get(f"{base}/{path}/{{name}}", one, allow_head=False)
+    app.router.add_get(f"{base}/support-dump", _refuse_support_dump, allow_head=False)
+    return app
+
+
+async def _object(read: Callable[[], object], _: web.Request) -> web.Response:
+    return _json(read())
+
+
+async def _list(items: Callable[[], list[Item]], request: web.Request) -> web.Response:
+    try:
+        page = page_of(items(), request.query)
+    except QueryError as error:
+        return _error(400, str(error))
+    return _json(page.items, {"X-Next-Page": str(page.next_page)})
+
+
+async def _one(noun: str, items: Callable[[], list[Item]], request: web.Request) -> web.Response:
+    name = request.match_info["name"]
+    for item in items():
+        if item["name"] == name:
+            return _json(item)
+    return _error(404, f"{noun} not found: {name}")
+
+
+async def _refuse_support_dump(_: web.Request) -> web.Response:
+    return _error(
+        501,
+        "there is no support dump; /api/rawdata, /api/edgerouter/diagnostics and the log"
+        " hold what it would",
+    )
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer unknown paths and methods as Traefik does, failures with 500."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        return _plain(404, "404 page not found\n")
+    except web.HTTPMethodNotAllowed as error:
+        return web.Response(status=405, headers={"Allow": ", ".join(sorted(error.allowed_methods))})
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("The API failed to answer")
+        return _error(500, "the API failed; the log has the reason")
+
+
+def _json(content: object, headers: dict[str, str] | None = None) -> web.Response:
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False) + "\n"
+    return web.Response(text=text, content_type="application/json", headers=headers)
+
+
+def _error(status: int, message: str) -> web.Response:
+    """Answer like Traefik: JSON that calls itself text."""
+    return _plain(status, json.dumps({"message": message}, ensure_ascii=False) + "\n")
+
+
+def _plain(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=text, headers={"X-Content-Type-Options": "nosniff"})

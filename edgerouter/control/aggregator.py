@@ -1,0 +1,86 @@
+"""The latest configuration of each provider, handed on at a bearable pace.
+
+The first change goes out at once. Those that follow within
+``providers.providersThrottleDuration`` of it wait until a short quiet has
+ended the burst, at most until that duration has passed. Equal configurations
+are dropped. Removed servers do not wait for any of this: providers fence them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+
+QUIET = 0.1
+"""Seconds without a change that end a burst."""
+
+SHARE = 4
+"""A burst's quiet is at least this many times as long as the last rebuild took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What one provider said last."""
+
+    configuration: DynamicConfiguration
+    diagnostics: tuple[Diagnostic, ...]
+
+
+Publications = Mapping[str, Publication]
+
+
+class Aggregator:
+    """Collects publications and calls ``rebuild`` with all of them, never twice at a time."""
+
+    def __init__(
+        self,
+        throttle: float,
+        rebuild: Callable[[Publications], Awaitable[None]],
+    ) -> None:
+        self._throttle = throttle
+        self._rebuild = rebuild
+        self._clock = asyncio.get_running_loop().time
+        self._latest: dict[str, Publication] = {}
+        self._changed = asyncio.Event()
+        self._last_offer = 0.0
+
+    def offer(
+        self,
+        provider: str,
+        configuration: DynamicConfiguration,
+        diagnostics: tuple[Diagnostic, ...] = (),
+    ) -> None:
+        """Take the newest configuration of ``provider``."""
+        publication = Publication(configuration, diagnostics)
+        if self._latest.get(provider) == publication:
+            return
+        self._latest[provider] = publication
+        self._last_offer = self._clock()
+        self._changed.set()
+
+    def rebuild_soon(self) -> None:
+        """Ask for a rebuild although no provider has said anything new."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Rebuild after changes, until cancelled."""
+        finished, took = float("-inf"), 0.0
+        while True:
+            await self._changed.wait()
+            while (pause := self._pause(finished, took)) > 0:
+                await asyncio.sleep(pause)  # noqa: ASYNC110 - until a moment that moves.
+            self._changed.clear()
+            began = self._clock()
+            await self._rebuild(dict(self._latest))
+            finished = self._clock()
+            took = finished - began
+
+    def _pause(self, finished: float, took: float) -> float:
+        """Return the seconds to wait before the pending change may go out."""
+        latest = finished + self._throttle
+        if self._clock() >= latest:
+            return 0.0
+        quiet = self._last_offer + max(QUIET, SHARE * took)
+        return min(quiet, latest) - self._clock()

@@ -1,0 +1,136 @@
+"""From the providers to the workers: one change through the control plane.
+
+Providers publish, the aggregator paces, the rebuild makes the runtime view and
+its snapshot in a thread, the publisher distributes. A rebuild that fails leaves
+the last good snapshot in force.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.aggregator import Aggregator, Publications
+from edgerouter.control.listeners import Listener
+from edgerouter.control.providers import Providers
+from edgerouter.control.publisher import Publisher
+from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
+from edgerouter.control.supervisor import Supervisor
+from edgerouter.control.systemd import notify
+from edgerouter.control.view import View
+from edgerouter.ipc.channel import Message, encode
+from edgerouter.observability.logs import fields
+from edgerouter.provider import Provider, installed_providers
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 3.0
+"""Seconds the first snapshot waits for providers; clients wait meanwhile instead of seeing 404."""
+
+
+class Core:
+    """The part of the control plane that knows the dynamic configuration."""
+
+    def __init__(
+        self,
+        configuration: StaticConfiguration,
+        warnings: Sequence[Diagnostic],
+        listeners: Sequence[Listener],
+        providers: Mapping[str, Provider],
+        publisher: Publisher,
+        supervisor: Supervisor,
+    ) -> None:
+        self._configuration = configuration
+        self._publisher = publisher
+        throttle = configuration.providers.providers_throttle_duration
+        self._aggregator = Aggregator(throttle, self._rebuild)
+        self._providers = Providers(providers, self._aggregator.offer, publisher.fence)
+        self.view = View(
+            configuration, tuple(warnings), listeners, self._providers, publisher, supervisor
+        )
+        self._reported: frozenset[Diagnostic] = frozenset()
+        self._content: Message = {}
+        self._published = asyncio.Event()
+
+    def reload(self) -> None:
+        """Let providers look at their source again (SIGHUP)."""
+        self._providers.reload()
+
+    async def run(self, admin: socket.socket) -> None:
+        """Work until cancelled; serve the API on ``admin``."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._providers.run(), name="providers")
+            tasks.create_task(self._aggregate(), name="aggregator")
+            await self._published.wait()
+            notify("READY=1")
+            # Not needed for the first request, and slow to import.
+            from edgerouter.control.admin import serve  # noqa: PLC0415
+
+            tasks.create_task(serve(self.view, admin), name="admin")
+
+    async def _aggregate(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._providers.all_spoken(), PATIENCE)
+        self._aggregator.rebuild_soon()
+        await self._aggregator.run()
+
+    async def _rebuild(self, publications: Publications) -> None:
+        """Make everything that follows from ``publications`` and publish what changed."""
+        version = self._publisher.version + 1
+        fenced = self._publisher.fenced
+        try:
+            runtime, content = await asyncio.to_thread(self._build, publications, version)
+            self._report(runtime.diagnostics)
+            self.view.runtime = runtime
+            if content != self._content:
+                frame = await asyncio.to_thread(
+                    encode, {**content, "version": version, "fenced": sorted(fenced)}
+                )
+                self._content = content
+                self._publisher.publish(version, frame, fenced)
+                self._published.set()
+        except Exception:
+            log.exception("The configuration could not be rebuilt, the last one stays in force")
+            self.view.failed_rebuilds += 1
+
+    def _build(
+        self, publications: Publications, version: int
+    ) -> tuple[RuntimeConfiguration, dict[str, Any]]:
+        diagnostics = [
+            diagnostic
+            for publication in publications.values()
+            for diagnostic in publication.diagnostics
+        ]
+        configurations = {
+            name: publication.configuration for name, publication in publications.items()
+        }
+        runtime = build_runtime(self._configuration, configurations, diagnostics)
+        content = runtime.snapshot(version)
+        return runtime, {
+            key: value for key, value in content.items() if key not in ("version", "fenced")
+        }
+
+    def _report(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Log what was not there before; what stays is not repeated."""
+        for diagnostic in diagnostics:
+            if diagnostic not in self._reported:
+                level = logging.ERROR if diagnostic.severity == "error" else logging.WARNING
+                extra = fields(providerName=diagnostic.provider) if diagnostic.provider else {}
+                log.log(level, str(diagnostic), extra=extra)
+        self._reported = frozenset(diagnostics)
+
+
+def load_providers(configuration: StaticConfiguration) -> dict[str, Provider]:
+    """Make the configured providers; one that cannot be loaded is logged and left out."""
+    installed = installed_providers()
+    providers: dict[str, Provider] = {}
+    for name, options in configuration.providers.enabled.items():
+        try:
+            providers[name] = installed[name].load()(name, options)
+        except Exception:
+            log.exception("Provider cannot be loaded", extra=fields(providerName=name))
+    return providers

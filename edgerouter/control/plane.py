@@ -1,0 +1,247 @@
+"""The control plane process: wires its parts, obeys signals, ends in order.
+
+Everything here is about start and end. Workers are started before the rest of
+the control plane is imported, so that they load at the same time.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.listeners import (
+    Listener,
+    ListenError,
+    inherited,
+    listen,
+    parse_address,
+)
+from edgerouter.control.publisher import Publisher
+from edgerouter.control.supervisor import Reaper, Supervisor
+from edgerouter.control.systemd import notify
+from edgerouter.observability.logs import configure_logging, fields, reopen
+
+if TYPE_CHECKING:
+    from edgerouter.control.core import Core
+
+log = logging.getLogger(__name__)
+
+ADMIN_SOCKET = "admin.sock"
+
+OVERTIME = 2.0
+"""Seconds a worker has beyond its grace before it is killed."""
+
+
+class StartError(Exception):
+    """The control plane cannot start; the message says why and what would help."""
+
+
+def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ()) -> int:
+    """Run edgerouter until it is told to stop; return the exit status."""
+    configure_logging(configuration.log.model_dump(mode="json"), "")
+    for warning in warnings:
+        log.warning(str(warning))
+    try:
+        listeners = open_listeners(configuration)
+        directory = runtime_directory(configuration.edgerouter.runtime_dir)
+        admin = admin_socket(directory / ADMIN_SOCKET)
+    except (ListenError, StartError) as error:
+        log.critical(str(error))
+        if configuration.log.file_path:
+            sys.stderr.write(f"edgerouter: {error}\n")
+        return 1
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(Plane(configuration, warnings, listeners, admin).run())
+    finally:
+        (directory / ADMIN_SOCKET).unlink(missing_ok=True)
+        if not configuration.edgerouter.runtime_dir:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def open_listeners(configuration: StaticConfiguration) -> list[Listener]:
+    """Open the socket of every TCP entry point, or take it over from systemd.
+
+    Raises:
+        ListenError: One of them cannot be opened; none stays open.
+    """
+    handed = inherited(os.environ)
+    listeners: list[Listener] = []
+    for name, entry_point in configuration.entry_points.items():
+        try:
+            address = parse_address(entry_point.address)
+        except ValueError as error:
+            raise ListenError(f'entry point "{name}" has a wrong address: {error}') from error
+        if address.protocol == "udp":
+            log.warning("UDP entry points are not served yet", extra=fields(entryPointName=name))
+        elif name in handed:
+            listeners.append(Listener(name, handed[name]))
+        else:
+            listeners.append(listen(name, address, reuse_port=entry_point.reuse_port))
+    return listeners
+
+
+def runtime_directory(wanted: str) -> Path:
+    """Return the directory of our private sockets: ``wanted``, or a new one of mode 0700.
+
+    Raises:
+        StartError: There is no place where it could be made.
+    """
+    if wanted:
+        try:
+            Path(wanted).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"edgerouter.runtimeDir: cannot make {wanted}: {error}") from error
+        return Path(wanted)
+    # A container with a read-only root still has /dev/shm.
+    for parent in (None, "/dev/shm"):  # noqa: S108 - mkdtemp makes an unguessable private directory.
+        try:
+            return Path(tempfile.mkdtemp(prefix="edgerouter-", dir=parent))
+        except OSError:
+            continue
+    raise StartError(
+        "no writable directory for private sockets; mount a tmpfs on /tmp or set"
+        " --edgerouter.runtimeDir"
+    )
+
+
+def admin_socket(path: Path) -> socket.socket:
+    """Open the private socket of the API; requests wait in it until the API serves.
+
+    Raises:
+        StartError: The path is too long or cannot be written.
+    """
+    path.unlink(missing_ok=True)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    previous = os.umask(0o177)
+    try:
+        opened.bind(str(path))
+    except OSError as error:
+        opened.close()
+        raise StartError(f"cannot open the socket of the API at {path}: {error}") from error
+    finally:
+        os.umask(previous)
+    opened.listen()
+    opened.setblocking(False)
+    return opened
+
+
+class Plane:
+    """The running control plane."""
+
+    def __init__(
+        self,
+        configuration: StaticConfiguration,
+        warnings: Sequence[Diagnostic],
+        listeners: list[Listener],
+        admin: socket.socket,
+    ) -> None:
+        self._configuration = configuration
+        self._warnings = warnings
+        self._listeners = listeners
+        self._admin = admin
+        self._publisher = Publisher()
+        self._supervisor = Supervisor(
+            configuration.edgerouter.workers or len(os.sched_getaffinity(0)),
+            listeners,
+            self._publisher,
+            {"static": configuration.model_dump(mode="json"), "admin": admin.getsockname()},
+        )
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Start everything, wait for the order to stop, stop everything; return the status."""
+        self._supervisor.start()
+        workers = asyncio.create_task(self._supervisor.run(), name="supervisor")
+        self._report_addresses()
+        core = await self._load_core()
+        self._obey_signals(core)
+        running = asyncio.create_task(core.run(self._admin), name="core")
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        await asyncio.wait((workers, running, stop), return_when=asyncio.FIRST_COMPLETED)
+        broken = [task for task in (workers, running) if task.done()]
+        for task in broken:
+            log.critical("The control plane broke down and stops", exc_info=task.exception())
+        notify("STOPPING=1")
+        await self._stop_workers(workers)
+        running.cancel()
+        stop.cancel()
+        await asyncio.gather(running, stop, return_exceptions=True)
+        return 1 if broken else 0
+
+    async def _load_core(self) -> "Core":
+        """Import the rest in a thread: it takes long, and the workers are loading meanwhile."""
+        module = await asyncio.to_thread(import_module, "edgerouter.control.core")
+        providers = await asyncio.to_thread(module.load_providers, self._configuration)
+        core: Core = module.Core(
+            self._configuration,
+            self._warnings,
+            self._listeners,
+            providers,
+            self._publisher,
+            self._supervisor,
+        )
+        return core
+
+    def _report_addresses(self) -> None:
+        for listener in self._listeners:
+            log.info(
+                "Entry point listens",
+                extra=fields(entryPointName=listener.name, address=listener.address),
+            )
+
+    def _obey_signals(self, core: "Core") -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ordered_to_stop, number.name)
+        loop.add_signal_handler(signal.SIGHUP, core.reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
+        if os.getpid() == 1:
+            loop.add_signal_handler(signal.SIGCHLD, Reaper(self._supervisor.workers).child_died)
+
+    def _ordered_to_stop(self, name: str) -> None:
+        if self._stop.is_set():
+            log.warning("Second order to stop, ending at once", extra=fields(signal=name))
+            self._supervisor.kill()
+            return
+        log.info("Ordered to stop, finishing what is under way", extra=fields(signal=name))
+        self._stop.set()
+
+    def _reopen_logs(self) -> None:
+        reopen()
+        self._publisher.order({"type": "reopen"})
+
+    async def _stop_workers(self, workers: "asyncio.Task[None]") -> None:
+        """Drain the workers; what is not done when the time is over is cut."""
+        cycles = {
+            name: entry_point.transport.life_cycle
+            for name, entry_point in self._configuration.entry_points.items()
+        }
+        accept = {name: cycle.request_accept_grace_timeout for name, cycle in cycles.items()}
+        grace = {name: cycle.grace_time_out for name, cycle in cycles.items()}
+        self._supervisor.drain({"type": "drain", "acceptGrace": accept, "grace": grace})
+        loop = asyncio.get_running_loop()
+        closings = [
+            loop.call_later(seconds, self._supervisor.close_listener, name)
+            for name, seconds in accept.items()
+        ]
+        longest = max((accept[name] + grace[name] for name in cycles), default=0.0)
+        await asyncio.wait((workers,), timeout=longest + OVERTIME)
+        if not workers.done():
+            log.warning("Requests took longer than the grace time and are cut")
+            self._supervisor.kill()
+            await asyncio.wait((workers,))
+        for closing in closings:
+            closing.cancel()

@@ -1,0 +1,150 @@
+"""Runs the configured providers, each on its own, and keeps them running.
+
+A provider that fails is run again after a growing pause; what it published
+before stays in force, and the other providers never notice.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVarTuple
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.observability.logs import fields
+from edgerouter.provider import Provider, ProviderContext, ProviderUnavailable
+
+log = logging.getLogger(__name__)
+
+Arguments = TypeVarTuple("Arguments")
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+"""Seconds between two runs of a provider that fails, at the beginning and at most."""
+
+STABLE = 60.0
+"""Seconds a run has to last for the pause to start from the beginning again."""
+
+
+@dataclass
+class ProviderState:
+    """One provider as operators see it."""
+
+    name: str
+    status: Literal["starting", "running", "unavailable", "failed", "ended"] = "starting"
+    error: str = ""
+    failures: int = 0
+    publications: int = 0
+    last_publication: float | None = None
+    """Seconds since the epoch."""
+    fenced: frozenset[str] = frozenset()
+    spoken: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the provider has published, failed or ended for the first time."""
+
+
+Offer = Callable[[str, DynamicConfiguration, tuple[Diagnostic, ...]], None]
+
+
+class Providers:
+    """All configured providers."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        offer: Offer,
+        fence: Callable[[frozenset[str]], None],
+    ) -> None:
+        self._providers = providers
+        self._offer = offer
+        self._fence = fence
+        self.states = {name: ProviderState(name) for name in providers}
+
+    async def run(self) -> None:
+        """Run every provider until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for name, provider in self._providers.items():
+                tasks.create_task(self._keep(name, provider), name=f"provider {name}")
+
+    async def all_spoken(self) -> None:
+        """Wait until each provider has published or turned out to be unavailable."""
+        for state in self.states.values():
+            await state.spoken.wait()
+
+    def reload(self) -> None:
+        """Let the providers that can do so (a ``reload`` method) look at their source again."""
+        for name, provider in self._providers.items():
+            reload = getattr(provider, "reload", None)
+            if reload is not None:
+                log.info("Provider reloads", extra=fields(provider=name))
+                reload()
+
+    def published(
+        self, name: str, configuration: DynamicConfiguration, diagnostics: tuple[Diagnostic, ...]
+    ) -> None:
+        """Take what the provider ``name`` offers."""
+        state = self.states[name]
+        state.status, state.error = "running", ""
+        state.publications += 1
+        state.last_publication = time.time()
+        state.spoken.set()
+        self._offer(name, configuration, diagnostics)
+
+    def fenced(self, name: str, urls: Iterable[str]) -> None:
+        """Take the fences of the provider ``name``."""
+        self.states[name].fenced = frozenset(urls)
+        self._fence(frozenset().union(*(state.fenced for state in self.states.values())))
+
+    async def _keep(self, name: str, provider: Provider) -> None:
+        state = self.states[name]
+        context = Context(self, name)
+        pause = FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            try:
+                await provider.run(context)
+            except ProviderUnavailable as error:
+                state.status, state.error = "unavailable", str(error)
+                log.error(
+                    "Provider unavailable, what it said before stays in force",
+                    extra=fields(provider=name, error=str(error), retry=f"{pause:g}s"),
+                )
+            except Exception as error:
+                state.status, state.error = "failed", f"{type(error).__name__}: {error}"
+                log.exception("Provider failed", extra=fields(provider=name, retry=f"{pause:g}s"))
+            else:
+                state.status = "ended"
+                state.spoken.set()
+                return
+            state.failures += 1
+            state.spoken.set()
+            if time.monotonic() - began > STABLE:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class Context(ProviderContext):
+    """A provider's way to us; may be used from any thread."""
+
+    def __init__(self, providers: Providers, name: str) -> None:
+        self._providers = providers
+        self._name = name
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    def publish(
+        self, configuration: DynamicConfiguration, diagnostics: Sequence[Diagnostic] = ()
+    ) -> None:
+        self._call(self._providers.published, self._name, configuration, tuple(diagnostics))
+
+    def fence(self, urls: Iterable[str]) -> None:
+        self._call(self._providers.fenced, self._name, frozenset(urls))
+
+    def _call(self, function: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+        if threading.get_ident() == self._thread:
+            function(*arguments)
+        else:
+            self._loop.call_soon_threadsafe(function, *arguments)

@@ -1,0 +1,68 @@
+"""Configuration models as Traefik's API shows them.
+
+Names are camelCase, durations are Go's text, and what is unset or zero is left
+out, as Go's ``omitempty`` does: a zero is shown only where it is not the default.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from edgerouter.config.types import DurationMarker, camel_case, format_duration
+
+
+def represent(value: Any) -> Any:
+    """Return ``value`` (a model, a dataclass, a list, a mapping or a scalar) as JSON data."""
+    if isinstance(value, BaseModel):
+        return dict(_model_fields(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dict(_dataclass_fields(value))
+    if isinstance(value, Mapping):
+        return {str(key): represent(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [represent(item) for item in value]
+    return value
+
+
+def _model_fields(model: BaseModel) -> Iterator[tuple[str, Any]]:
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        default = field.get_default(call_default_factory=True, validated_data={})
+        if not field.exclude and not _is_left_out(value, default):
+            yield (
+                field.alias or name,
+                _shown(value, _marks_duration(field.metadata, field.annotation)),
+            )
+
+
+def _dataclass_fields(instance: Any) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
+        default = None if field.default is dataclasses.MISSING else field.default
+        if not _is_left_out(value, default):
+            name = field.metadata.get("alias") or camel_case(field.name)
+            yield name, _shown(value, _marks_duration((), field.type))
+
+
+def _is_left_out(value: Any, default: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, BaseModel) or dataclasses.is_dataclass(value):
+        return False
+    if isinstance(value, str | list | tuple | Mapping | set | frozenset):
+        return not value
+    return not value and not default and default is not None
+
+
+def _shown(value: Any, is_duration: bool) -> Any:
+    return format_duration(value) if is_duration else represent(value)
+
+
+def _marks_duration(metadata: Any, annotation: Any) -> bool:
+    """Tell whether a field is a ``Duration``, perhaps an optional one."""
+    marks = [*metadata, *getattr(annotation, "__metadata__", ())]
+    for option in getattr(annotation, "__args__", ()):
+        marks.extend(getattr(option, "__metadata__", ()))
+    return any(isinstance(mark, DurationMarker) for mark in marks)

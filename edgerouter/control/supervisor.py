@@ -1,0 +1,228 @@
+"""Keeps the workers alive and ends them gracefully.
+
+A worker is a subprocess with the listening sockets and one end of a socket
+pair. It has died when the other end reads end of file. The supervisor starts
+another at once, with a growing pause when they die young. Should the control
+plane itself die, every worker reads end of file and drains by itself.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgerouter.control.listeners import Listener
+from edgerouter.control.publisher import Publisher
+from edgerouter.ipc.channel import Channel, Message
+from edgerouter.observability.logs import fields
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "edgerouter.worker")
+
+YOUNG = 5.0
+"""Seconds a worker has to live for its death to count as a single event."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two starts of a worker that keeps dying, at most."""
+
+REAP_AFTER = 1.0
+"""Seconds a dead child of unknown origin is left to whoever may be waiting for it."""
+
+
+@dataclass
+class WorkerState:
+    """What is known of the worker with one number, over all its lives."""
+
+    index: int
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    started: float = field(default_factory=time.time)
+    """When the present process was started, seconds since the epoch."""
+    last_exit: str = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The process number, None while there is no process."""
+        return self.process.pid if self.process is not None else None
+
+
+class Supervisor:
+    """Runs ``count`` workers until ``drain`` or ``kill``."""
+
+    def __init__(
+        self,
+        count: int,
+        listeners: Iterable[Listener],
+        publisher: Publisher,
+        start: Mapping[str, Any],
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._listeners = list(listeners)
+        self._publisher = publisher
+        self._first_frame = start
+        self._command = command
+        self._stopping = asyncio.Event()
+        self._last_order: Message | None = None
+        self.workers = [WorkerState(index) for index in range(count)]
+        self._channels: dict[int, socket.socket] = {}
+
+    def start(self) -> None:
+        """Start every worker process; before the event loop, so that they load meanwhile."""
+        for worker in self.workers:
+            self._spawn(worker)
+
+    async def run(self) -> None:
+        """Keep every worker alive; returns when all have ended after ``drain`` or ``kill``."""
+        async with asyncio.TaskGroup() as tasks:
+            for worker in self.workers:
+                tasks.create_task(self._keep(worker), name=f"worker {worker.index}")
+
+    def drain(self, message: Message) -> None:
+        """Order the workers to finish what they have; they are not replaced any more."""
+        self._stopping.set()
+        self._last_order = message
+        self._publisher.order(message)
+
+    def kill(self) -> None:
+        """End the workers at once."""
+        self._stopping.set()
+        for worker in self.workers:
+            if worker.process is not None:
+                worker.process.kill()
+
+    def close_listener(self, name: str) -> None:
+        """Close our own copy of the socket of the entry point ``name``.
+
+        Only when the workers have closed theirs too does the kernel refuse new
+        connections instead of keeping them waiting.
+        """
+        for listener in self._listeners:
+            if listener.name == name:
+                listener.socket.close()
+
+    async def _keep(self, worker: WorkerState) -> None:
+        pause = 0.0
+        while True:
+            born = time.monotonic()
+            await self._attend(worker)
+            if self._stopping.is_set():
+                return
+            young = time.monotonic() - born < YOUNG
+            log.error(
+                "Worker ended, another is started",
+                extra=fields(
+                    worker=worker.index,
+                    pid=worker.pid,
+                    reason=worker.last_exit,
+                    pause=f"{pause if young else 0:g}s",
+                ),
+            )
+            if young:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), pause)
+                    return
+                pause = min(max(0.1, pause * 2), LONGEST_PAUSE)
+            else:
+                pause = 0.0
+            worker.restarts += 1
+            self._spawn(worker)
+
+    def _spawn(self, worker: WorkerState) -> None:
+        ours, theirs = socket.socketpair()
+        inherited = [listener.socket.fileno() for listener in self._listeners]
+        with theirs:
+            # A group of its own keeps Ctrl-C in a terminal from reaching the worker.
+            worker.process = subprocess.Popen(  # noqa: S603 - our own command.
+                [*self._command, "--channel", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno(), *inherited],
+                process_group=0,
+            )
+        worker.started = time.time()
+        self._channels[worker.index] = ours
+
+    async def _attend(self, worker: WorkerState) -> None:
+        """Talk to a living worker until it has ended."""
+        channel = await Channel.open(self._channels.pop(worker.index))
+        listeners = {listener.name: [listener.socket.fileno()] for listener in self._listeners}
+        start = {
+            **self._first_frame,
+            "type": "start",
+            "worker": worker.index,
+            "listeners": listeners,
+        }
+        try:
+            orders = [start] if self._last_order is None else [start, self._last_order]
+            await self._publisher.serve(worker.index, channel, orders)
+        finally:
+            channel.close()
+        worker.last_exit = await self._buried(worker)
+
+    async def _buried(self, worker: WorkerState) -> str:
+        """Wait for a worker whose channel is closed; say how it ended."""
+        process = worker.process
+        assert process is not None, "a worker that is attended to has been spawned"  # noqa: S101
+        try:
+            status = await asyncio.to_thread(process.wait, 1.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+            return "it closed its channel without ending and was killed"
+        return describe_exit(status)
+
+
+def describe_exit(status: int) -> str:
+    """Say what a return code of ``subprocess`` means."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = str(-status)
+    hint = " (often the kernel's, when memory is short)" if -status == signal.SIGKILL else ""
+    return f"killed by signal {name}{hint}"
+
+
+class Reaper:
+    """Collects dead processes that were re-parented to us, as is the duty of pid 1."""
+
+    def __init__(self, own: Iterable[WorkerState]) -> None:
+        self._own = list(own)
+
+    def child_died(self) -> None:
+        """Called on SIGCHLD."""
+        asyncio.get_running_loop().call_later(REAP_AFTER, self.reap)
+
+    def reap(self) -> None:
+        """Collect every dead child but the workers, which the supervisor waits for."""
+        own = {worker.pid for worker in self._own}
+        for pid in zombies(os.getpid()):
+            if pid not in own:
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    continue
+
+
+def zombies(parent: int) -> list[int]:
+    """Return the dead, uncollected children of ``parent`` (``proc(5)``)."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                with open(f"{entry.path}/stat", "rb") as stat:  # noqa: PTH123 - proc, many small files.
+                    state, parent_pid = stat.read().rpartition(b")")[2].split()[:2]
+            except OSError:
+                continue
+            if state == b"Z" and int(parent_pid) == parent:
+                found.append(int(entry.name))
+    return found
