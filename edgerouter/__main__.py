@@ -1,0 +1,15 @@
+"""``python -m edgerouter`` and the ``edgerouter`` program: hands over to the command line."""
+
+import os
+import sys
+
+from edgerouter.cli import main as command_line
+
+
+def main() -> None:
+    """Run a command and exit with its status."""
+    sys.exit(command_line(sys.argv[1:], os.environ))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""``edgerouter`` or ``edgerouter run``: the router itself."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+NAME = "run"
+SUMMARY = "Runs the router; what happens without a command."
+USAGE = "edgerouter [run] [--option=value]..."
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Read the static configuration and serve until the order to stop."""
+    from edgerouter.config.loader import (  # noqa: PLC0415 - loads every model.
+        StaticConfigurationError,
+        load_static,
+    )
+
+    try:
+        loaded = load_static(argv, environ)
+    except StaticConfigurationError as error:
+        for diagnostic in error.diagnostics:
+            sys.stderr.write(f"edgerouter: {diagnostic}\n")
+        return 2
+    from edgerouter.control import plane  # noqa: PLC0415 - not needed to refuse wrong options.
+
+    return plane.run(loaded.configuration, loaded.warnings)
