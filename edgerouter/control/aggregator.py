@@ -69,8 +69,8 @@ class Aggregator:
         finished, took = float("-inf"), 0.0
         while True:
             await self._changed.wait()
-            while (pause := self._pause(finished, took)) > 0:
-                await asyncio.sleep(pause)  # noqa: ASYNC110 - until a moment that moves.
+            while (pause := self._pause(finished, took)) > 0:  # noqa: ASYNC110 - it moves.
+                await asyncio.sleep(pause)
             self._changed.clear()
             began = self._clock()
             await self._rebuild(dict(self._latest))

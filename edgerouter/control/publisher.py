@@ -37,8 +37,9 @@ class Slot:
 class Publisher:
     """Holds the newest state and one slot per living worker."""
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
-        self._changed = changed
+    def __init__(self) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        """Called when a worker has come, gone or acknowledged."""
         self._slots: set[Slot] = set()
         self._fenced: frozenset[str] = frozenset()
         self._snapshot: tuple[bytes, frozenset[str]] | None = None
@@ -95,6 +96,7 @@ class Publisher:
         slot = Slot(worker, map(encode, orders))
         slot.snapshot = self._snapshot
         self._slots.add(slot)
+        self.changed()
         sender = asyncio.create_task(self._send(slot, channel), name=f"worker {worker} sender")
         try:
             while (message := await channel.receive()) is not None:
@@ -103,7 +105,7 @@ class Publisher:
             self._slots.discard(slot)
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
-            self._changed()
+            self.changed()
 
     async def _send(self, slot: Slot, channel: Channel) -> None:
         while True:
@@ -134,7 +136,7 @@ class Publisher:
                 self._note_errors(slot, message.get("errors") or {})
             case unknown:
                 log.warning("Unknown frame", extra=fields(worker=slot.worker, frame=unknown))
-        self._changed()
+        self.changed()
 
     def _note_errors(self, slot: Slot, errors: Mapping[str, list[str]]) -> None:
         known = self.errors()

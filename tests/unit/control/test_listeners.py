@@ -1,0 +1,152 @@
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from edgerouter.control.listeners import Address, ListenError, inherited, listen, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":80", Address("", 80, "tcp")),
+        ("127.0.0.1:8080", Address("127.0.0.1", 8080, "tcp")),
+        ("[::1]:443/tcp", Address("::1", 443, "tcp")),
+        (":53/udp", Address("", 53, "udp")),
+        (":53/UDP", Address("", 53, "udp")),
+        ("localhost:0", Address("localhost", 0, "tcp")),
+    ],
+)
+def test_addresses(text: str, address: Address) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("80", "has no port"),
+        ("", "has no port"),
+        (":http", 'the port "http"'),
+        (":65536", "from 0 to 65535"),
+        (":-1", "from 0 to 65535"),
+        (":80/sctp", "only tcp and udp"),
+        (":80/", "only tcp and udp"),
+        ("::1:80", "in brackets"),
+        ("[::1:80", "in brackets"),
+    ],
+)
+def test_wrong_addresses_are_explained(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match="(?i)" + reason):
+        parse_address(text)
+
+
+def test_port_0_is_chosen_by_the_system_and_shown() -> None:
+    listener = listen("web", Address("127.0.0.1", 0, "tcp"))
+    with listener.socket:
+        port = listener.socket.getsockname()[1]
+        assert listener.address == f"127.0.0.1:{port}"
+        assert not os.get_inheritable(listener.socket.fileno())
+        with socket.create_connection(("127.0.0.1", port), 5):
+            pass
+
+
+def test_without_a_host_both_ip_versions_are_served() -> None:
+    listener = listen("web", Address("", 0, "tcp"))
+    with listener.socket:
+        port = listener.socket.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), 5):
+            pass
+        if listener.socket.family == socket.AF_INET6:
+            with socket.create_connection(("::1", port), 5):
+                pass
+
+
+def test_a_taken_port_names_entry_point_address_and_remedy() -> None:
+    first = listen("web", Address("127.0.0.1", 0, "tcp"))
+    with first.socket:
+        port = first.socket.getsockname()[1]
+        with pytest.raises(ListenError) as caught:
+            listen("secure", Address("127.0.0.1", port, "tcp"))
+    message = str(caught.value)
+    assert f'entry point "secure" cannot listen on 127.0.0.1:{port}: the port is taken' in message
+    assert "--entryPoints.secure.address" in message
+
+
+def test_reuse_port_lets_two_programs_listen() -> None:
+    first = listen("web", Address("127.0.0.1", 0, "tcp"), reuse_port=True)
+    with first.socket:
+        port = first.socket.getsockname()[1]
+        second = listen("web", Address("127.0.0.1", port, "tcp"), reuse_port=True)
+        second.socket.close()
+
+
+def test_an_address_of_another_machine() -> None:
+    with pytest.raises(ListenError, match="does not have that address"):
+        listen("web", Address("192.0.2.1", 0, "tcp"))
+
+
+def test_an_unknown_host() -> None:
+    with pytest.raises(ListenError, match='the host "no.such.invalid" is unknown'):
+        listen("web", Address("no.such.invalid", 0, "tcp"))
+
+
+FORBIDDEN = """
+import encodings.idna  # Its file may be out of reach once we are nobody.
+import os
+from edgerouter.control.listeners import Address, ListenError, listen
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    listen("web", Address("127.0.0.1", {port}, "tcp")).socket.close()
+    print("allowed")
+except ListenError as error:
+    print(error)
+"""
+
+
+def test_a_forbidden_port_says_what_would_allow_it() -> None:
+    code = FORBIDDEN.format(port=1)
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    if output.strip() == b"allowed":
+        pytest.skip("this machine lets everybody use low ports")
+    assert b'entry point "web" cannot listen on 127.0.0.1:1: permission denied' in output
+    assert b"CAP_NET_BIND_SERVICE" in output
+
+
+INHERITED = """
+import os, socket
+from edgerouter.control.listeners import inherited
+os.environ["LISTEN_PID"] = str(os.getpid())
+sockets = inherited(os.environ)
+for name, taken in sockets.items():
+    print(name, taken.getsockname()[1], os.get_inheritable(taken.fileno()))
+print(sorted(name for name in os.environ if name.startswith("LISTEN_")))
+"""
+
+
+def test_sockets_of_systemd_are_taken_by_name() -> None:
+    with socket.socket() as first, socket.socket() as second:
+        for end in (first, second):
+            end.bind(("127.0.0.1", 0))
+            end.listen()
+        ports = [first.getsockname()[1], second.getsockname()[1]]
+        script = f'exec 3<&{first.fileno()} 4<&{second.fileno()}; exec {sys.executable} -c "$CODE"'
+        result = subprocess.run(
+            ["bash", "-c", script],
+            env={**os.environ, "CODE": INHERITED, "LISTEN_FDS": "2", "LISTEN_FDNAMES": "web:api"},
+            pass_fds=[first.fileno(), second.fileno()],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    expected = [f"web {ports[0]} False", f"api {ports[1]} False", "[]"]
+    assert result.stdout.splitlines() == expected
+
+
+def test_sockets_for_another_process_are_left_alone() -> None:
+    environment = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "web", "LISTEN_PID": "1"}
+    assert inherited(environment) == {}
+    assert environment == {}
