@@ -99,7 +99,7 @@ def _specs(model: Any) -> tuple[FieldSpec, ...]:
     return tuple(specs)
 
 
-def _dataclass_fields(model: type) -> tuple[FieldSpec, ...]:
+def _dataclass_fields(model: Any) -> tuple[FieldSpec, ...]:
     from typing import get_type_hints  # noqa: PLC0415 - costly, and used once per class.
 
     hints = get_type_hints(model, include_extras=True)
@@ -118,6 +118,11 @@ def is_struct(annotation: Any) -> bool:
     return isinstance(annotation, type) and (
         dataclasses.is_dataclass(annotation) or hasattr(annotation, "model_fields")
     )
+
+
+def plain_type(annotation: Any) -> Any:
+    """Return the annotation without ``Annotated`` and ``| None``."""
+    return _strip(annotation)[0]
 
 
 def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -202,8 +207,8 @@ class _Decoder:
 
     def _field(self, spec: FieldSpec, item: Any, path: str) -> Any:
         try:
-            if spec.marked(AllowEmpty) and is_struct(_strip(spec.annotation)[0]):
-                return self._allow_empty(_strip(spec.annotation)[0], item, path)
+            if spec.marked(AllowEmpty) and is_struct(plain_type(spec.annotation)):
+                return self._allow_empty(plain_type(spec.annotation), item, path)
             return self._value(spec.annotation, spec.metadata, item, path)
         except _Invalid:
             return _LEFT_OUT
@@ -268,11 +273,11 @@ class _Decoder:
         return self.struct(model, item, path)
 
     def _list(self, element: Any, item: Any, path: str) -> list[Any]:
-        if isinstance(item, str) and not is_struct(_strip(element)[0]):
+        if isinstance(item, str) and not is_struct(plain_type(element)):
             # Traefik splits lists at commas in every source and trims the elements.
             item = [part for word in item.split(",") if (part := word.strip())]
         if isinstance(item, Mapping) or not isinstance(item, Sequence) or isinstance(item, str):
-            if isinstance(item, Mapping) or is_struct(_strip(element)[0]):
+            if isinstance(item, Mapping) or is_struct(plain_type(element)):
                 self._fail(path, f"expected a list, got {_shown(item)}")
                 raise _Invalid
             item = [item]
@@ -293,7 +298,7 @@ class _Decoder:
             if key == OWN_VALUE:
                 continue
             try:
-                content = {} if part is None and is_struct(_strip(element)[0]) else part
+                content = {} if part is None and is_struct(plain_type(element)) else part
                 values[str(key)] = self._value(element, (), content, _join(path, str(key)))
             except _Invalid:
                 continue

@@ -1,0 +1,15 @@
+"""``basicAuth``: user names and passwords (RFC 7617)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Traefik's options."""
+
+    users: tuple[str, ...] = ()
+    users_file: str = ""
+    realm: str = ""
+    """Empty: ``traefik``."""
+    remove_header: bool = False
+    header_field: str = ""

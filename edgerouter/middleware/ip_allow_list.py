@@ -1,0 +1,16 @@
+"""``ipAllowList``: only clients of these addresses pass."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from edgerouter.config.types import ALLOW_EMPTY
+from edgerouter.middleware.source_criterion import IPStrategy
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Traefik's options."""
+
+    source_range: tuple[str, ...] = ()
+    ip_strategy: Annotated[IPStrategy | None, ALLOW_EMPTY] = None
+    reject_status_code: int = 403

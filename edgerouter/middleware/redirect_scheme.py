@@ -1,0 +1,80 @@
+"""``redirectScheme``: the same URL with another scheme or port.
+
+What the client used is taken from ``X-Forwarded-Proto`` if it is there, which is
+only so when the peer is trusted. A request that is right already goes on.
+"""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from edgerouter.http.body import FixedBody
+from edgerouter.http.date import http_date
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+
+_URL = re.compile(r"^(https?://)?(\[[A-Za-z0-9_:.]+\]|[A-Za-z0-9_.-]+)?(:[0-9]+)?(.*)$", re.DOTALL)
+_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*):([^:]*)")
+_DEFAULT_PORTS = {("http", "80"), ("https", "443")}
+_PLAIN_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Traefik's options."""
+
+    scheme: str = ""
+    port: str = ""
+    permanent: bool = False
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: There is no scheme.
+    """
+    if not options.scheme:
+        raise BuildError("scheme: must not be empty; write http or https")
+    standard = not options.port or (options.scheme, options.port) in _DEFAULT_PORTS
+    port = "" if standard else f":{options.port}"
+
+    def redirect_scheme(handler: Handler) -> Handler:
+        async def handle(request: Request) -> Response:
+            old = client_url(request)
+            parts = _URL.fullmatch(old)
+            if parts is None:
+                return await handler(request)
+            new = f"{options.scheme}://{parts[2] or ''}{port}{parts[4]}"
+            if new == old:
+                return await handler(request)
+            return redirection(request, new, permanent=options.permanent)
+
+        return handle
+
+    return redirect_scheme
+
+
+def client_url(request: Request) -> str:
+    """Return the URL as the client wrote it, without a default port."""
+    forwarded = request.headers.first(b"x-forwarded-proto")
+    scheme = forwarded.decode("latin-1") if forwarded else request.scheme
+    scheme = _PLAIN_SCHEMES.get(scheme.lower(), scheme)
+    split = _AUTHORITY.fullmatch(request.authority)
+    host, port = (split[1], split[2]) if split else (request.authority, "")
+    explicit = f":{port}" if split and (scheme, port) not in _DEFAULT_PORTS else ""
+    query = "" if request.query is None else f"?{request.query}"
+    return f"{scheme}://{host}{explicit}{request.path}{query}"
+
+
+def redirection(request: Request, location: str, *, permanent: bool) -> Response:
+    """Return the redirection Traefik gives: only GET may become another method."""
+    if request.method == "GET":
+        status = HTTPStatus.MOVED_PERMANENTLY if permanent else HTTPStatus.FOUND
+    else:
+        status = HTTPStatus.PERMANENT_REDIRECT if permanent else HTTPStatus.TEMPORARY_REDIRECT
+    target = location.encode("utf-8", "surrogateescape")
+    headers = Headers([(b"Location", target), (b"Date", http_date())])
+    return Response(status.value, headers, FixedBody(status.phrase.encode()))
