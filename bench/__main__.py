@@ -1,4 +1,4 @@
-"""`python -m bench [scenario ...]`: run scenarios, write bench/results.json and docs/benchmarks.md."""
+"""`python -m bench [scenario ...]`: run scenarios, write the results and docs/benchmarks.md."""
 
 import argparse
 import importlib

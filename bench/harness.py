@@ -63,10 +63,9 @@ def running_upstream() -> Iterator[int]:
 @contextmanager
 def started(contestant: str, routes: Routes, *flags: str) -> Iterator[tuple[Running, Path]]:
     """Run a contestant until it answers for its last route."""
-    with scratch() as directory:
-        with CONTESTANTS[contestant](directory, routes, *flags) as running:
-            running.wait(routes.hosts[-1])
-            yield running, directory
+    with scratch() as directory, CONTESTANTS[contestant](directory, routes, *flags) as running:
+        running.wait(routes.hosts[-1])
+        yield running, directory
 
 
 def in_turns(settings: Settings, measure: Callable[[str], None]) -> None:

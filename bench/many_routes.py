@@ -1,4 +1,4 @@
-"""The same small requests with 10,000 routers: does the cost of a request grow with their number?"""
+"""The same small requests with 10,000 routers: does their cost grow with the number?"""
 
 from bench import small_get
 from bench.harness import Series, Settings

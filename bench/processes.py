@@ -27,24 +27,19 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def get(port: int, host: str, path: str = "/") -> tuple[int, Mapping[str, str]]:
-    """Send one request on a new connection; return status and header fields in lower case."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def status(port: int, host: str, path: str = "/", timeout: float = 5) -> int:
+    """Return the status of one request on a new connection, 0 without an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host})
         response = connection.getresponse()
         response.read()
-        return response.status, {name.lower(): value for name, value in response.getheaders()}
-    finally:
-        connection.close()
-
-
-def status(port: int, host: str, path: str = "/") -> int:
-    """Return the status of one request, 0 without an answer."""
-    try:
-        return get(port, host, path)[0]
     except (OSError, http.client.HTTPException):
         return 0
+    else:
+        return response.status
+    finally:
+        connection.close()
 
 
 @dataclass(slots=True)

@@ -17,11 +17,12 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 INTRODUCTION = """# Benchmarks
 
-`make bench` measures edgerouter beside nginx and the real Traefik, in one run on one machine, and rewrites
-this page. Each router has one core of its own (`taskset`), the upstream (nginx) and the load generator (wrk)
-share another. All have the same routes; the contestants take turns, round by round. CPU is the time of
-all processes and threads of the router. Shown is the median, below it the smallest and the largest value;
-ratios are of medians, edgerouter's to the other's.
+`make bench` measures edgerouter beside nginx and the real Traefik, in one run on one machine, and
+rewrites this page. Each router has one core of its own (`taskset`), the upstream (nginx) and the
+load generator (wrk) share another. All have the same routes; they take turns, round by round
+(three, or `make bench ARGS='--rounds 5'`). CPU is the time of all processes and threads of the
+router. Shown is the median, below it the smallest and the largest value; ratios are of medians,
+edgerouter's to the other's.
 """
 
 
@@ -73,18 +74,18 @@ def table(series: Sequence[Series]) -> list[str]:
 
 def _cell(values: Sequence[float]) -> str:
     if not values:
-        return "–"
+        return "-"
     middle = number(statistics.median(values))
     if min(values) == max(values):
         return middle
-    return f"**{middle}**<br>{number(min(values))} – {number(max(values))}"
+    return f"**{middle}**<br>{number(min(values))} to {number(max(values))}"
 
 
 def _ratio(entry: Series, other: str) -> str:
     if not entry.values.get("edgerouter") or not entry.values.get(other):
-        return "–"
+        return "-"
     base = entry.median(other)
-    return f"{entry.median('edgerouter') / base:.2f}" if base else "–"
+    return f"{entry.median('edgerouter') / base:.2f}" if base else "-"
 
 
 class Report:
@@ -109,7 +110,8 @@ class Report:
     def write(self, order: Sequence[str]) -> None:
         """Write the JSON file and the page."""
         known = {name: self._data[name] for name in order if name in self._data}
-        JSON.write_text(json.dumps({"scenarios": known}, indent=1, ensure_ascii=False) + "\n")
+        rows = [f"{json.dumps(name)}: {json.dumps(known[name])}" for name in known]
+        JSON.write_text('{"scenarios": {\n' + ",\n".join(rows) + "\n}}\n")
         lines = [INTRODUCTION]
         for entry in known.values():
             lines += self._section(entry)
@@ -122,9 +124,8 @@ class Report:
         assert isinstance(measured, list)
         assert isinstance(facts, dict)
         series = [Series(**one) for one in measured]
-        rounds = max((len(values) for one in series for values in one.values.values()), default=0)
         where = (
-            f"{facts['date']}, {rounds} rounds, {facts['processor']}, Linux {facts['kernel']}, "
+            f"{facts['date']}, {facts['processor']}, Linux {facts['kernel']}, "
             f"Python {facts['python']}, nginx {facts['nginx']}, Traefik {facts['traefik']}."
         )
         return [f"## {entry['title']}\n", f"{entry['text']}\n", *table(series), "", where, ""]

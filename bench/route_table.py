@@ -70,7 +70,7 @@ def _measure(shape: str, size: int, requests: int) -> tuple[float, float, float]
         for n, compiled in enumerate(rules)
     )
     built = perf_counter() - start
-    random = Random(1)  # noqa: S311 - no secret
+    random = Random(1)
     sample = [_request(*target(random.randrange(size))) for _ in range(min(requests, 1000))]
     match = table.match
     rounds = max(requests // len(sample), 1)
@@ -85,11 +85,11 @@ def _measure(shape: str, size: int, requests: int) -> tuple[float, float, float]
 def main() -> None:
     """Print one line per shape and size."""
     requests = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    print("shape                  routers   parse s   build s   µs/request")  # noqa: T201
+    print("shape                  routers   parse s   build s   µs/request")
     for shape in SHAPES:
         for size in SIZES:
             parsed, built, asked = _measure(shape, size, requests)
-            print(f"{shape:22} {size:7} {parsed:9.3f} {built:9.3f} {asked:12.2f}")  # noqa: T201
+            print(f"{shape:22} {size:7} {parsed:9.3f} {built:9.3f} {asked:12.2f}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ LARGE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """`count` routers, one host each, each with a service of its own, all served by one upstream."""
+    """`count` routers with one host and one service each, all served by one upstream."""
 
     count: int
     upstream: int
@@ -96,19 +96,21 @@ http {{
 
 
 def nginx(directory: Path, routes: Routes | None, *flags: str) -> Running:
-    """nginx as a reverse proxy that sends the same X-Forwarded fields as the others."""
+    """Nginx as a reverse proxy that sends the same X-Forwarded fields as the others."""
     if routes is None or flags:
         raise ValueError("nginx reads its routes from its own file only")
     port = free_port()
     proxy = """
-      proxy_pass http://upstream; proxy_http_version 1.1; proxy_max_temp_file_size 0; proxy_set_header Connection "";
+      proxy_pass http://upstream; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_max_temp_file_size 0;
       proxy_set_header Host $host; proxy_set_header X-Real-Ip $remote_addr;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $host;
       proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Server $hostname;
     """
     servers = [
-        f"server {{ listen 127.0.0.1:{port}; server_name {name}; location / {{ include proxy.conf; }} }}"
+        f"server {{ listen 127.0.0.1:{port}; server_name {name};"
+        " location / { include proxy.conf; } }"
         for name in routes.hosts
     ]
     head = NGINX_HEAD.format()

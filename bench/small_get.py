@@ -5,7 +5,10 @@ from bench.load import run_load
 from bench.routers import Routes
 
 TITLE = "Small requests, 10 routers"
-TEXT = "GET with twelve header fields, 120 bytes of answer, 32 keep-alive connections, the hosts in turn."
+TEXT = (
+    "GET with twelve header fields, 120 bytes of answer, 32 keep-alive connections, "
+    "the hosts in turn."
+)
 ROUTERS = 10
 
 

@@ -4,15 +4,16 @@ import http.client
 import time
 from pathlib import Path
 
-from bench.harness import Series, Settings, say, running_upstream, started
+from bench.harness import Series, Settings, running_upstream, say, started
 from bench.load import load
 from bench.processes import Running
 from bench.routers import Routes, dynamic_yaml, host, replace_file
 
 TITLE = "Table swaps under load"
 TEXT = (
-    "100 routers in a file that is rewritten as soon as the previous content is in effect, while 8 keep-alive "
-    "connections send requests. A swap counts once an answer shows the new version. "
+    "100 routers in a file that is rewritten as soon as the previous content is in effect, "
+    "while 8 keep-alive connections send requests. "
+    "A swap counts once an answer shows the new version. "
     "nginx is left out: it has no provider."
 )
 ROUTERS = 100
