@@ -12,6 +12,7 @@ from typing import Protocol, cast
 
 COMMANDS = {
     "run": "edgerouter.cli.commands.run",
+    "demo": "edgerouter.cli.commands.demo",
     "healthcheck": "edgerouter.cli.commands.healthcheck",
     "version": "edgerouter.cli.commands.version",
 }

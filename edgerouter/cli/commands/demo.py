@@ -1,0 +1,106 @@
+"""``edgerouter demo``: the router in front of a backend of its own, to try it without Docker.
+
+Web and API listen on the loopback interface, on 8000 and 8080 or the next free ports. Containers'
+labels are read as well when there is a Docker socket.
+"""
+
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from edgerouter.cli.commands import run as router
+
+NAME = "demo"
+SUMMARY = "Runs the router with a backend of its own, to try it without Docker."
+USAGE = "edgerouter demo [--option=value]..."
+
+HOST = "127.0.0.1"
+DOCKER = "unix:///var/run/docker.sock"
+
+ROUTES = """\
+http:
+  routers:
+    demo:
+      rule: "PathPrefix(`/`)"
+      entryPoints: [web]
+      service: demo
+  services:
+    demo:
+      loadBalancer:
+        servers:
+          - url: "http://{host}:{port}"
+"""
+
+GREETING = """\
+edgerouter demo
+  open        http://localhost:{web}/             the demo backend, through the router
+  dashboard   http://localhost:{api}/dashboard/
+  routers     http://localhost:{api}/api/http/routers
+  routes      {file} (edit it: changes are live)
+  docker      {docker}
+Stop with Ctrl-C.
+"""
+
+
+class Backend(BaseHTTPRequestHandler):
+    """Answers with the request that it has received."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        text = f"Hello from the demo backend.\n\n{self.requestline}\n{self.headers}".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the router has an access log."""
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Serve until the order to stop; the arguments are further options of the router."""
+    endpoint = environ.get("DOCKER_HOST") or DOCKER
+    has_docker = Path(endpoint.removeprefix("unix://")).is_socket()
+    web = first_free_port(8000)
+    api = first_free_port(8080, taken=web)
+    with tempfile.TemporaryDirectory(prefix="edgerouter-demo-") as directory:
+        server = ThreadingHTTPServer((HOST, 0), Backend)
+        threading.Thread(target=server.serve_forever, name="backend", daemon=True).start()
+        routes = Path(directory) / "routes.yaml"
+        routes.write_text(ROUTES.format(host=HOST, port=server.server_port), encoding="utf-8")
+        options = [
+            f"--entryPoints.web.address={HOST}:{web}",
+            f"--entryPoints.traefik.address={HOST}:{api}",
+            "--api.insecure=true",
+            f"--providers.file.filename={routes}",
+        ]
+        if has_docker:
+            options.append(f"--providers.docker.endpoint={endpoint}")
+        docker = f"labels are read from {endpoint}" if has_docker else f"no socket at {endpoint}"
+        sys.stdout.write(GREETING.format(web=web, api=api, file=routes, docker=docker))
+        sys.stdout.flush()
+        try:
+            return router.run([*options, *argv], environ)
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+def first_free_port(first: int, taken: int = 0) -> int:
+    """Return the first port from ``first`` on that nobody listens on."""
+    for port in range(first, first + 1000):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            if port != taken:
+                return port
+    raise OSError(f"no free port from {first} to {first + 999}")
