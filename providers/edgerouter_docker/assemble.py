@@ -1,0 +1,135 @@
+"""All containers into one configuration; translates again only what changed."""
+
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.merge import merge_containers
+from edgerouter_docker.inventory import Container
+from edgerouter_docker.network import Surroundings
+from edgerouter_docker.own_container import find_own
+from edgerouter_docker.translate import Settings, Translated, translate
+
+_HOST_NAMES = ("host.docker.internal", "host.containers.internal")
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What is published."""
+
+    configuration: DynamicConfiguration
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class Assembler:
+    """Translates and merges containers, and remembers which servers are whose."""
+
+    def __init__(
+        self, settings: Settings, *, own_ids: Iterable[str] = (), host_address: str = "127.0.0.1"
+    ) -> None:
+        self._settings = settings
+        self._own_ids = tuple(own_ids)
+        self._host_address = host_address
+        self._surroundings = Surroundings()
+        self._translated: dict[str, tuple[Container, Translated]] = {}
+
+    @property
+    def servers(self) -> Mapping[str, frozenset[str]]:
+        """The server URLs of each container, by id, in the newest configuration."""
+        return {i: translated.urls for i, (_, translated) in self._translated.items()}
+
+    def urls_of(self, container_id: str) -> frozenset[str]:
+        known = self._translated.get(container_id)
+        return known[1].urls if known is not None else frozenset()
+
+    def assemble(self, containers: Mapping[str, Container]) -> Assembled:
+        """Return the configuration of ``containers``, by id."""
+        surroundings = self._look_around(containers)
+        if replace(surroundings, find=self._surroundings.find) != self._surroundings:
+            self._translated.clear()
+        self._surroundings = surroundings
+        oldest_first = sorted(containers.values(), key=lambda c: (c.created_at, c.id))
+        self._translated = {c.id: (c, self._translate(c)) for c in oldest_first}
+        parts = [translated for _, translated in self._translated.values()]
+        options = self._settings.options
+        configuration, found = merge_containers(
+            [part.configuration for part in parts if part.configuration is not None],
+            provider=self._settings.provider,
+            compat=options.compat,
+        )
+        diagnostics = [diagnostic for part in parts for diagnostic in part.diagnostics]
+        return Assembled(_without_unserved(configuration, parts), (*diagnostics, *found))
+
+    def _translate(self, container: Container) -> Translated:
+        known = self._translated.get(container.id)
+        # The address of a container in another's network changes with the other.
+        is_own = not container.network_mode.startswith("container:")
+        if known is not None and known[0] == container and is_own:
+            return known[1]
+        return translate(container, self._settings, self._surroundings)
+
+    def _look_around(self, containers: Mapping[str, Container]) -> Surroundings:
+        own = find_own(self._own_ids, containers.values())
+        return Surroundings(
+            own_networks=_networks_of(own, containers),
+            host_address=self._host_address,
+            own_id=own.id if own is not None else "",
+            find=lambda container_id: _find(container_id, containers),
+        )
+
+
+def _find(reference: str, containers: Mapping[str, Container]) -> Container | None:
+    """Return a container by its id, or by its name as Compose files write it."""
+    found = containers.get(reference)
+    if found is not None:
+        return found
+    return next((c for c in containers.values() if c.name == reference), None)
+
+
+def _networks_of(
+    own: Container | None, containers: Mapping[str, Container]
+) -> Mapping[str, str] | None:
+    """Return the router's networks, or None when it reaches all of them."""
+    if own is None or own.network_mode == "host":
+        return None
+    if own.network_mode.startswith("container:"):
+        other = _find(own.network_mode.removeprefix("container:"), containers)
+        return None if other is own else _networks_of(other, containers)
+    return {name: attachment.network_id for name, attachment in own.networks.items()}
+
+
+def _without_unserved(
+    configuration: DynamicConfiguration, parts: Iterable[Translated]
+) -> DynamicConfiguration:
+    """Disable the services that no container could give a server, with the reasons."""
+    errors = {element: list(texts) for element, texts in configuration.errors.items()}
+    for part in parts:
+        for element in part.unserved:
+            if element in configuration.sources and not _has_servers(configuration, element):
+                errors.setdefault(element, []).extend(
+                    str(d) for d in part.diagnostics if d.element == element
+                )
+    return configuration.model_copy(update={"errors": errors})
+
+
+def _has_servers(configuration: DynamicConfiguration, element: str) -> bool:
+    section, _, name = element.split(".", 2)
+    service = getattr(configuration, section).services.get(name)
+    balancer = service.load_balancer if service is not None else None
+    return balancer is not None and bool(balancer.servers)
+
+
+def host_address(*, is_inside: bool) -> str:
+    """Return where containers in the host's network are reached; asks the resolver, so it blocks.
+
+    Args:
+        is_inside: The router runs in a container.
+    """
+    for name in _HOST_NAMES if is_inside else ():
+        try:
+            return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
+        except OSError:
+            continue
+    return "127.0.0.1"

@@ -1,0 +1,90 @@
+"""The Docker provider: connects, follows, and starts again when the engine went away.
+
+While it cannot see the engine it publishes nothing, so the last good
+configuration keeps serving.
+"""
+
+import asyncio
+import logging
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from edgerouter.provider import ProviderContext, ProviderUnavailable
+from edgerouter_docker.assemble import Assembler, host_address
+from edgerouter_docker.engine import Engine, EngineUnavailable
+from edgerouter_docker.options import Options as DockerOptions
+from edgerouter_docker.own_container import own_container_ids
+from edgerouter_docker.session import Session, State
+from edgerouter_docker.translate import settings_of
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+PATIENCE = 15.0
+"""Seconds of quick attempts after a lost connection, enough for an engine that restarts; then the
+provider counts as unavailable."""
+
+
+class DockerProvider:
+    """Routes from the labels of one engine's containers."""
+
+    Options: ClassVar[type[BaseModel]] = DockerOptions
+
+    def __init__(self, name: str, options: DockerOptions) -> None:
+        """Keep the options.
+
+        Raises:
+            ValueError: ``constraints`` or ``defaultRule`` is malformed.
+        """
+        self._options = options
+        self._settings = settings_of(options, name)
+        self._state: State | None = None
+
+    async def run(self, context: ProviderContext) -> None:
+        """Follow the engine until cancelled; without ``watch``, look once.
+
+        Raises:
+            ProviderUnavailable: The engine cannot be reached, or has been away for a while.
+        """
+        if self._state is None:
+            own_ids, host = await asyncio.to_thread(_whereabouts)
+            assembler = Assembler(self._settings, own_ids=own_ids, host_address=host)
+            self._state = State(assembler)
+        calls = ThreadPoolExecutor(1, thread_name_prefix="docker-calls")
+        try:
+            await self._follow(context, calls, self._state)
+        finally:
+            # Not waited for: a call may hang in an engine that does not answer.
+            calls.shutdown(wait=False, cancel_futures=True)
+
+    async def _follow(
+        self, context: ProviderContext, calls: ThreadPoolExecutor, state: State
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        give_up = 0.0
+        pause = FIRST_PAUSE
+        while True:
+            session = Session(self._settings, state, context, calls)
+            try:
+                await session.run(Engine(self._options))
+            except EngineUnavailable as error:
+                if session.has_published:
+                    give_up = loop.time() + PATIENCE
+                    pause = FIRST_PAUSE
+                if loop.time() >= give_up:
+                    raise ProviderUnavailable(str(error)) from error
+                log.warning("Docker is out of sight, what it said stays in force: %s", error)
+            else:
+                return
+            # Jitter, so that many routers do not knock together.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret.
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _whereabouts() -> tuple[list[str], str]:
+    own_ids = own_container_ids()
+    return own_ids, host_address(is_inside=bool(own_ids))

@@ -1,0 +1,181 @@
+"""The servers of one container: which address and port each of its services gets.
+
+Pure. What cannot be chosen becomes a ``Failure`` of that service alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from edgerouter.config.diagnostics import Severity
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.dynamic.base import Model
+from edgerouter.config.dynamic.http import Server, ServersLoadBalancer, Service
+from edgerouter.config.dynamic.tcp import TCPServer, TCPServersLoadBalancer, TCPService
+from edgerouter.config.dynamic.udp import UDPServer, UDPServersLoadBalancer, UDPService
+from edgerouter_docker.inventory import Container
+from edgerouter_docker.network import (
+    NoChoice,
+    Surroundings,
+    choose_address,
+    choose_port,
+    container_label,
+    find_binding,
+)
+from edgerouter_docker.options import Options
+
+AnyServer = TypeVar("AnyServer", Server, TCPServer, UDPServer)
+AnyService = TypeVar("AnyService", Service, TCPService, UDPService)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about one element of the container."""
+
+    element: str
+    message: str
+    severity: Severity = "error"
+
+
+@dataclass(slots=True)
+class Servers:
+    """The configuration with servers filled in, and what was found on the way."""
+
+    configuration: DynamicConfiguration
+    urls: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def fill_in_servers(
+    configuration: DynamicConfiguration,
+    container: Container,
+    options: Options,
+    surroundings: Surroundings,
+) -> Servers:
+    """Give every load balancer its server; none to a container that may not be asked."""
+    filler = _Filler(container, options, surroundings, Servers(configuration))
+    http = filler.fill("http", configuration.http.services, "tcp")
+    tcp = filler.fill("tcp", configuration.tcp.services, "tcp")
+    udp = filler.fill("udp", configuration.udp.services, "udp")
+    result = filler.result
+    result.configuration = configuration.model_copy(
+        update={
+            "http": configuration.http.model_copy(update={"services": http}),
+            "tcp": configuration.tcp.model_copy(update={"services": tcp}),
+            "udp": configuration.udp.model_copy(update={"services": udp}),
+        }
+    )
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    host: str
+    port: str
+    notes: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(slots=True)
+class _Filler:
+    container: Container
+    options: Options
+    surroundings: Surroundings
+    result: Servers
+
+    def fill(
+        self, section: str, services: Mapping[str, AnyService], protocol: str
+    ) -> dict[str, AnyService]:
+        return {
+            name: self._service(f"{section}.services.{name}", service, protocol)
+            for name, service in services.items()
+        }
+
+    def _service(self, element: str, service: AnyService, protocol: str) -> AnyService:
+        balancer = service.load_balancer
+        if balancer is None:
+            self._fail(element, "load-balancer is not defined: a container has no other service")
+            return service
+        may_serve = self.container.is_running and self.container.is_ready
+        servers: list[Any] = []
+        if may_serve:
+            try:
+                servers = self._servers(element, balancer, protocol)
+            except NoChoice as error:
+                label = f"traefik.{element}.loadbalancer.server.port"
+                self._fail(element, str(error).replace("{label}", label))
+        return _with(service, load_balancer=_with(balancer, servers=servers))
+
+    def _servers(
+        self,
+        element: str,
+        balancer: ServersLoadBalancer | TCPServersLoadBalancer | UDPServersLoadBalancer,
+        protocol: str,
+    ) -> list[Server] | list[TCPServer] | list[UDPServer]:
+        match balancer:
+            case ServersLoadBalancer():
+                return [self._http_server(element, next(iter(balancer.servers), Server()))]
+            case TCPServersLoadBalancer():
+                tcp = next(iter(balancer.servers), TCPServer())
+                target = self._target(element, tcp.port, protocol)
+                return [_with(tcp, address=str(target), port="")]
+            case UDPServersLoadBalancer():
+                udp = next(iter(balancer.servers), UDPServer())
+                target = self._target(element, udp.port, protocol)
+                return [_with(udp, address=str(target), port="")]
+
+    def _http_server(self, element: str, server: Server) -> Server:
+        if server.url:
+            if server.port or server.scheme:
+                raise NoChoice("server.url goes with neither server.port nor server.scheme")
+            self.result.urls.add(server.url)
+            return server
+        target = self._target(element, server.port, "tcp")
+        url = f"{server.scheme or 'http'}://{target}"
+        self.result.urls.add(url)
+        return _with(server, url=url, port="", scheme="")
+
+    def _target(self, element: str, port_label: str, protocol: str) -> _Target:
+        target = self._choose(port_label, protocol)
+        self.result.configuration.notes[element] = dict(target.notes)
+        self.result.problems.extend(Problem(element, w, "warning") for w in target.warnings)
+        return target
+
+    def _choose(self, port_label: str, protocol: str) -> _Target:
+        compat = self.options.compat == "traefik"
+        port = choose_port(self.container, label=port_label, protocol=protocol, compat=compat)
+        notes = {"port": port.note}
+        warnings = [port.warning] if port.warning else []
+        if self.options.use_bind_port_ip:
+            binding = find_binding(self.container, port.value, protocol)
+            if binding is not None:
+                notes["network"] = f"host: {port.value} is published there (useBindPortIP)"
+                return _Target(binding.host_ip, binding.host_port, notes, tuple(warnings))
+            warnings.append(
+                f"useBindPortIP: port {port.value} is not published at a definite host address;"
+                " the container's own address is used"
+            )
+        address = choose_address(
+            self.container,
+            self.surroundings,
+            label=container_label(self.container.labels, "docker.network"),
+            network=self.options.network,
+            compat=compat,
+        )
+        notes["network"] = address.note
+        warnings.extend([address.warning] if address.warning else [])
+        return _Target(address.value, port.value, notes, tuple(warnings))
+
+    def _fail(self, element: str, message: str) -> None:
+        self.result.problems.append(Problem(element, message))
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def _with(model: AnyModel, **changes: Any) -> AnyModel:
+    return model.model_copy(update=changes)

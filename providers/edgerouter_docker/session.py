@@ -1,0 +1,260 @@
+"""One life of a connection to the engine: subscribe, list, then follow.
+
+Events come from a thread; they fence at once and mark containers. Marked
+containers are inspected in another thread, one batch at a time, and each batch
+is published: the first change at once, what happens meanwhile in the next batch.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.provider import ProviderContext
+from edgerouter_docker.assemble import Assembler
+from edgerouter_docker.engine import CALL_TIMEOUT, Engine, EngineUnavailable, UnreadableContainer
+from edgerouter_docker.events import Event, EventFollower
+from edgerouter_docker.fence import Fences, is_ending
+from edgerouter_docker.inventory import Container, says_the_same
+from edgerouter_docker.translate import Settings
+
+log = logging.getLogger(__name__)
+
+RECONCILE_INTERVAL = 30.0
+"""Seconds between two cheap lists that find what events did not say (Podman has no network
+events)."""
+_GONE = {"die", "stop", "destroy", "pause"}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class State:
+    """What outlives a connection."""
+
+    assembler: Assembler
+    containers: dict[str, Container] = field(default_factory=dict)
+    fences: Fences = field(default_factory=Fences)
+    fenced: frozenset[str] = frozenset()
+    has_published: bool = False
+
+
+class Session:
+    """Follows one engine until the connection is lost."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: State,
+        context: ProviderContext,
+        calls: ThreadPoolExecutor,
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._context = context
+        self._calls = calls
+        self._loop = asyncio.get_running_loop()
+        self.has_published = False
+        # Between the events and the next batch.
+        self._wake = asyncio.Event()
+        self._marked: set[str] = set()
+        self._early: list[Event] | None = []
+        self._lost = ""
+        self._next_reconcile = 0.0
+        self._unreadable: dict[str, str] = {}
+
+    async def run(self, engine: Engine) -> None:
+        """Follow until the connection is lost or the task cancelled; without ``watch``, look once.
+
+        Raises:
+            EngineUnavailable: The connection could not be made or was lost.
+        """
+        try:
+            await self._call(engine.connect)
+            log.info("Connected to %s %s (API %s).", *_described(engine))
+            if self._settings.options.watch:
+                await self._watch(engine)
+            else:
+                await self._look_at_all(engine)
+        finally:
+            await self._finish(engine.close)
+
+    async def _watch(self, engine: Engine) -> None:
+        opened = asyncio.Event()
+        follower = EventFollower(
+            engine,
+            await self._call(engine.clock),
+            opened=lambda: self._post(opened.set),
+            deliver=lambda event: self._post(self._on_event, event),
+            ended=lambda reason: self._post(self._on_end, reason, opened),
+        )
+        follower.start()
+        try:
+            try:
+                async with asyncio.timeout(CALL_TIMEOUT):
+                    await opened.wait()
+            except TimeoutError as error:
+                raise EngineUnavailable(f"{engine.endpoint}: no stream of events") from error
+            await self._look_at_all(engine)
+            while True:
+                await self._follow(engine)
+        finally:
+            await self._finish(follower.close)
+
+    # Events; these run in the loop, called by the thread that reads them.
+
+    def _on_event(self, event: Event) -> None:
+        if self._early is not None:
+            self._early.append(event)  # What it is about is not known yet.
+            return
+        container = self._state.containers.get(event.container_id)
+        urls = self._state.assembler.urls_of(event.container_id)
+        now = self._loop.time()
+        if event.action == "kill":
+            if (
+                container is not None
+                and container.is_running
+                and is_ending(container, event.signal)
+            ):
+                self._state.fences.killed(container, urls, now)
+                self._send_fences()
+                self._wake.set()  # There is a new deadline.
+            return
+        if container is not None and event.action in _GONE:
+            self._state.fences.gone(container, urls, now)
+            self._send_fences()
+        self._marked.add(event.container_id)
+        self._wake.set()
+
+    def _on_end(self, reason: str, opened: asyncio.Event) -> None:
+        self._lost = reason
+        opened.set()
+        self._wake.set()
+
+    # Looking
+
+    async def _follow(self, engine: Engine) -> None:
+        """Wait for something to happen, then look at what it concerns."""
+        now = self._loop.time()
+        deadline = min(self._state.fences.next_deadline or math.inf, self._next_reconcile)
+        await _wait(self._wake, deadline - now)
+        self._wake.clear()
+        if self._lost:
+            raise EngineUnavailable(f"{engine.endpoint}: {self._lost}")
+        marked, self._marked = self._marked, set()
+        if self._loop.time() >= self._next_reconcile:
+            marked |= await self._changed(engine)
+            self._next_reconcile = self._loop.time() + RECONCILE_INTERVAL
+        if await self._inspect(engine, marked):
+            self._publish()
+        self._state.fences.expire(self._loop.time())
+        self._send_fences()
+
+    async def _look_at_all(self, engine: Engine) -> None:
+        listed = {row.id for row in await self._call(engine.list)}
+        await self._inspect(engine, listed | set(self._state.containers))
+        self._publish()
+        self._send_fences()
+        self._next_reconcile = self._loop.time() + RECONCILE_INTERVAL
+        early, self._early = self._early or [], None
+        for event in early:
+            self._on_event(event)
+
+    async def _changed(self, engine: Engine) -> set[str]:
+        """Return the containers whose row in the list differs from what is remembered."""
+        rows = {row.id: row for row in await self._call(engine.list)}
+        known = self._state.containers
+        changed = {
+            i for i, row in rows.items() if i not in known or not says_the_same(row, known[i])
+        }
+        return changed | (set(known) - set(rows))
+
+    async def _inspect(self, engine: Engine, ids: Iterable[str]) -> bool:
+        """Refresh what is remembered of the containers; return whether anything differs."""
+        changed = False
+        for container_id in sorted(ids):
+            try:
+                container = await self._call(engine.inspect, container_id)
+            except UnreadableContainer as error:
+                changed |= self._unreadable.get(container_id) != str(error)
+                self._unreadable[container_id] = str(error)
+                continue
+            changed |= self._unreadable.pop(container_id, None) is not None
+            changed |= self._remember(container_id, container)
+        return changed
+
+    def _remember(self, container_id: str, container: Container | None) -> bool:
+        known = self._state.containers.get(container_id)
+        if container is None:
+            return self._state.containers.pop(container_id, None) is not None
+        self._state.containers[container_id] = container
+        self._state.fences.seen(container)
+        return known != container
+
+    # Saying
+
+    def _publish(self) -> None:
+        assembled = self._state.assembler.assemble(self._state.containers)
+        self._context.publish(
+            assembled.configuration, [*assembled.diagnostics, *self._unreadable_diagnostics()]
+        )
+        self.has_published = self._state.has_published = True
+
+    def _unreadable_diagnostics(self) -> list[Diagnostic]:
+        provider = self._settings.provider
+        found = []
+        for container_id, reason in sorted(self._unreadable.items()):
+            known = self._state.containers.get(container_id)
+            source = str(known) if known is not None else f"container {container_id[:12]}"
+            kept = "its last known state is used" if known is not None else "it is left out"
+            message = f"the container cannot be inspected, {kept}: {reason}"
+            found.append(Diagnostic("error", message, provider, source))
+        return found
+
+    def _send_fences(self) -> None:
+        fenced = self._state.fences.urls(self._state.assembler.servers)
+        if fenced != self._state.fenced:
+            self._state.fenced = fenced
+            self._context.fence(fenced)
+
+    # Threads
+
+    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        def bound() -> R:
+            return function(*args, **kwargs)
+
+        return await self._loop.run_in_executor(self._calls, bound)
+
+    async def _finish(self, function: Callable[[], None]) -> None:
+        """Run a clean-up in a thread to its end, even when cancelled meanwhile."""
+        task = asyncio.ensure_future(asyncio.to_thread(function))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await task
+            raise
+
+    def _post(self, function: Callable[..., object], *args: object) -> None:
+        """Call ``function`` in the loop from a thread."""
+        with contextlib.suppress(RuntimeError):  # The loop is closed.
+            self._loop.call_soon_threadsafe(function, *args)
+
+
+def _described(engine: Engine) -> tuple[str, str, str]:
+    kind = "Podman" if engine.is_podman else "Docker"
+    return f"{kind} at {engine.endpoint}", engine.version, engine.api_version
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,146 @@
+"""Containers into one dynamic configuration: pure, no engine, no clock.
+
+Traefik's rules: a container without services gets one named after it, without
+routers one with the default rule; a router without a service gets the only one.
+A mistake disables the element it belongs to; the container's other elements and
+all other containers are as if it were not there.
+"""
+
+from dataclasses import dataclass, field
+
+from edgerouter.config.diagnostics import Diagnostic, Severity
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.labels import ROOTS, decode_labels
+from edgerouter.config.types import parse_bool
+from edgerouter.gotemplate import Template, TemplateError
+from edgerouter_docker.constraints import Constraint, parse_constraints
+from edgerouter_docker.inventory import Container
+from edgerouter_docker.network import Surroundings, container_label
+from edgerouter_docker.options import Options
+from edgerouter_docker.routers import complete
+from edgerouter_docker.servers import Problem, fill_in_servers
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options, parsed."""
+
+    options: Options
+    provider: str
+    constraint: Constraint
+    default_rule: Template
+
+
+def settings_of(options: Options, provider: str) -> Settings:
+    """Return the options with their expression and template parsed.
+
+    Raises:
+        ValueError: One of them is malformed; the message names the option.
+    """
+    try:
+        constraint = parse_constraints(options.constraints)
+    except ValueError as error:
+        raise ValueError(f"providers.{provider}.constraints: {error}") from error
+    try:
+        template = Template.parse(options.default_rule)
+    except TemplateError as error:
+        raise ValueError(f"providers.{provider}.defaultRule: {error}") from error
+    return Settings(options, provider, constraint, template)
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """What one container says; nothing when it is left out."""
+
+    configuration: DynamicConfiguration | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    urls: frozenset[str] = frozenset()
+    """The URLs of its servers."""
+    unserved: frozenset[str] = frozenset()
+    """Services (element paths) that got no server because of an error."""
+
+
+def translate(container: Container, settings: Settings, surroundings: Surroundings) -> Translated:
+    """Return what ``container`` configures; never raises for what a container says."""
+    return _Translation(container, settings, surroundings).run()
+
+
+@dataclass(slots=True)
+class _Translation:
+    container: Container
+    settings: Settings
+    surroundings: Surroundings
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def run(self) -> Translated:
+        if not self._is_kept():
+            return Translated(diagnostics=tuple(self.diagnostics))
+        configuration, found = decode_labels(
+            self.container.labels, source=str(self.container), provider=self.settings.provider
+        )
+        self.diagnostics.extend(found)
+        completed = complete(
+            configuration, self.container, self.settings.default_rule, is_self=self._is_self()
+        )
+        filled = fill_in_servers(
+            completed.configuration, self.container, self.settings.options, self.surroundings
+        )
+        for problem in (*completed.problems, *filled.problems):
+            self._report(problem, configuration)
+        unserved = frozenset(p.element for p in filled.problems if p.severity == "error")
+        return Translated(
+            filled.configuration, tuple(self.diagnostics), frozenset(filled.urls), unserved
+        )
+
+    def _report(self, problem: Problem, configuration: DynamicConfiguration) -> None:
+        severity = problem.severity
+        if not self._has_labels():
+            severity = "warning"  # Nobody asked for a route to it.
+        self._say(
+            severity,
+            problem.message,
+            key=configuration.keys.get(problem.element, ""),
+            element=problem.element,
+        )
+
+    def _is_self(self) -> bool:
+        return self.container.id == self.surroundings.own_id
+
+    # Whether the container counts
+
+    def _is_kept(self) -> bool:
+        options = self.settings.options
+        if not self._flag("enable", default=options.exposed_by_default):
+            return False
+        if not self.settings.constraint(self.container.labels):
+            return False
+        if self._flag("docker.allownonrunning", default=False):
+            return True
+        if not self.container.is_running:
+            return False
+        if self.container.is_ready or options.allow_empty_services:
+            return True
+        self._say(
+            "warning",
+            f"the container is left out while its health check says {self.container.health};"
+            " providers.docker.allowEmptyServices keeps its routes and answers 503",
+        )
+        return False
+
+    def _flag(self, name: str, *, default: bool) -> bool:
+        text = container_label(self.container.labels, name)
+        if not text:
+            return default
+        try:
+            return parse_bool(text)
+        except ValueError as error:
+            self._say("error", f"{error}; the container is left out", key=f"traefik.{name}")
+            return False
+
+    def _has_labels(self) -> bool:
+        return any(key.partition(".")[0] in ROOTS for key in self.container.labels)
+
+    def _say(self, severity: Severity, message: str, *, key: str = "", element: str = "") -> None:
+        self.diagnostics.append(
+            Diagnostic(severity, message, self.settings.provider, str(self.container), key, element)
+        )
