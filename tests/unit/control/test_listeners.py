@@ -88,7 +88,7 @@ def test_an_address_of_another_machine() -> None:
 
 
 def test_an_unknown_host() -> None:
-    with pytest.raises(ListenError, match='the host "no.such.invalid" is unknown'):
+    with pytest.raises(ListenError, match=r'the host "no\.such\.invalid" is unknown'):
         listen("web", Address("no.such.invalid", 0, "tcp"))
 
 

@@ -11,6 +11,12 @@ async def pair() -> tuple[Channel, Channel]:
     return await Channel.open(ours), await Channel.open(theirs)
 
 
+async def send_often(channel: Channel) -> None:
+    """A first write may still be taken by the kernel."""
+    for _ in range(10):
+        await channel.send(encode({"type": "ready"}))
+
+
 async def test_messages_arrive_whole_and_in_order() -> None:
     left, right = await pair()
     messages = [{"type": "snapshot", "version": n, "text": "ü" * n * 1000} for n in range(5)]
@@ -57,8 +63,7 @@ async def test_sending_to_who_has_gone_is_an_error() -> None:
     right.close()
     assert await left.receive() is None
     with pytest.raises(ConnectionError):
-        for _ in range(10):
-            await left.send(encode({"type": "ready"}))
+        await send_often(left)
     left.close()
 
 

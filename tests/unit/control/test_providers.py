@@ -1,0 +1,206 @@
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.control.providers import FIRST_PAUSE, LONGEST_PAUSE, Providers
+from edgerouter.provider import ProviderContext, ProviderUnavailable
+from tests.support import virtual_time
+
+EMPTY = DynamicConfiguration()
+
+
+class Scripted:
+    """A provider that does what the test says."""
+
+    Options = BaseModel
+
+    def __init__(self, script: Callable[[ProviderContext], Awaitable[None]]) -> None:
+        self._script = script
+        self.reloads = 0
+
+    async def run(self, context: ProviderContext) -> None:
+        await self._script(context)
+
+    def reload(self) -> None:
+        self.reloads += 1
+
+
+class Plain:
+    """A provider without ``reload``."""
+
+    Options = BaseModel
+
+    async def run(self, context: ProviderContext) -> None:
+        context.publish(EMPTY)
+        await asyncio.get_running_loop().create_future()
+
+
+class Log:
+    """Takes what providers offer."""
+
+    def __init__(self) -> None:
+        self.offers: list[tuple[str, tuple[Diagnostic, ...]]] = []
+        self.fences: list[set[str]] = []
+
+    def offer(self, name: str, _: DynamicConfiguration, diagnostics: Any) -> None:
+        self.offers.append((name, diagnostics))
+
+    def fence(self, urls: frozenset[str]) -> None:
+        self.fences.append(set(urls))
+
+
+async def for_ever(context: ProviderContext) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+async def run_for(seconds: float, providers: Providers) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(providers.run(), seconds)
+
+
+def test_publications_and_their_diagnostics_arrive() -> None:
+    async def publish(context: ProviderContext) -> None:
+        context.publish(EMPTY, [Diagnostic("warning", "odd")])
+        await for_ever(context)
+
+    async def main() -> None:
+        log = Log()
+        providers = Providers({"docker": Scripted(publish)}, log.offer, log.fence)
+        await run_for(1, providers)
+        assert log.offers == [("docker", (Diagnostic("warning", "odd"),))]
+        assert providers.states["docker"].status == "running"
+        assert providers.states["docker"].spoken.is_set()
+
+    virtual_time.run(main())
+
+
+def test_publishing_from_a_thread() -> None:
+    async def main() -> None:
+        log = Log()
+        threads: list[int] = []
+
+        async def publish(context: ProviderContext) -> None:
+            def work() -> None:
+                context.fence(["http://a"])
+                context.publish(EMPTY)
+
+            await asyncio.to_thread(work)
+
+        def offer(*_: Any) -> None:
+            threads.append(threading.get_ident())
+
+        providers = Providers({"docker": Scripted(publish)}, offer, log.fence)
+        await asyncio.wait_for(providers.run(), 5)
+        assert threads == [threading.get_ident()]
+        assert log.fences == [{"http://a"}]
+
+    asyncio.run(main())
+
+
+def test_an_unavailable_provider_is_run_again_with_growing_pauses(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        runs: list[float] = []
+
+        async def fail(_: ProviderContext) -> None:
+            runs.append(asyncio.get_running_loop().time())
+            raise ProviderUnavailable("no daemon at unix:///x")
+
+        log = Log()
+        providers = Providers({"docker": Scripted(fail)}, log.offer, log.fence)
+        await run_for(200, providers)
+        pauses = [round(later - before, 3) for before, later in zip(runs, runs[1:], strict=False)]
+        assert pauses[:4] == [FIRST_PAUSE, 1, 2, 4]
+        assert max(pauses) == LONGEST_PAUSE
+        state = providers.states["docker"]
+        assert (state.status, state.error) == ("unavailable", "no daemon at unix:///x")
+        assert state.failures == len(runs)
+        assert state.spoken.is_set()
+
+    virtual_time.run(main())
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_a_crash_is_logged_with_its_traceback_and_stops_nobody_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        async def crash(_: ProviderContext) -> None:
+            raise KeyError("bug")
+
+        log = Log()
+        both = {"docker": Scripted(crash), "file": Plain()}
+        providers = Providers(both, log.offer, log.fence)
+        await run_for(10, providers)
+        assert [name for name, _ in log.offers] == ["file"]
+        assert providers.states["docker"].status == "failed"
+        assert providers.states["docker"].error == "KeyError: 'bug'"
+        assert providers.states["docker"].failures > 1
+        assert providers.states["file"].status == "running"
+
+    with caplog.at_level(logging.ERROR):
+        virtual_time.run(main())
+    assert caplog.records[0].exc_info is not None
+
+
+def test_a_provider_that_has_nothing_to_watch_may_end() -> None:
+    async def main() -> None:
+        async def once(context: ProviderContext) -> None:
+            context.publish(EMPTY)
+
+        log = Log()
+        providers = Providers({"file": Scripted(once)}, log.offer, log.fence)
+        await asyncio.wait_for(providers.run(), 5)
+        assert providers.states["file"].status == "ended"
+
+    virtual_time.run(main())
+
+
+def test_fences_of_all_providers_are_one_set() -> None:
+    async def main() -> None:
+        def fencing(*urls: str) -> Scripted:
+            async def run(context: ProviderContext) -> None:
+                context.fence(urls)
+                await for_ever(context)
+
+            return Scripted(run)
+
+        log = Log()
+        both = {"docker": fencing("http://a", "http://b"), "swarm": fencing("http://b")}
+        await run_for(1, Providers(both, log.offer, log.fence))
+        assert log.fences[-1] == {"http://a", "http://b"}
+
+    virtual_time.run(main())
+
+
+def test_all_have_spoken_when_the_last_has() -> None:
+    async def main() -> float:
+        async def later(context: ProviderContext) -> None:
+            await asyncio.sleep(2)
+            context.publish(EMPTY)
+
+        log = Log()
+        both = {"file": Plain(), "docker": Scripted(later)}
+        providers = Providers(both, log.offer, log.fence)
+        running = asyncio.create_task(providers.run())
+        await providers.all_spoken()
+        running.cancel()
+        return asyncio.get_running_loop().time()
+
+    assert virtual_time.run(main()) == 2
+
+
+def test_reload_reaches_the_providers_that_can() -> None:
+    provider = Scripted(for_ever)
+    log = Log()
+    providers = Providers({"file": provider, "docker": Plain()}, log.offer, log.fence)
+    providers.reload()
+    assert provider.reloads == 1
