@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -117,7 +118,7 @@ def test_an_unavailable_provider_is_run_again_with_growing_pauses(
         log = Log()
         providers = Providers({"docker": Scripted(fail)}, log.offer, log.fence)
         await run_for(200, providers)
-        pauses = [round(later - before, 3) for before, later in zip(runs, runs[1:], strict=False)]
+        pauses = [round(later - before, 3) for before, later in itertools.pairwise(runs)]
         assert pauses[:4] == [FIRST_PAUSE, 1, 2, 4]
         assert max(pauses) == LONGEST_PAUSE
         state = providers.states["docker"]
