@@ -1,0 +1,116 @@
+"""One case: what is sent, and how what comes back is made comparable."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.raw_http import Answer, exchange
+
+Outcome = list[dict[str, Any]]
+
+_LENGTHS = ("content-length",)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Bytes for an entry point; ``parts`` after the first wait for an interim answer."""
+
+    name: str
+    parts: tuple[bytes, ...]
+    entrypoint: str = "web"
+    count: int = 1
+    tunnel: bytes = b""
+    watch_close: float = 0.0
+    differs: str = ""
+    """Why edgerouter answers otherwise on purpose."""
+    ours: Mapping[str, Any] = field(default_factory=dict)
+    """What edgerouter answers then: items of the first answer."""
+
+    def run(self, port: int) -> list[Answer]:
+        method = self.parts[0].split(b" ")[0].decode("latin-1")
+        return exchange(
+            port,
+            *self.parts,
+            method=method,
+            count=self.count,
+            tunnel=self.tunnel,
+            watch_close=self.watch_close,
+        )
+
+
+def case(
+    name: str, head: str, body: str | bytes = b"", *more: bytes, ep: str = "web", **options: Any
+) -> Case:
+    """Make a case; lines of ``head`` are separated by a line feed."""
+    data = body.encode() if isinstance(body, str) else body
+    first = head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + data
+    return Case(name, (first, *more), entrypoint=ep, **options)
+
+
+def get(name: str, target: str, host: str, *headers: str, ep: str = "web", **options: Any) -> Case:
+    """Make a case of a GET without a body."""
+    lines = [f"GET {target} HTTP/1.1", f"Host: {host}", *headers]
+    return case(name, "\n".join(lines), ep=ep, **options)
+
+
+class Normaliser:
+    """Replaces what differs between two runs or two programs without meaning."""
+
+    def __init__(self, echo: Mapping[str, int], entrypoints: Mapping[str, int]) -> None:
+        self._ports = {port: f"<{name}>" for name, port in echo.items()}
+        self._ports |= {port: f"<{name}>" for name, port in entrypoints.items()}
+        self._cookies = {
+            hashlib.sha256(f"http://127.0.0.1:{port}".encode()).hexdigest()[:16]: f"<url of {name}>"
+            for name, port in echo.items()
+        }
+
+    def outcome(self, answers: list[Answer]) -> Outcome:
+        return [self._answer(answer) for answer in answers]
+
+    def _answer(self, answer: Answer) -> dict[str, Any]:
+        facts: dict[str, Any] = {
+            "status": answer.status,
+            "version": answer.version,
+            "headers": self._headers(answer.headers, drop=("date",)),
+        }
+        if answer.get("content-type") == "application/x-echo" and answer.complete:
+            facts["upstream"] = self._upstream(json.loads(answer.body or b"{}"))
+            facts["headers"] = [pair for pair in facts["headers"] if pair[0] not in _LENGTHS]
+        else:
+            facts["body"] = self._text(answer.body.decode("utf-8", "replace"))
+        if answer.interim:
+            facts["interim"] = [
+                [status, self._headers(headers)] for status, headers in answer.interim
+            ]
+        for name in ("trailers", "tunnel", "closed"):
+            if value := getattr(answer, name):
+                facts[name] = value.decode() if isinstance(value, bytes) else value
+        if not answer.complete:
+            facts["complete"] = False
+        return facts
+
+    def _headers(
+        self, headers: list[tuple[str, str]], drop: tuple[str, ...] = ()
+    ) -> list[list[str]]:
+        pairs = [[name.lower(), self._text(value)] for name, value in headers]
+        return sorted((pair for pair in pairs if pair[0] not in drop), key=lambda pair: pair[0])
+
+    def _upstream(self, facts: dict[str, Any]) -> dict[str, Any]:
+        if not facts:
+            return facts
+        pairs = self._headers(facts["headers"])
+        for pair in pairs:
+            if pair[0] == "x-forwarded-server":
+                pair[1] = "<host name>"
+        return {**facts, "headers": pairs, "line": self._text(facts["line"])}
+
+    def _text(self, text: str) -> str:
+        for value, name in self._cookies.items():
+            text = text.replace(value, name)
+        return re.sub(r"(?<=:)\d{4,5}\b", self._port, text)
+
+    def _port(self, match: re.Match[str]) -> str:
+        return self._ports.get(int(match[0]), match[0])
