@@ -1,0 +1,167 @@
+"""The image, built from the Dockerfile, and the compose quick start as a user runs it."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from docker.models.containers import Container
+
+from tests.conftest import unavailable
+from tests.support.docker.engine import ROOT, EngineUnavailable, Fleet, container_ip, run_script
+from tests.support.eventually import Answer, ask, eventually
+
+pytestmark = pytest.mark.timeout(240)
+
+IMAGE = "edgerouter:latest"
+QUICKSTART = ROOT / "examples" / "compose" / "quickstart"
+COMPOSE = ROOT / ".tools/usr/libexec/docker/cli-plugins/docker-compose"
+HOST = "api.example.com"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def product_image(docker_host: str) -> str:
+    try:
+        run_script("image.sh", IMAGE, host=docker_host)
+    except EngineUnavailable as error:
+        unavailable(error)
+    return IMAGE
+
+
+class Quickstart:
+    """The example under a project name of its own."""
+
+    def __init__(self, docker_host: str, api_image: str, project: str) -> None:
+        self.web, self.dashboard = free_port(), free_port()
+        self._project = project
+        self._environment = {
+            **os.environ,
+            "DOCKER_HOST": docker_host,
+            "DOCKER_SOCK": docker_host.removeprefix("unix://"),
+            "API_IMAGE": api_image,
+            "WEB_PORT": f"127.0.0.1:{self.web}",
+            "DASHBOARD_PORT": f"127.0.0.1:{self.dashboard}",
+        }
+
+    def compose(self, *arguments: str) -> str:
+        command = [COMPOSE, "--project-name", self._project, *arguments]
+        done = subprocess.run(
+            command,
+            cwd=QUICKSTART,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ask(self, path: str = "/api/hello") -> Answer:
+        return ask(self.web, path, host=HOST)
+
+
+@pytest.fixture
+def quickstart(
+    docker_host: str, product_image: str, whoami_image: str, run_id: str
+) -> Iterator[Quickstart]:
+    if not COMPOSE.exists():
+        unavailable("docker compose v2 is not there; scripts/test-deps.sh unpacks it")
+    example = Quickstart(docker_host, whoami_image, f"er{run_id}")
+    try:
+        example.compose("up", "--detach", "--pull", "never")
+        yield example
+    finally:
+        example.compose("down", "--volumes", "--timeout", "1")
+
+
+def test_quickstart_follows_its_containers(quickstart: Quickstart) -> None:
+    answer = eventually(quickstart.ask, lambda answer: answer.status == 200)
+    assert "GET /api/hello HTTP/1.1" in answer.text
+    assert "X-Forwarded-Host: api.example.com" in answer.text
+    assert quickstart.ask("/other").status == 404
+    assert ask(quickstart.web, "/api/hello", host="elsewhere.example.com").status == 404
+
+    routers = ask(quickstart.dashboard, "/api/http/routers").text
+    assert '"api@docker"' in routers
+    assert ask(quickstart.dashboard, "/dashboard/").status == 200
+
+    quickstart.compose("up", "--detach", "--pull", "never", "--scale", "api=2")
+    backends: set[str] = set()
+
+    def another_backend() -> set[str]:
+        answer = quickstart.ask()
+        assert answer.status == 200
+        backends.add(answer.headers["x-backend"])
+        return backends
+
+    eventually(another_backend, lambda names: len(names) == 2)
+
+    quickstart.compose("stop", "api")
+    eventually(quickstart.ask, lambda answer: answer.status == 404)
+    quickstart.compose("start", "api")
+    eventually(quickstart.ask, lambda answer: answer.status == 200)
+
+
+def test_image_works_as_another_user_without_rights(
+    fleet: Fleet, product_image: str, docker_host: str
+) -> None:
+    """As examples/compose/README.md says: no root, no capability, a read-only root."""
+    path = Path(docker_host.removeprefix("unix://"))
+    router = fleet.run_container(
+        product_image,
+        name="unprivileged",
+        command=[
+            "--ping=true",
+            "--providers.docker=true",
+            "--providers.docker.exposedbydefault=false",
+            "--entrypoints.web.address=:80",
+        ],
+        volumes={str(path): {"bind": "/var/run/docker.sock", "mode": "ro"}},
+        user="65532:65532",
+        group_add=[str(path.stat().st_gid)],
+        read_only=True,
+        tmpfs={"/tmp": ""},
+        cap_drop=["ALL"],
+        health={
+            "test": ["CMD", "edgerouter", "healthcheck", "--ping=true"],
+            "interval": 500_000_000,
+            "timeout": 5_000_000_000,
+            "start_period": 10_000_000_000,
+            "retries": 1,
+        },
+    )
+    host = f"{router.name}.example.com"
+    fleet.run_container(
+        labels={
+            "traefik.enable": "true",
+            f"traefik.http.routers.{router.name}.rule": f"Host(`{host}`)",
+        }
+    )
+    address = container_ip(router)
+    eventually(lambda: ask(80, host=host, address=address), lambda answer: answer.status == 200)
+    eventually(lambda: health(router), lambda status: status == "healthy")
+
+
+def test_image_ends_at_once_when_it_is_stopped(
+    run_container: Callable[..., Container], product_image: str
+) -> None:
+    """Process 1 obeys SIGTERM: `docker stop` does not have to wait and kill."""
+    router = run_container(product_image, command=["--ping=true"])
+    address = container_ip(router)
+    eventually(lambda: ask(8080, "/ping", address=address), lambda answer: answer.status == 200)
+    router.stop(timeout=30)
+    router.reload()
+    assert router.attrs["State"]["ExitCode"] == 0
+
+
+def health(container: Container) -> str:
+    container.reload()
+    return str(container.attrs["State"]["Health"]["Status"])
