@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench.harness import Series
 from bench.routers import ROOT
 
 JSON = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- benchmarks: written by `make bench` -->\n", "<!-- end of benchmarks -->"
 
 INTRODUCTION = """# Benchmarks
 
@@ -88,11 +91,43 @@ def _ratio(entry: Series, other: str) -> str:
     return f"{entry.median('edgerouter') / base:.2f}" if base else "-"
 
 
+HIGHLIGHTS = (
+    ("small_get", "CPU per request", "CPU per small request, 10 routers"),
+    ("many_routes", "CPU per request", "CPU per small request, 10,000 routers"),
+    ("small_get", "Requests per second", "Small requests, 10 routers"),
+    ("download", "CPU per gigabyte", "CPU per gigabyte downloaded"),
+    ("start", "Memory of the serving process", "Memory of the serving process"),
+    ("start", "Start to first 200", "Start to first answer"),
+    ("swaps", "Write to effect", "File written to change in effect"),
+    ("swaps", "Failed requests", "Failed requests in all changes"),
+    ("turnover", "Start to first 200", "Container started to first answer"),
+    ("turnover", "Failed requests per stop", "Failed requests when a container stops"),
+)
+
+
+def summary(scenarios: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table of the README: medians of the most telling measures."""
+    rows = ["| | edgerouter | Traefik | nginx |", "| --- | ---: | ---: | ---: |"]
+    for scenario, measure, label in HIGHLIGHTS:
+        for one in scenarios.get(scenario, {}).get("series", ()):
+            if one["measure"] == measure:
+                entry = Series(**one)
+                cells = [_plain(entry, name) for name in ("edgerouter", "traefik", "nginx")]
+                rows.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _plain(entry: Series, contestant: str) -> str:
+    if not entry.values.get(contestant):
+        return "-"
+    return f"{number(entry.median(contestant))} {entry.unit}".strip()
+
+
 class Report:
     """The results so far; scenarios that were not run keep their older results."""
 
     def __init__(self) -> None:
-        self._data: dict[str, dict[str, object]] = {}
+        self._data: dict[str, dict[str, Any]] = {}
         if JSON.exists():
             self._data = json.loads(JSON.read_text())["scenarios"]
 
@@ -116,13 +151,13 @@ class Report:
         for entry in known.values():
             lines += self._section(entry)
         PAGE.write_text("\n".join(lines))
+        before, _, rest = README.read_text().partition(BEGIN)
+        README.write_text(before + BEGIN + summary(known) + END + rest.partition(END)[2])
 
     @staticmethod
-    def _section(entry: Mapping[str, object]) -> list[str]:
+    def _section(entry: Mapping[str, Any]) -> list[str]:
         measured = entry["series"]
         facts = entry["machine"]
-        assert isinstance(measured, list)
-        assert isinstance(facts, dict)
         series = [Series(**one) for one in measured]
         where = (
             f"{facts['date']}, {facts['processor']}, Linux {facts['kernel']}, "

@@ -52,7 +52,7 @@ class Quickstart:
         }
 
     def compose(self, *arguments: str) -> str:
-        command = [COMPOSE, "--project-name", self._project, *arguments]
+        command = [str(COMPOSE), "--project-name", self._project, *arguments]
         done = subprocess.run(
             command,
             cwd=QUICKSTART,

@@ -169,7 +169,7 @@ class Fleet:
 
 def sweep(client: docker.DockerClient, run: str) -> None:
     """Remove every container and network with the label of a test run."""
-    chosen = {"label": f"{RUN_LABEL}={run}"}
+    chosen: dict[str, str | list[str] | bool] = {"label": f"{RUN_LABEL}={run}"}
     for container in client.containers.list(all=True, filters=chosen):
         container.remove(force=True, v=True)
     for network in client.networks.list(filters=chosen):
@@ -181,7 +181,7 @@ def container_ip(container: Container, network: Network | str | None = None) -> 
     container.reload()
     networks: dict[str, dict[str, Any]] = container.attrs["NetworkSettings"]["Networks"]
     if network is not None:
-        name = network if isinstance(network, str) else network.name
+        name = network if isinstance(network, str) else network.name or ""
         return str(networks[name]["IPAddress"])
     found = [entry["IPAddress"] for entry in networks.values() if entry["IPAddress"]]
     if not found:
