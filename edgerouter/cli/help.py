@@ -11,9 +11,10 @@ from edgerouter.config.types import format_duration
 from edgerouter.provider import installed_providers
 
 _INTRODUCTION = """\
-Options come from a file (--configFile, YAML or TOML), environment variables
-(EDGEROUTER_A_B or TRAEFIK_A_B for --a.b) and flags; the later wins. Names of
-options have no case. <name> stands for a name of your choice.
+Options come from flags, from environment variables (EDGEROUTER_A_B or
+TRAEFIK_A_B for --a.b) and from a file (YAML or TOML); flags win over the
+environment, the environment over the file. Names of options have no case.
+<name> stands for a name of your choice.
 """
 
 

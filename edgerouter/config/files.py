@@ -109,7 +109,7 @@ class _Loader(yaml.SafeLoader):
             name = str(key.value).lower()
             if name in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'"{key.value}" stands twice', key.start_mark
+                    None, None, f'"{key.value}" stands twice (names have no case)', key.start_mark
                 )
             seen.add(name)
         values = super().construct_mapping(node, deep=deep)

@@ -77,6 +77,8 @@ def _next_value(rest: list[str]) -> str:
 def _bare_value(option: Option, rest: list[str]) -> str | None:
     """Return the value of a flag without ``=``, taking the next argument when it is one."""
     following = rest[0] if rest else "-"
+    if option.kind == "anything":
+        return "true" if following.startswith("-") else rest.pop(0)
     if option.takes_no_value:
         return rest.pop(0) if following.lower() in {"true", "false"} else "true"
     if following.startswith("-") and not _is_negative_number(following):

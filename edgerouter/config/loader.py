@@ -10,6 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from edgerouter.config.decode import OWN_VALUE, Problem, decode
 from edgerouter.config.diagnostics import Diagnostic, Severity
 from edgerouter.config.environment import parse_environment
@@ -174,21 +176,9 @@ class _Load:
         return decoded.value
 
     def _warn_unsupported(self, configuration: StaticConfiguration) -> None:
-        given = [path for path in self._raw.paths() if not self._is_switched_off(path)]
-        for path, reason in unsupported(given).items():
-            self._at("warning", path, f"is not supported yet and has no effect: {reason}")
-        for name, entry_point in configuration.entry_points.items():
-            if entry_point.address.lower().endswith("/udp"):
-                path = f"entryPoints.{name}.address"
-                self._at("warning", path, "UDP is not supported yet; nothing listens there")
-
-    def _is_switched_off(self, path: str) -> bool:
-        value: Any = self._raw.values
-        for name in path.split("."):
-            if not isinstance(value, Mapping):
-                return False
-            value = value.get(find_key(value, name))
-        return value is None or str(value).lower() == "false"
+        for path, reason in unsupported(self._raw.paths()).items():
+            if not is_default(configuration, path):
+                self._at("warning", path, f"is not supported yet and has no effect: {reason}")
 
     def _problem(self, problem: Problem) -> None:
         unknown_root = "." not in problem.path and problem.message.startswith("unknown option")
@@ -211,6 +201,24 @@ class _Load:
     def _add(self, severity: Severity, origin: Origin, message: str) -> None:
         diagnostic = Diagnostic(severity, message, source=origin.source, key=origin.key)
         (self._errors if severity == "error" else self._warnings).append(diagnostic)
+
+
+def is_default(configuration: StaticConfiguration, path: str) -> bool:
+    """Tell whether the option at ``path`` (lower case) has the value it has when not given."""
+    value: Any = configuration
+    default: Any = None
+    for name in path.split("."):
+        if isinstance(value, BaseModel):
+            fields = type(value).model_fields
+            field = next((key for key in fields if str(fields[key].alias).lower() == name), None)
+            if field is None:
+                return True
+            default = fields[field].get_default(call_default_factory=True, validated_data={})
+            value = getattr(value, field)
+        elif isinstance(value, Mapping):
+            default = None
+            value = value.get(find_key(value, name))
+    return bool(value == default)
 
 
 def _common_names() -> Iterator[str]:

@@ -10,7 +10,7 @@ import functools
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -52,7 +52,7 @@ class Option:
     @property
     def takes_no_value(self) -> bool:
         """Tell whether the bare flag means ``true``."""
-        return self.kind in {"switch", "section", "anything", "map"}
+        return self.kind in {"switch", "section", "map"}
 
 
 ANYTHING = Option("anything")
@@ -103,7 +103,6 @@ class OptionTree:
         spellings.update({lower: spelling for lower, (spelling, _) in self._installed.items()})
         return spellings.get(name.lower())
 
-    @functools.cache  # noqa: B019 - one tree per start, and loading a plug-in is slow.
     def provider_options(self, name: str) -> type[BaseModel] | None:
         """Return the Options class of a provider, or None when it is not installed.
 
@@ -186,7 +185,7 @@ class OptionTree:
                 raise UnknownOption(f'"{above}" takes a value and has no option "{segment}"')
             spelling, option = self.child(option, segment.name)
             path.append(Segment(spelling, segment.index))
-            option = _element(option, path, last=position == len(segments) - 1)
+            option = _element(option, path)
         return path, option
 
     def walk(self, option: Option | None = None, prefix: str = "") -> Iterator[tuple[str, Option]]:
@@ -203,35 +202,23 @@ class OptionTree:
                 yield from self.walk(child, f"{path}.")
 
 
-def _element(option: Option, path: list[Segment], *, last: bool) -> Option:
+def _element(option: Option, path: list[Segment]) -> Option:
     """Step from a list of groups to the group meant by the index."""
-    index = path[-1].index
+    name, index = path[-1].name, path[-1].index
     if option.kind == "list" and option.item is not None and option.item.model is not None:
         if index is None:
-            name = str(path[-1])
             raise UnknownOption(f'"{name}" is a list of groups: write {name}[0] and so on')
         return option.item
-    if index is not None and not (last and option.kind == "list"):
-        raise UnknownOption(f'"{path[-1].name}" is not a list and takes no [{index}]')
+    if index is not None:
+        remedy = f"write {name}=a,b" if option.kind == "list" else "leave the brackets out"
+        raise UnknownOption(f'"{name}" takes no [{index}]; {remedy}')
     return option
 
 
 def _keyed(option: Option) -> Option:
+    """Return what a map holds, with the words of the map."""
     assert option.item is not None  # noqa: S101 - maps have items.
-    item = option.item
-    return (
-        item
-        if item.description
-        else Option(
-            item.kind,
-            item.type_name,
-            item.model,
-            item.item,
-            item.allow_empty,
-            option.description,
-            item.default,
-        )
-    )
+    return replace(option.item, description=option.description)
 
 
 @functools.cache
@@ -239,22 +226,14 @@ def _fields(model: type[BaseModel]) -> tuple[tuple[str, Option], ...]:
     pairs = []
     for spec in fields_of(model):
         info = model.model_fields[spec.name]
-        made = _option(spec.annotation, spec.metadata)
         default = info.get_default(call_default_factory=True, validated_data={})
-        pairs.append(
-            (
-                spec.alias,
-                Option(
-                    made.kind,
-                    made.type_name,
-                    made.model,
-                    made.item,
-                    spec.marked(AllowEmpty),
-                    info.description or "",
-                    None if default is PydanticUndefined else default,
-                ),
-            )
+        option = replace(
+            _option(spec.annotation, spec.metadata),
+            allow_empty=spec.marked(AllowEmpty),
+            description=info.description or "",
+            default=None if default is PydanticUndefined else default,
         )
+        pairs.append((spec.alias, option))
     return tuple(pairs)
 
 

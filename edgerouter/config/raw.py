@@ -114,6 +114,10 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(below)
     for name, value in above.items():
         key = find_key(values, name)
+        if key != name and key.islower():
+            # The environment has no case; a name that has one was written on purpose.
+            values = {name if present == key else present: old for present, old in values.items()}
+            key = name
         values[key] = _merge(values.get(key), value)
     return values
 

@@ -7,6 +7,9 @@ NAME = "run"
 SUMMARY = "Runs the router; what happens without a command."
 USAGE = "edgerouter [run] [--option=value]..."
 
+_QUIET = frozenset({"ERROR", "FATAL", "PANIC"})
+"""Log levels that hide warnings; those of the start are then written to standard error."""
+
 
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Read the static configuration and serve until the order to stop."""
@@ -21,6 +24,9 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         for diagnostic in error.diagnostics:
             sys.stderr.write(f"edgerouter: {diagnostic}\n")
         return 2
+    if loaded.configuration.log.level in _QUIET:
+        for diagnostic in loaded.warnings:
+            sys.stderr.write(f"edgerouter: warning: {diagnostic}\n")
     from edgerouter.control import plane  # noqa: PLC0415 - not needed to refuse wrong options.
 
     return plane.run(loaded.configuration, loaded.warnings)

@@ -13,7 +13,6 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("entrypoints.*.http.tls", "the entry point serves no TLS"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),
     ("entrypoints.*.http3", "HTTP/3 is not served"),
-    ("entrypoints.*.proxyprotocol", "the PROXY header is not read"),
     ("entrypoints.*.udp", "UDP is not served"),
     ("experimental", "no plug-ins are loaded"),
     ("hostresolver", "CNAMEs are not flattened"),
