@@ -221,7 +221,7 @@ def merge_providers(
 ) -> tuple[DynamicConfiguration, list[Diagnostic]]:
     """Merge the configurations of all providers under qualified names.
 
-    References without ``@`` mean the element's own provider. The TLS options and the store
+    The TLS options and the store
     named ``default`` are not qualified: where several providers define one, none counts.
     """
     sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}

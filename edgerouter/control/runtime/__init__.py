@@ -1,0 +1,162 @@
+"""Merged configuration and static configuration into the runtime view.
+
+``build_runtime`` is pure and may run in a thread. A mistake disables the element
+it belongs to and what depends on it; everything else serves.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.dynamic.http import ServersTransport
+from edgerouter.config.merge import merge_providers
+from edgerouter.config.qualify import provider_of
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.runtime.internal import PROVIDER, SERVICES, internal_configuration
+from edgerouter.control.runtime.middlewares import check_chains, decode_middleware
+from edgerouter.control.runtime.model import (
+    ElementInfo,
+    HTTPRuntime,
+    MiddlewareInfo,
+    RouterInfo,
+    RuntimeConfiguration,
+    ServiceInfo,
+    Status,
+    StreamRuntime,
+)
+from edgerouter.control.runtime.routers import (
+    RouterChecker,
+    default_entry_points,
+    precedences,
+    split,
+)
+from edgerouter.control.runtime.services import check_children, check_service
+
+__all__ = [
+    "ElementInfo",
+    "HTTPRuntime",
+    "MiddlewareInfo",
+    "RouterInfo",
+    "RuntimeConfiguration",
+    "ServiceInfo",
+    "Status",
+    "StreamRuntime",
+    "build_runtime",
+]
+
+Info = TypeVar("Info", bound=ElementInfo)
+
+
+def build_runtime(
+    static: StaticConfiguration,
+    configurations: Mapping[str, DynamicConfiguration],
+    diagnostics: Sequence[Diagnostic] = (),
+) -> RuntimeConfiguration:
+    """Return what becomes of the configurations of all providers.
+
+    Args:
+        static: Entry points, defaults, the API and ping.
+        configurations: The newest configuration of each provider, by its name.
+        diagnostics: What the providers found; kept in front of what is found here.
+    """
+    internal, found = internal_configuration(static)
+    merged, conflicts = merge_providers({**configurations, PROVIDER: internal})
+    found = [*diagnostics, *found, *conflicts]
+    runtime = RuntimeConfiguration(tls=merged.tls)
+    runtime.http.servers_transports = _transports(static, merged)
+    found += _middlewares(runtime.http, merged)
+    found += _services(runtime.http, merged)
+    found += _routers(runtime.http, merged, static)
+    found += _streams(runtime, merged)
+    runtime.diagnostics = tuple(found)
+    return runtime
+
+
+def _info(kind: type[Info], merged: DynamicConfiguration, path: str, config: Any) -> Info:
+    name = path.split(".", 2)[2]
+    info = kind(
+        name=name,
+        provider=provider_of(name),
+        config=config,
+        path=path,
+        source=merged.sources.get(path, ""),
+        key=merged.keys.get(path, path.rpartition("@")[0]),
+        notes=merged.notes.get(path, {}),
+    )
+    for error in merged.errors.get(path, ()):
+        info.disable(error)
+    return info
+
+
+def _transports(
+    static: StaticConfiguration, merged: DynamicConfiguration
+) -> dict[str, ServersTransport]:
+    values = static.servers_transport.model_dump(mode="json", by_alias=True)
+    default = ServersTransport.model_validate(values)
+    return {f"default@{PROVIDER}": default, **merged.http.servers_transports}
+
+
+def _middlewares(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagnostic]:
+    found = []
+    for name, config in merged.http.middlewares.items():
+        info = _info(MiddlewareInfo, merged, f"http.middlewares.{name}", config)
+        info.type = config.type
+        found += decode_middleware(info)
+        http.middlewares[name] = info
+    return found + check_chains(http.middlewares)
+
+
+def _services(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagnostic]:
+    for service in SERVICES:
+        name = f"{service}@{PROVIDER}"
+        http.services[name] = ServiceInfo(name, PROVIDER, None, kind="internal")
+    found = []
+    for name, config in merged.http.services.items():
+        info = _info(ServiceInfo, merged, f"http.services.{name}", config)
+        found += check_service(info, http.servers_transports)
+        http.services[name] = info
+    return found + check_children(http.services)
+
+
+def _routers(
+    http: HTTPRuntime, merged: DynamicConfiguration, static: StaticConfiguration
+) -> list[Diagnostic]:
+    defaults = default_entry_points(static)
+    checker = RouterChecker(static, http, defaults, precedences(static))
+    found: list[Diagnostic] = []
+    for name, config in merged.http.routers.items():
+        whole = _info(RouterInfo, merged, f"http.routers.{name}", config)
+        mistakes: dict[Diagnostic, None] = {}
+        for info in split(whole, static, defaults):
+            mistakes.update(dict.fromkeys(checker.check(info)))
+            http.routers[info.name] = info
+        found += mistakes
+    return found + _without_tls(http)
+
+
+def _without_tls(http: HTTPRuntime) -> list[Diagnostic]:
+    asking = [info for info in http.routers.values() if info.tls is not None and info.is_served]
+    for info in asking:
+        info.warn("TLS is not served yet, so nothing reaches this router")
+    if not asking:
+        return []
+    names = ", ".join(info.name for info in asking[:10])
+    more = f" and {len(asking) - 10} more" if len(asking) > 10 else ""
+    message = f"TLS is not served yet; nothing reaches the routers {names}{more}"
+    return [Diagnostic("warning", message)]
+
+
+def _streams(runtime: RuntimeConfiguration, merged: DynamicConfiguration) -> list[Diagnostic]:
+    """Show TCP and UDP elements, which are not served yet, for what they are."""
+    found = []
+    for section, view in (("tcp", runtime.tcp), ("udp", runtime.udp)):
+        model = getattr(merged, section)
+        for group in ("routers", "services", "middlewares"):
+            for name, config in getattr(model, group, {}).items():
+                info = _info(ElementInfo, merged, f"{section}.{group}.{name}", config)
+                message = f"{section.upper()} {group} are not served yet"
+                info.disable(message)
+                getattr(view, group)[name] = info
+                found.append(info.diagnostic("warning", message))
+    return found

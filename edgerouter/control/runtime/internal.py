@@ -1,0 +1,96 @@
+"""What the router itself serves: ping, the API, redirections between entry points."""
+
+import re
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration, HTTPConfiguration
+from edgerouter.config.dynamic.http import MiddlewareDefinition, Router
+from edgerouter.config.static import EntryPoint, StaticConfiguration
+from edgerouter.config.static.internal import INTERNAL_ENTRY_POINT
+from edgerouter.config.types import MAX_INT, suggestion
+
+PROVIDER = "internal"
+
+SERVICES = ("api", "dashboard", "ping", "noop")
+"""Internal services that workers know."""
+
+UNSERVED = ("prometheus", "rest", "acme-http")
+"""Internal services of Traefik that are not served yet."""
+
+_PORT = re.compile(r":([0-9]+)")
+_NOT_ALPHANUMERIC = re.compile(r"[^0-9A-Za-z]+")
+
+
+def internal_configuration(
+    static: StaticConfiguration,
+) -> tuple[DynamicConfiguration, list[Diagnostic]]:
+    """Return the configuration of the provider ``internal``."""
+    routers: dict[str, Router] = {}
+    middlewares: dict[str, MiddlewareDefinition] = {}
+    diagnostics: list[Diagnostic] = []
+    if static.ping is not None and not static.ping.manual_routing:
+        routers["ping"] = _router("/ping", "ping", static.ping.entry_point, MAX_INT)
+    if static.api is not None and static.api.insecure:
+        path = f"{static.api.base_path.rstrip('/')}/api"
+        routers["api"] = _router(path, "api", INTERNAL_ENTRY_POINT, MAX_INT - 1)
+    for name, entry_point in static.entry_points.items():
+        try:
+            _redirect(name, entry_point, static, routers, middlewares)
+        except ValueError as error:
+            key = f"entryPoints.{name}.http.redirections.entryPoint.to"
+            diagnostics.append(Diagnostic("error", str(error), PROVIDER, key=key))
+    http = HTTPConfiguration(routers=routers, middlewares=middlewares)
+    return DynamicConfiguration(http=http), diagnostics
+
+
+def _router(path: str, service: str, entry_point: str, priority: int) -> Router:
+    return Router(
+        entry_points=[entry_point],
+        service=f"{service}@{PROVIDER}",
+        rule=f"PathPrefix(`{path}`)",
+        rule_syntax="default",
+        priority=priority,
+    )
+
+
+def _redirect(
+    name: str,
+    entry_point: EntryPoint,
+    static: StaticConfiguration,
+    routers: dict[str, Router],
+    middlewares: dict[str, MiddlewareDefinition],
+) -> None:
+    redirections = entry_point.http.redirections
+    if redirections is None or redirections.entry_point is None:
+        return
+    target = redirections.entry_point
+    port = _redirection_port(target.to, static)
+    router = _NOT_ALPHANUMERIC.sub("-", f"{name}-to-{target.to}").strip("-")
+    middleware = f"redirect-{router}"
+    options = {"scheme": target.scheme, "port": port, "permanent": target.permanent}
+    middlewares[middleware] = MiddlewareDefinition(type="redirectScheme", options=options)
+    routers[router] = Router(
+        entry_points=[name],
+        middlewares=[middleware],
+        service=f"noop@{PROVIDER}",
+        rule="HostRegexp(`^.+$`)",
+        rule_syntax="default",
+        priority=target.priority,
+    )
+
+
+def _redirection_port(to: str, static: StaticConfiguration) -> str:
+    """Return the port of the target, which is an entry point's name or ``:port``.
+
+    Raises:
+        ValueError: There is no such entry point.
+    """
+    if not to:
+        raise ValueError("the target is missing; name an entry point or write :port")
+    if written := _PORT.fullmatch(to):
+        return written[1]
+    entry_point = static.entry_points.get(to)
+    if entry_point is None:
+        near = suggestion(to, static.entry_points)
+        raise ValueError(f'there is no entry point "{to}"{near}')
+    return entry_point.address.partition("/")[0].rpartition(":")[2]

@@ -1,0 +1,128 @@
+"""Middlewares of the runtime view: options decoded and tried, chains followed."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edgerouter.config.decode import decode
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic.http import MiddlewareDefinition
+from edgerouter.config.qualify import qualified, qualified_all
+from edgerouter.config.types import suggestion
+from edgerouter.control.runtime.model import MiddlewareInfo, missing
+from edgerouter.middleware import ALLOW_EMPTY, TABLE, builder_of, canonical_name, options_of
+from edgerouter.middleware.base import BuildContext, BuildError
+
+
+def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
+    """Fill in ``type`` and ``options``; a mistake disables the middleware and is returned."""
+    if not info.is_served:
+        return []
+    definition: MiddlewareDefinition = info.config
+    name = canonical_name(definition.type)
+    info.type = name or definition.type
+    if name is None:
+        return _refuse(info, _unknown(definition.type))
+    options = definition.options
+    if isinstance(options, Mapping) and (options or name in ALLOW_EMPTY):
+        found = _decode(info, name, options, f"{info.key}.{definition.type}")
+    elif isinstance(options, str) and name in ALLOW_EMPTY:
+        if options.lower() not in {"", "true"}:
+            return _refuse(info, f'{name} is switched off by "{options}"; remove the middleware')
+        found = _decode(info, name, {}, info.key)
+    else:
+        return _refuse(info, f'"{name}" cannot be a standalone element; set one of its options')
+    return found or _try(info, name)
+
+
+def _unknown(kind: str) -> str:
+    if kind.lower() == "plugin":
+        return "plugins are not supported"
+    return f'unknown middleware type "{kind}"{suggestion(kind, TABLE)}'
+
+
+def _refuse(info: MiddlewareInfo, message: str) -> list[Diagnostic]:
+    info.disable(message)
+    return [info.diagnostic("error", message)]
+
+
+def _decode(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> list[Diagnostic]:
+    decoded = decode(options_of(name), raw, path=path)
+    info.options = _with_qualified_references(name, decoded.value, info.provider)
+    found = []
+    for problem in decoded.problems:
+        info.disable(f"{problem.path}: {problem.message}")
+        finding = info.diagnostic("error", problem.message)
+        found.append(dataclasses.replace(finding, key=problem.path))
+    return found
+
+
+def _with_qualified_references(name: str, options: Any, provider: str) -> Any:
+    if name == "chain":
+        names = tuple(qualified_all(options.middlewares, provider))
+        return dataclasses.replace(options, middlewares=names)
+    if name == "errors":
+        return dataclasses.replace(options, service=qualified(options.service, provider))
+    return options
+
+
+def _try(info: MiddlewareInfo, name: str) -> list[Diagnostic]:
+    """Build the middleware once, so that options that cannot work are found here."""
+    if name == "chain":
+        return []
+    build = builder_of(name)
+    if build is None:
+        return _refuse(info, f"the middleware type {name} is not served yet")
+    try:
+        build(info.options, BuildContext(info.name))
+    except BuildError as error:
+        return _refuse(info, str(error))
+    return []
+
+
+def check_chains(middlewares: Mapping[str, MiddlewareInfo]) -> list[Diagnostic]:
+    """Disable chains that lead nowhere or back to themselves, and return why."""
+    reasons = {
+        name: expand([name], middlewares)[1]
+        for name, info in middlewares.items()
+        if info.type == "chain" and info.is_served
+    }
+    return [
+        finding
+        for name, errors in reasons.items()
+        for error in errors
+        for finding in _refuse(middlewares[name], error)
+    ]
+
+
+def expand(
+    names: Iterable[str], middlewares: Mapping[str, MiddlewareInfo]
+) -> tuple[list[str], list[str]]:
+    """Return the middlewares that ``names`` come down to, and why they cannot be used."""
+    expanded: list[str] = []
+    errors: list[str] = []
+    for name in names:
+        _expand(name, middlewares, (), expanded, errors)
+    return expanded, list(dict.fromkeys(errors))
+
+
+def _expand(
+    name: str,
+    middlewares: Mapping[str, MiddlewareInfo],
+    trail: tuple[str, ...],
+    expanded: list[str],
+    errors: list[str],
+) -> None:
+    info = middlewares.get(name)
+    if name in trail:
+        path = " -> ".join((*trail[trail.index(name) :], name))
+        errors.append(f"the chain of middlewares comes back to itself: {path}")
+    elif info is None:
+        errors.append(missing("middleware", name, middlewares))
+    elif not info.is_served:
+        errors.append(f'the middleware "{name}" is disabled: {info.errors[0]}')
+    elif info.type == "chain":
+        for child in info.options.middlewares:
+            _expand(child, middlewares, (*trail, name), expanded, errors)
+    else:
+        expanded.append(name)

@@ -1,0 +1,122 @@
+"""Services of the runtime view: one kind each, servers that can be asked, children that exist."""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic.http import ServersLoadBalancer, ServersTransport, Service
+from edgerouter.config.qualify import qualified
+from edgerouter.config.types import camel_case, suggestion
+from edgerouter.control.runtime.model import ServiceInfo, missing
+
+KINDS = ("load_balancer", "weighted", "highest_random_weight", "mirroring", "failover")
+
+SERVED = frozenset({"loadBalancer"})
+"""The kinds that workers can build."""
+
+STRATEGIES = ("wrr", "p2c", "hrw", "leasttime")
+
+SCHEMES = ("http", "https", "h2c")
+
+
+def check_service(
+    info: ServiceInfo, transports: Mapping[str, ServersTransport]
+) -> list[Diagnostic]:
+    """Fill in ``kind``; what cannot work disables the service and is returned."""
+    service: Service = info.config
+    kinds = [kind for kind in KINDS if getattr(service, kind) is not None]
+    info.kind = camel_case(kinds[0]) if kinds else ""
+    if not info.is_served:
+        return []
+    if len(kinds) != 1:
+        several = f"has several kinds ({', '.join(map(camel_case, kinds))}); declare one service"
+        what = f"{several} for each" if kinds else "has no kind; set loadBalancer"
+        return _refuse(info, f"the service {what}")
+    if info.kind not in SERVED:
+        return _refuse(info, f"services of the kind {info.kind} are not served yet")
+    balancer = service.load_balancer
+    return _check_balancer(info, balancer, transports) if balancer is not None else []
+
+
+def _refuse(info: ServiceInfo, message: str) -> list[Diagnostic]:
+    info.disable(message)
+    return [info.diagnostic("error", message)]
+
+
+def _check_balancer(
+    info: ServiceInfo, balancer: ServersLoadBalancer, transports: Mapping[str, ServersTransport]
+) -> list[Diagnostic]:
+    if balancer.strategy not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        near = suggestion(balancer.strategy, STRATEGIES)
+        return _refuse(info, f'strategy: expected one of {known}; got "{balancer.strategy}"{near}')
+    transport = balancer.servers_transport
+    if transport and transport not in transports:
+        return _refuse(info, missing("servers transport", transport, transports))
+    bad = [reason for server in balancer.servers if (reason := url_error(server.url))]
+    if bad and len(bad) == len(balancer.servers):
+        return [finding for reason in bad for finding in _refuse(info, reason)]
+    found = []
+    for reason in bad:
+        message = f"{reason}; the server is left out"
+        info.warn(message)
+        found.append(info.diagnostic("warning", message))
+    return found
+
+
+def url_error(url: str) -> str:
+    """Return why a server's URL cannot be used, or an empty string."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f'the server URL "{url}" cannot be parsed: {error}'
+    if parts.scheme not in SCHEMES or not parts.hostname or port == 0:
+        return f'"{url}" is not a server URL such as http://10.0.0.2:8080'
+    return ""
+
+
+def check_children(services: Mapping[str, ServiceInfo]) -> list[Diagnostic]:
+    """Disable services made of services that are missing, disabled, or themselves."""
+    found: list[Diagnostic] = []
+    for info in services.values():
+        if info.is_served and (reason := _child_error(info, services, ())):
+            info.disable(reason)
+            found.append(info.diagnostic("error", reason))
+    return found
+
+
+def _child_error(
+    info: ServiceInfo, services: Mapping[str, ServiceInfo], trail: tuple[str, ...]
+) -> str:
+    if info.name in trail:
+        return f"the service contains itself: {' -> '.join((*trail, info.name))}"
+    for name in children(info):
+        child = services.get(name)
+        if child is None:
+            return missing("service", name, services)
+        if not child.is_served:
+            return f'the service "{name}" is disabled: {child.errors[0]}'
+        if reason := _child_error(child, services, (*trail, info.name)):
+            return reason
+    return ""
+
+
+def children(info: ServiceInfo) -> list[str]:
+    """Return the qualified names of the services that ``info`` is made of."""
+    service: Service | None = info.config
+    if service is None:
+        return []
+    names: list[str] = []
+    for group in (service.weighted, service.highest_random_weight):
+        if group is not None:
+            names += _names(group.services)
+    if service.mirroring is not None:
+        names += [service.mirroring.service, *_names(service.mirroring.mirrors)]
+    if service.failover is not None:
+        names += [service.failover.service, service.failover.fallback]
+    return [qualified(name, info.provider) for name in names]
+
+
+def _names(group: Iterable[object]) -> list[str]:
+    return [str(getattr(child, "name", "")) for child in group]

@@ -1,0 +1,77 @@
+"""The runtime view as workers get it: what is in service, ready to be written as JSON."""
+
+import dataclasses
+from typing import Any
+
+from edgerouter.config.qualify import qualified
+from edgerouter.control.runtime.model import RouterInfo, RuntimeConfiguration, ServiceInfo
+from edgerouter.control.runtime.services import url_error
+
+
+def snapshot_of(runtime: RuntimeConfiguration, version: int) -> dict[str, Any]:
+    """Return the snapshot of ``docs/architecture.md``; ``fenced`` is the publisher's to fill."""
+    http = runtime.http
+    return {
+        "type": "snapshot",
+        "version": version,
+        "routers": {name: _router(info) for name, info in http.routers.items() if info.is_served},
+        "middlewares": {
+            name: {"type": info.type, "options": dataclasses.asdict(info.options)}
+            for name, info in http.middlewares.items()
+            if info.is_served and info.type != "chain"
+        },
+        "services": {
+            name: _service(info) for name, info in http.services.items() if info.is_served
+        },
+        "serversTransports": {
+            name: transport.model_dump(mode="json", by_alias=True)
+            for name, transport in http.servers_transports.items()
+        },
+        "disabled": [
+            {
+                "router": name,
+                "entryPoints": info.using or info.config.entry_points,
+                "rule": info.rule,
+                "reason": info.errors[0] if info.errors else "",
+            }
+            for name, info in http.routers.items()
+            if not info.is_served
+        ],
+        "fenced": [],
+    }
+
+
+def _router(info: RouterInfo) -> dict[str, Any]:
+    tls = None
+    if info.tls is not None:
+        tls = info.tls.model_dump(mode="json", by_alias=True)
+        if tls["options"] != "default":
+            tls["options"] = qualified(tls["options"], info.provider)
+    return {
+        "entryPoints": info.using,
+        "rule": info.rule,
+        "ruleSyntax": info.rule_syntax,
+        "priority": info.priority,
+        "precedence": info.precedence,
+        "middlewares": info.middlewares,
+        "service": info.service,
+        "tls": tls,
+        "observability": info.observability.model_dump(mode="json", by_alias=True),
+    }
+
+
+def _service(info: ServiceInfo) -> dict[str, Any]:
+    if info.kind == "internal":
+        return {"type": "internal", "options": {"name": info.name.partition("@")[0]}}
+    options = info.config.model_dump(mode="json", by_alias=True)[info.kind]
+    if info.kind == "loadBalancer":
+        options["servers"] = [
+            {
+                "url": server["url"],
+                "weight": 1 if server["weight"] is None else server["weight"],
+                "preservePath": server["preservePath"],
+            }
+            for server in options["servers"]
+            if not url_error(server["url"])
+        ]
+    return {"type": info.kind, "options": options}
