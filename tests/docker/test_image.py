@@ -1,7 +1,6 @@
 """The image, built from the Dockerfile, and the compose quick start as a user runs it."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from docker.models.containers import Container
 from tests.conftest import unavailable
 from tests.support.docker.engine import ROOT, EngineUnavailable, Fleet, container_ip, run_script
 from tests.support.eventually import Answer, ask, eventually
+from tests.support.router_process import free_ports
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -19,12 +19,6 @@ IMAGE = "edgerouter:latest"
 QUICKSTART = ROOT / "examples" / "compose" / "quickstart"
 COMPOSE = ROOT / ".tools/usr/libexec/docker/cli-plugins/docker-compose"
 HOST = "api.example.com"
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +34,7 @@ class Quickstart:
     """The example under a project name of its own."""
 
     def __init__(self, docker_host: str, api_image: str, project: str) -> None:
-        self.web, self.dashboard = free_port(), free_port()
+        self.web, self.dashboard = free_ports(2)
         self._project = project
         self._environment = {
             **os.environ,

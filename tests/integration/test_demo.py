@@ -1,0 +1,92 @@
+"""`edgerouter demo`, as `make run` starts it."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edgerouter.cli.commands.demo import first_free_port
+from tests.support.eventually import ask, eventually
+
+
+@contextmanager
+def running_demo(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run it without Docker; give the process and what it says first."""
+    with (directory / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edgerouter", "demo"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={"DOCKER_HOST": f"unix://{directory}/no-docker.sock", "PATH": ""},
+        )
+    assert process.stdout is not None
+    try:
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line.startswith("Stop"):
+                break
+        yield process, text
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(15)
+        finally:
+            process.kill()
+            process.stdout.close()
+
+
+def port_of(line: str, text: str) -> int:
+    found = re.search(rf"^ *{line} +http://localhost:(\d+)/", text, re.MULTILINE)
+    assert found, text
+    return int(found[1])
+
+
+def test_demo_serves_what_it_promises(tmp_path: Path) -> None:
+    with running_demo(tmp_path) as (process, text):
+        web = port_of("open", text)
+        api = port_of("routers", text)
+        answer = eventually(lambda: ask(web, "/any/path"), lambda answer: answer.status == 200)
+        assert "GET /any/path HTTP/1.1" in answer.text
+        assert "X-Forwarded-For: 127.0.0.1" in answer.text
+        assert '"demo@file"' in ask(api, "/api/http/routers").text
+        assert ask(port_of("dashboard", text), "/dashboard/").status == 200
+        assert "no socket at unix://" in text
+
+        routes = re.search(r"^ *routes +(\S+)", text, re.MULTILINE)
+        assert routes
+        file = Path(routes[1])
+        file.write_text(file.read_text().replace("PathPrefix(`/`)", "PathPrefix(`/elsewhere`)"))
+        eventually(lambda: ask(web, "/any/path"), lambda answer: answer.status == 404)
+        assert ask(web, "/elsewhere").status == 200
+    assert process.returncode == 0
+    assert not file.exists()
+
+
+def test_first_free_port_passes_over_ports_in_use() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        taken = listener.getsockname()[1]
+        assert first_free_port(taken) > taken
+    assert first_free_port(taken, taken=taken) > taken
+
+
+@pytest.mark.parametrize("option", ["--nonsense=1"])
+def test_demo_refuses_options_that_the_router_refuses(option: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgerouter", "demo", option],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
