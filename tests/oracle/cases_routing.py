@@ -258,6 +258,8 @@ def _version_2() -> list[Case]:
         "query, flag": ("v2q.test", "/?flag=1"),
         "query, neither": ("v2q.test", "/?k=w"),
         "query, both": ("v2q.test", "/?k=v&flag"),
+        "query, pair": ("v2qp.test", "/?k=v"),
+        "query, other pair": ("v2qp.test", "/?k=w"),
         "client address": ("v2ip.test", "/"),
         "not": ("v2or.test", "/b"),
         "or": ("v2or.test", "/a"),

@@ -82,6 +82,7 @@ RULES: dict[str, dict[str, Any]] = {
     "v2-prefix": {"rule": "Host(`v2p.test`) && PathPrefix(`/items/{id:[0-9]+}`)", **V2},
     "v2-path": {"rule": "Host(`v2p.test`) && Path(`/exact`, `/other/{name}`)", **V2},
     "v2-query": {"rule": "Host(`v2q.test`) && Query(`k=v`, `flag`)", **V2},
+    "v2-query-pair": {"rule": "Host(`v2qp.test`) && Query(`k=v`)", **V2},
     "v2-method": {"rule": "Host(`v2m.test`) && Method(`PUT`, `DELETE`)", **V2},
     "v2-clientip": {"rule": "Host(`v2ip.test`) && ClientIP(`10.0.0.1`, `127.0.0.1`)", **V2},
     "v2-or": {"rule": "Host(`v2or.test`) && (Path(`/a`) || !Method(`GET`))", **V2},

