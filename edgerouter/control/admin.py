@@ -15,17 +15,11 @@ from functools import partial
 from aiohttp import web
 
 from edgerouter.control.listing import Item, QueryError, page_of
-from edgerouter.control.view import Kind, Protocol, View
+from edgerouter.control.view import KINDS, View
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-KINDS: dict[Protocol, tuple[Kind, ...]] = {
-    "http": ("router", "service", "middleware"),
-    "tcp": ("router", "service", "middleware"),
-    "udp": ("router", "service"),
-}
 
 
 async def serve(view: View, listening: socket.socket) -> None:
@@ -54,39 +48,47 @@ def application(view: View) -> web.Application:
     }
     for path, read in objects.items():
         app.router.add_get(f"{base}/{path}", partial(_object, read), allow_head=False)
-    lists: dict[str, tuple[str, Callable[[], list[Item]]]] = {
-        "entrypoints": ("entry point", view.entry_points),
-        "certificates": ("certificate", list),
+    lists: dict[str, tuple[str, Callable[[], list[Item]], Callable[[str], Item | None]]] = {
+        "entrypoints": ("entry point", view.entry_points, view.entry_point),
+        "certificates": ("certificate", list, _nothing),
     }
     for protocol, kinds in KINDS.items():
         for kind in kinds:
-            lists[f"{protocol}/{kind}s"] = (kind, partial(view.elements, protocol, kind))
-    for path, (noun, items) in lists.items():
+            lists[f"{protocol}/{kind}s"] = (
+                kind,
+                partial(view.elements, protocol, kind),
+                partial(view.element, protocol, kind),
+            )
+    for path, (noun, items, item) in lists.items():
         app.router.add_get(f"{base}/{path}", partial(_list, items), allow_head=False)
-        one = partial(_one, noun, items)
+        one = partial(_one, noun, item)
         app.router.add_get(f"{base}/{path}/{{name}}", one, allow_head=False)
     app.router.add_get(f"{base}/support-dump", _refuse_support_dump, allow_head=False)
     return app
 
 
 async def _object(read: Callable[[], object], _: web.Request) -> web.Response:
-    return _json(read())
+    return _json(await asyncio.to_thread(read))
 
 
 async def _list(items: Callable[[], list[Item]], request: web.Request) -> web.Response:
+    # In a thread: thousands of elements take long.
+    found = await asyncio.to_thread(items)
     try:
-        page = page_of(items(), request.query)
+        page = page_of(found, request.query)
     except QueryError as error:
         return _error(400, str(error))
     return _json(page.items, {"X-Next-Page": str(page.next_page)})
 
 
-async def _one(noun: str, items: Callable[[], list[Item]], request: web.Request) -> web.Response:
+async def _one(noun: str, item: Callable[[str], Item | None], request: web.Request) -> web.Response:
     name = request.match_info["name"]
-    for item in items():
-        if item["name"] == name:
-            return _json(item)
-    return _error(404, f"{noun} not found: {name}")
+    found = item(name)
+    return _error(404, f"{noun} not found: {name}") if found is None else _json(found)
+
+
+def _nothing(_: str) -> None:
+    return None
 
 
 async def _refuse_support_dump(_: web.Request) -> web.Response:

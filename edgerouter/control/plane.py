@@ -159,15 +159,16 @@ class Plane:
             self._publisher,
             {"static": configuration.model_dump(mode="json"), "admin": admin.getsockname()},
         )
+        self._core: Core | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
         """Start everything, wait for the order to stop, stop everything; return the status."""
+        self._obey_signals()
         self._supervisor.start()
         workers = asyncio.create_task(self._supervisor.run(), name="supervisor")
         self._report_addresses()
-        core = await self._load_core()
-        self._obey_signals(core)
+        core = self._core = await self._load_core()
         running = asyncio.create_task(core.run(self._admin), name="core")
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         await asyncio.wait((workers, running, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -202,11 +203,11 @@ class Plane:
                 extra=fields(entryPointName=listener.name, address=listener.address),
             )
 
-    def _obey_signals(self, core: "Core") -> None:
+    def _obey_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ordered_to_stop, number.name)
-        loop.add_signal_handler(signal.SIGHUP, core.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
         if os.getpid() == 1:
             loop.add_signal_handler(signal.SIGCHLD, Reaper(self._supervisor.workers).child_died)
@@ -218,6 +219,10 @@ class Plane:
             return
         log.info("Ordered to stop, finishing what is under way", extra=fields(signal=name))
         self._stop.set()
+
+    def _reload(self) -> None:
+        if self._core is not None:
+            self._core.reload()
 
     def _reopen_logs(self) -> None:
         reopen()

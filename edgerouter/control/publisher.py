@@ -45,6 +45,8 @@ class Publisher:
         self._snapshot: tuple[bytes, frozenset[str]] | None = None
         self.version = 0
         """The version of the newest snapshot."""
+        self.errors: Mapping[str, list[str]] = {}
+        """What workers could not build, by element, each message once; replaced, never changed."""
 
     @property
     def slots(self) -> list[Slot]:
@@ -55,15 +57,6 @@ class Publisher:
     def fenced(self) -> frozenset[str]:
         """Server URLs that get no new request."""
         return self._fenced
-
-    def errors(self) -> dict[str, list[str]]:
-        """Return what workers could not build, by element, each message once."""
-        collected: dict[str, list[str]] = {}
-        for slot in self.slots:
-            for element, messages in slot.errors.items():
-                known = collected.setdefault(element, [])
-                known.extend(message for message in messages if message not in known)
-        return collected
 
     def publish(self, version: int, frame: bytes, fenced: frozenset[str]) -> None:
         """Offer the snapshot ``frame``, made with the set ``fenced``, to every worker."""
@@ -105,6 +98,7 @@ class Publisher:
             self._slots.discard(slot)
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
+            self.errors = self._collected_errors()
             self.changed()
 
     async def _send(self, slot: Slot, channel: Channel) -> None:
@@ -139,9 +133,17 @@ class Publisher:
         self.changed()
 
     def _note_errors(self, slot: Slot, errors: Mapping[str, list[str]]) -> None:
-        known = self.errors()
         slot.errors = errors
-        for element, messages in errors.items():
+        known, self.errors = self.errors, self._collected_errors()
+        for element, messages in self.errors.items():
             for message in messages:
                 if message not in known.get(element, ()):
                     log.error("Worker cannot build", extra=fields(element=element, error=message))
+
+    def _collected_errors(self) -> dict[str, list[str]]:
+        collected: dict[str, list[str]] = {}
+        for slot in self.slots:
+            for element, messages in slot.errors.items():
+                known = collected.setdefault(element, [])
+                known.extend(message for message in messages if message not in known)
+        return collected

@@ -5,7 +5,7 @@ Reads only; the counterpart that speaks HTTP is ``control/admin.py``.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,18 +17,32 @@ from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import EntryPoint, StaticConfiguration
 from edgerouter.config.static.entrypoints import EntryPointHTTP, EntryPointObservability
 from edgerouter.config.types import camel_case
+from edgerouter.control.elements import middleware_item, router_item, service_item, stream_item
 from edgerouter.control.listeners import Listener
 from edgerouter.control.listing import Item
 from edgerouter.control.providers import Providers
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.representation import represent
-from edgerouter.control.runtime import RuntimeConfiguration
+from edgerouter.control.runtime import (
+    ElementInfo,
+    MiddlewareInfo,
+    RouterInfo,
+    RuntimeConfiguration,
+    ServiceInfo,
+)
 from edgerouter.control.supervisor import Supervisor
 
 Kind = Literal["router", "service", "middleware"]
 """An element's kind, in Traefik's words of error messages."""
 
 Protocol = Literal["http", "tcp", "udp"]
+
+KINDS: Mapping[Protocol, tuple[Kind, ...]] = {
+    "http": ("router", "service", "middleware"),
+    "tcp": ("router", "service", "middleware"),
+    "udp": ("router", "service"),
+}
+"""What each protocol has."""
 
 TRAEFIK_VERSION = "3.7"
 """The version of Traefik whose options, labels and API we understand."""
@@ -72,16 +86,13 @@ class View:
 
     def overview(self) -> Item:
         """Return ``/api/overview``."""
-        certificates = {"total": 0, "warnings": 0, "errors": 0}
+        counts: Item = {
+            protocol: {f"{kind}s": _count(self.elements(protocol, kind)) for kind in kinds}
+            for protocol, kinds in KINDS.items()
+        }
         return {
-            "http": {
-                "routers": _count(self.elements("http", "router")),
-                "services": _count(self.elements("http", "service")),
-                "middlewares": _count(self.elements("http", "middleware")),
-            },
-            "tcp": {"routers": _count([]), "services": _count([]), "middlewares": _count([])},
-            "udp": {"routers": _count([]), "services": _count([])},
-            "certificates": certificates,
+            **counts,
+            "certificates": _count([]),
             "features": self._features(),
             "providers": [_go_name(name) for name in self.configuration.providers.enabled],
         }
@@ -89,27 +100,51 @@ class View:
     def raw_data(self) -> Item:
         """Return ``/api/rawdata``: every element by name."""
         shown: Item = {}
-        for kind in ("router", "middleware", "service"):
-            elements = {item["name"]: _raw(item) for item in self.elements("http", kind)}
-            if elements:
-                shown[f"{kind}s"] = elements
+        for protocol, kinds in KINDS.items():
+            for kind in kinds:
+                items = self.elements(protocol, kind)
+                title = f"{kind}s" if protocol == "http" else f"{protocol}{kind.title()}s"
+                if items:
+                    shown[title] = {item["name"]: _raw(item) for item in items}
         return shown
 
     def elements(self, protocol: Protocol, kind: Kind) -> list[Item]:
-        """Return ``/api/<protocol>/<kind>s`` in no order."""
-        if self.runtime is None or protocol != "http":
-            return []
-        infos = getattr(self.runtime, f"{kind}s")
-        errors = self._publisher.errors()
-        return [
-            _element(kind, name, info, errors.get(f"{kind}s/{name}", ()))
-            for name, info in infos.items()
-        ]
+        """Return ``/api/<protocol>/<kind>s``, in no order."""
+        return [self._item(protocol, kind, info) for info in self._infos(protocol, kind).values()]
+
+    def element(self, protocol: Protocol, kind: Kind, name: str) -> Item | None:
+        """Return the element with the qualified ``name``, None when there is none."""
+        info = self._infos(protocol, kind).get(name)
+        return self._item(protocol, kind, info) if info is not None else None
+
+    def _infos(self, protocol: Protocol, kind: Kind) -> Mapping[str, ElementInfo]:
+        if self.runtime is None:
+            return {}
+        infos: Mapping[str, ElementInfo] = getattr(getattr(self.runtime, protocol), f"{kind}s")
+        return infos
+
+    def _item(self, protocol: Protocol, kind: Kind, info: ElementInfo) -> Item:
+        if protocol != "http":
+            return stream_item(info, is_router=kind == "router")
+        errors = self._publisher.errors.get(f"{kind}s/{info.name}", ())
+        match info:
+            case RouterInfo():
+                return router_item(info, self.configuration, errors)
+            case ServiceInfo():
+                return service_item(info, self._publisher.fenced, errors)
+            case MiddlewareInfo():
+                return middleware_item(info, errors)
+        raise AssertionError(f"{info.path} is of no known kind")
 
     def entry_points(self) -> list[Item]:
         """Return ``/api/entrypoints``, by name."""
         points = self.configuration.entry_points
         return [self._entry_point(name, points[name]) for name in sorted(points)]
+
+    def entry_point(self, name: str) -> Item | None:
+        """Return ``/api/entrypoints/<name>``, None when there is none."""
+        found = self.configuration.entry_points.get(name)
+        return self._entry_point(name, found) if found is not None else None
 
     def diagnostics(self) -> list[Item]:
         """Return everything that is wrong with the configuration."""
@@ -169,10 +204,6 @@ class View:
             "metrics": _first_set(metrics),
             "accessLog": self.configuration.access_log is not None,
         }
-
-
-def _element(kind: Kind, name: str, info: Any, errors: Sequence[str]) -> Item:
-    return {"name": name}
 
 
 def _raw(item: Item) -> Item:

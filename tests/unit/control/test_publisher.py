@@ -154,7 +154,7 @@ async def test_acknowledgements_are_kept(publisher: Publisher, connect: Any) -> 
         changed.clear()
         await asyncio.wait_for(changed.wait(), 5)
     assert [slot.ready for slot in publisher.slots] == [True, False]
-    assert publisher.errors() == {"routers/api@docker": ["bad rule"]}
+    assert publisher.errors == {"routers/api@docker": ["bad rule"]}
 
 
 async def test_a_worker_that_has_gone_is_forgotten(publisher: Publisher, connect: Any) -> None:

@@ -1,0 +1,94 @@
+"""Routers, services and middlewares of the runtime view as Traefik's API shows them."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from edgerouter.config.qualify import qualified_all
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.static.entrypoints import EntryPointObservability
+from edgerouter.control.listing import Item
+from edgerouter.control.representation import represent
+from edgerouter.control.runtime import ElementInfo, MiddlewareInfo, RouterInfo, ServiceInfo
+
+
+def router_item(info: RouterInfo, static: StaticConfiguration, errors: Sequence[str]) -> Item:
+    """Return an HTTP router; ``errors`` are those of workers."""
+    shown: Item = represent(info.config)
+    shown["entryPoints"] = _entry_points(info, static)
+    shown["middlewares"] = _middlewares(info, static)
+    shown["priority"] = info.priority if info.using else info.config.priority
+    shown["observability"] = {
+        **represent(EntryPointObservability()),
+        **represent(info.observability),
+    }
+    if info.tls is not None:
+        shown["tls"] = {"options": "default", **represent(info.tls)}
+    number = str(shown["priority"])
+    empty = [name for name in ("entryPoints", "middlewares", "priority") if not shown[name]]
+    for name in empty:
+        del shown[name]
+    return {**shown, **_state(info, errors), **_identity(info), "priorityStr": number}
+
+
+def service_item(info: ServiceInfo, fenced: Collection[str], errors: Sequence[str]) -> Item:
+    """Return an HTTP service; a server in ``fenced`` is down."""
+    shown: Item = represent(info.config) if info.config is not None else {}
+    shown |= {**_state(info, errors), **_identity(info)}
+    if info.config is None:
+        return shown
+    shown["type"] = info.kind.lower()
+    balancer = info.config.load_balancer
+    if balancer is not None and info.used_by and shown["status"] != "disabled":
+        shown["serverStatus"] = {
+            server.url: "DOWN" if server.url in fenced else "UP" for server in balancer.servers
+        }
+    return shown
+
+
+def middleware_item(info: MiddlewareInfo, errors: Sequence[str]) -> Item:
+    """Return an HTTP middleware with the options in force, defaults included."""
+    options = represent(info.options if info.options is not None else info.config.options)
+    shown = {info.type: options, **_state(info, errors), **_identity(info)}
+    return {**shown, "type": info.type.lower()}
+
+
+def stream_item(info: ElementInfo, *, is_router: bool) -> Item:
+    """Return an element of TCP or UDP."""
+    shown = {**represent(info.config), **_state(info, ()), **_identity(info)}
+    if is_router:
+        shown["priorityStr"] = str(shown.get("priority", 0))
+    return shown
+
+
+def _entry_points(info: RouterInfo, static: StaticConfiguration) -> list[str]:
+    """Return the names as written, of a copy for one entry point that one alone."""
+    written = info.config.entry_points
+    names = [name for name in written if name in info.using or name not in static.entry_points]
+    return names or info.using
+
+
+def _middlewares(info: RouterInfo, static: StaticConfiguration) -> list[str]:
+    """Return the entry point's and the router's own; chains stay chains here."""
+    before: list[str] = []
+    if len(info.using) == 1:
+        before = static.entry_points[info.using[0]].http.middlewares
+    return qualified_all([*before, *info.config.middlewares], info.provider)
+
+
+def _state(info: ElementInfo, worker_errors: Sequence[str]) -> Item:
+    state: Item = {"status": "disabled" if worker_errors else info.status}
+    errors = [*info.errors, *(error for error in worker_errors if error not in info.errors)]
+    if errors:
+        state["error"] = errors
+    if info.using:
+        state["using"] = info.using
+    if info.used_by:
+        state["usedBy"] = sorted(info.used_by)
+    return state
+
+
+def _identity(info: ElementInfo) -> Item:
+    facts: dict[str, Any] = {"source": info.source, "key": info.key, "notes": info.notes}
+    own = {name: fact for name, fact in facts.items() if fact}
+    shown: Item = {"name": info.name, "provider": info.provider}
+    return {**shown, "edgerouter": own} if own else shown
