@@ -17,7 +17,7 @@ How they are written as flags, environment variables and in files is told in
 [configuration](../configuration.md).
 
 Names have no case. `<name>` stands for a name of your choice, `[0]` for a position in a list.
-An option marked *no effect yet* is known and checked, and starts with a warning.
+An option marked *not supported yet* is known and checked, and starts with a warning.
 """
 
 
@@ -49,7 +49,7 @@ def _row(path: str, option: Option) -> str:
     shown = f"`{default}`" if default else ""
     meaning = option.description
     if unsupported([path.lower()]):
-        meaning += " *No effect yet.*"
+        meaning += " *Not supported yet.*"
     cells = (f"`{path}`", type_text(option), shown, meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -178,7 +178,7 @@ class _Load:
     def _warn_unsupported(self, configuration: StaticConfiguration) -> None:
         for path, reason in unsupported(self._raw.paths()).items():
             if not is_default(configuration, path):
-                self._at("warning", path, f"is not supported yet and has no effect: {reason}")
+                self._at("warning", path, f"is not supported yet: {reason}")
 
     def _problem(self, problem: Problem) -> None:
         unknown_root = "." not in problem.path and problem.message.startswith("unknown option")

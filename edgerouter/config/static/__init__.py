@@ -50,6 +50,11 @@ class Core(Section):
     """``core``."""
 
     default_rule_syntax: Literal["v2", "v3"] = Field("v3", description="Syntax of rules.")
+    strict_tls_options: bool = Field(
+        False,
+        alias="strictTLSOptions",
+        description="Do not fall back to the default TLS options where routers disagree.",
+    )
 
 
 class HostResolver(Section):
@@ -109,7 +114,5 @@ class StaticConfiguration(Section):
     spiffe: Spiffe | None = Field(None, description="SPIFFE.")
     experimental: Experimental | None = Field(None, description="Unfinished features.")
     core: Core = Field(default_factory=Core, description="Core.")
-    global_: Annotated[Global, ALLOW_EMPTY] = Field(
-        default_factory=Global, alias="global", description="Global."
-    )
+    global_: Global = Field(default_factory=Global, alias="global", description="Global.")
     edgerouter: Own = Field(default_factory=Own, description="Options Traefik does not have.")

@@ -150,6 +150,11 @@ class EntryPointHTTP(Section):
     max_header_bytes: int = Field(
         1048576, ge=1, description="Largest request head in bytes; beyond it the answer is 431."
     )
+    alias_headers_strategy: Literal["", "keep", "delete", "reject"] = Field(
+        "",
+        description="What to do with headers whose names hold something else than letters, digits"
+        " and dashes; set, it wins over underscoreHeadersStrategy.",
+    )
     underscore_headers_strategy: Literal["keep", "delete", "reject"] = Field(
         "keep", description="What to do with headers whose names contain an underscore."
     )

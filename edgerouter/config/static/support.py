@@ -10,6 +10,8 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("accesslog.otlp", "the access log is not sent to a collector"),
     ("certificatesresolvers.*", "no certificates are obtained"),
     ("core.defaultrulesyntax", "rules are read in the v3 syntax"),
+    ("core.stricttlsoptions", "TLS is not served"),
+    ("entrypoints.*.http.aliasheadersstrategy", "it covers only names with an underscore"),
     ("entrypoints.*.http.tls", "the entry point serves no TLS"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),
     ("entrypoints.*.http3", "HTTP/3 is not served"),

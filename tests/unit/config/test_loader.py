@@ -168,8 +168,8 @@ def test_config_file_of_the_flag_and_of_the_environment(load: Load, tmp_path: Pa
             {},
             "providers: {docker: {swarmMode: true}}",
             (
-                "traefik.yml, providers.docker.swarmMode: this option of Traefik v2 does not exist any"
-                " more; use providers.swarm"
+                "traefik.yml, providers.docker.swarmMode: this option of Traefik v2 does not exist"
+                " any more; use providers.swarm"
             ),
         ),
         (

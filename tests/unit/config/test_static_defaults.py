@@ -46,3 +46,9 @@ def test_read_timeout(compat: str, given: str | None, expected: float | None) ->
 def test_global_option_reaches_every_entry_point() -> None:
     raw = {"global": {"notAppendXForwardedFor": True}, "entryPoints": WEB}
     assert configured(raw).entry_points["web"].forwarded_headers.not_append_x_forwarded_for
+
+
+def test_the_wider_strategy_for_header_names_covers_underscores() -> None:
+    http = {"aliasHeadersStrategy": "reject", "underscoreHeadersStrategy": "keep"}
+    entry_point = configured({"entryPoints": {"a": {"http": http}}}).entry_points["a"]
+    assert entry_point.http.underscore_headers_strategy == "reject"
