@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgerouter.cli.help import default_text, type_text
 from edgerouter.config.options import Option, OptionTree
+from edgerouter.config.static.providers import Providers
 from edgerouter.config.static.support import unsupported
 from edgerouter.provider import installed_providers
 
@@ -19,6 +20,8 @@ How they are written as flags, environment variables and in files is told in
 Names have no case. `<name>` stands for a name of your choice, `[0]` for a position in a list.
 An option marked *not supported yet* is known and checked, and starts with a warning.
 """
+
+_COMMON = {info.alias for info in Providers.model_fields.values()}
 
 
 def reference() -> str:
@@ -41,7 +44,7 @@ def _lines() -> Iterator[str]:
 def _heading(path: str) -> str:
     root, _, rest = path.partition(".")
     name = rest.partition(".")[0]
-    return f"{root}.{name}" if root == "providers" and "." in rest else root
+    return f"{root}.{name}" if root == "providers" and name not in _COMMON else root
 
 
 def _row(path: str, option: Option) -> str:

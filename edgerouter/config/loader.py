@@ -141,6 +141,9 @@ class _Load:
         for name, options in group.items():
             if name in common or options is None:
                 continue
+            if name == OWN_VALUE:
+                self._at("error", "providers", "takes no value; name one, such as providers.docker")
+                continue
             path = f"providers.{name}"
             spelling = self._tree.known_provider(name)
             if spelling is None:
