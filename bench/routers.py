@@ -20,7 +20,7 @@ class Routes:
     count: int
     upstream: int
     version: int = 0
-    """Sent as the field X-Version of each answer, so that a swap can be seen; 0: not sent."""
+    """A further route `/version-<number>`, so that a swap can be seen; 0: none."""
 
     @property
     def hosts(self) -> list[str]:
@@ -38,18 +38,15 @@ def dynamic_yaml(routes: Routes) -> str:
         lines.append(f"    app-{number}:")
         lines.append(f'      rule: "Host(`{host(number)}`)"')
         lines.append(f"      service: app-{number}")
-        if routes.version:
-            lines.append("      middlewares: [version]")
+    if routes.version:
+        lines.append("    version:")
+        lines.append(f'      rule: "Path(`/version-{routes.version}`)"')
+        lines.append("      service: app-0")
     lines.append("  services:")
     for number in range(routes.count):
         lines.append(f"    app-{number}:")
         lines.append("      loadBalancer:")
         lines.append(f'        servers: [{{url: "http://127.0.0.1:{routes.upstream}"}}]')
-    if routes.version:
-        lines.append("  middlewares:")
-        lines.append("    version:")
-        lines.append("      headers:")
-        lines.append(f'        customResponseHeaders: {{X-Version: "{routes.version}"}}')
     return "\n".join(lines) + "\n"
 
 
