@@ -162,7 +162,9 @@ def test_the_table_answers_as_a_linear_scan(
 
 
 V2_CALLS = st.one_of(
-    st.builds(Call, st.sampled_from(["Host", "HostHeader"]), st.lists(NAMES, min_size=1).map(tuple)),
+    st.builds(
+        Call, st.sampled_from(["Host", "HostHeader"]), st.lists(NAMES, min_size=1).map(tuple)
+    ),
     st.builds(
         Call,
         st.sampled_from(["Path", "PathPrefix"]),
