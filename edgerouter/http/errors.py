@@ -17,6 +17,8 @@ class ExchangeError(Exception):
     status: ClassVar[int] = 500
     source: ClassVar[Source] = "internal"
     retry: ClassVar[Retry] = "never"
+    page: ClassVar[str] = ""
+    """The text the client sees; empty for the reason phrase."""
 
 
 class BadRequest(ExchangeError):
@@ -73,6 +75,7 @@ class NoServer(ExchangeError):
 
     status = 503
     source = "routing"
+    page = "no available server\n"
 
 
 class ConnectFailed(ExchangeError):

@@ -5,6 +5,7 @@ classes, treated as immutable (``Request.evolve`` makes a changed copy).
 ``Exchange`` is the one mutable companion: facts for logs and metrics.
 """
 
+import asyncio
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,25 @@ if TYPE_CHECKING:
 class Peer:
     """The downstream connection as the rest of the program sees it; one per connection."""
 
-    __slots__ = ("address", "entrypoint", "ip", "port", "tls", "trusted")
+    __slots__ = (
+        "address",
+        "appends_forwarded_for",
+        "entrypoint",
+        "ip",
+        "ip_bytes",
+        "port",
+        "tls",
+        "trusted",
+    )
 
     def __init__(
         self, ip: str, port: int, entrypoint: str, *, trusted: bool = False, tls: Any = None
     ) -> None:
         self.ip = ip
+        self.ip_bytes = ip.partition("%")[0].encode()
+        """The address as it goes into header fields, without an IPv6 zone."""
+        self.appends_forwarded_for = True
+        """Whether servers see it at the end of ``X-Forwarded-For``."""
         self.port = port
         self.address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
         self.entrypoint = entrypoint
@@ -34,38 +48,33 @@ class Peer:
 
 
 class Exchange:
-    """What is known of one request for the access log; written to as it becomes known."""
+    """What is known of one request for the access log; written to as it becomes known.
 
-    __slots__ = (
-        "error",
-        "origin_duration",
-        "origin_size",
-        "origin_status",
-        "request_size",
-        "response_size",
-        "retries",
-        "router",
-        "server",
-        "service",
-        "start",
-        "status",
-        "user",
-    )
+    The class attributes are the defaults: an instance stores only what was set.
+    Times are seconds, sizes bytes.
+    """
+
+    router = ""
+    service = ""
+    server = ""
+    """The URL of the server that answered, or was asked last."""
+    user = ""
+    status = 0
+    request_size = 0
+    response_size = 0
+    origin_status = 0
+    origin_duration = 0.0
+    origin_size = 0
+    origin_headers: Headers | None = None
+    """The header of the server's answer as it came, for the access log."""
+    retries = 0
+    error = ""
+    """Why the exchange failed, for people."""
+    logged = True
+    """Whether the router wants it in the access log."""
 
     def __init__(self) -> None:
         self.start = time()
-        self.router = ""
-        self.service = ""
-        self.server = ""
-        self.user = ""
-        self.status = 0
-        self.request_size = 0
-        self.response_size = 0
-        self.origin_status = 0
-        self.origin_duration = 0.0
-        self.origin_size = 0
-        self.retries = 0
-        self.error = ""
 
 
 class Request:
@@ -82,6 +91,7 @@ class Request:
         "authority",
         "body",
         "exchange",
+        "expects_continue",
         "headers",
         "host",
         "inform",
@@ -105,6 +115,8 @@ class Request:
     version: tuple[int, int]
     headers: Headers
     upgrade: str
+    expects_continue: bool
+    """Whether the client waits for ``100 Continue`` before it sends the body."""
     body: Body
     peer: Peer
     exchange: Exchange
@@ -127,7 +139,7 @@ class Response:
     Who receives a response closes it or passes it on.
     """
 
-    __slots__ = ("body", "headers", "status", "tunnel")
+    __slots__ = ("body", "headers", "status", "tunnel", "upload")
 
     def __init__(
         self,
@@ -140,9 +152,13 @@ class Response:
         self.headers = headers
         self.body = body
         self.tunnel = tunnel
+        self.upload: asyncio.Task[None] | None = None
+        """The request body still on its way to the server that gave this response."""
 
     def close(self) -> None:
         """Give back everything the response owns; safe to call twice."""
+        if self.upload is not None:
+            self.upload.cancel()
         self.body.close()
         if self.tunnel is not None:
             self.tunnel.close()

@@ -1,0 +1,70 @@
+"""Header fields that belong to one hop, and the ``X-Forwarded-*`` family.
+
+``kind`` classifies a field name as it came off the wire in one dictionary
+look-up; the memory of names is bounded.
+"""
+
+from typing import Final
+
+END_TO_END: Final = 0
+HOST: Final = 1
+CONNECTION: Final = 2
+HOP_BY_HOP: Final = 3
+CONTENT_LENGTH: Final = 4
+TRANSFER_ENCODING: Final = 5
+UPGRADE: Final = 6
+EXPECT: Final = 7
+TE: Final = 8
+FORWARDED: Final = 9
+UNDERSCORE: Final = 10
+TRAILER: Final = 11
+DATE: Final = 12
+
+_KINDS: dict[bytes, int] = {
+    b"host": HOST,
+    b"connection": CONNECTION,
+    b"keep-alive": HOP_BY_HOP,
+    b"proxy-connection": HOP_BY_HOP,
+    b"proxy-authenticate": HOP_BY_HOP,
+    b"proxy-authorization": HOP_BY_HOP,
+    b"http2-settings": HOP_BY_HOP,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"upgrade": UPGRADE,
+    b"expect": EXPECT,
+    b"te": TE,
+    b"trailer": TRAILER,
+    b"date": DATE,
+    b"x-real-ip": FORWARDED,
+}
+# The family as Traefik's forwarded-headers handler knows it; ``_`` counts as ``-`` because many
+# backends (CGI, WSGI) cannot tell the two apart.
+_FORWARDED_PREFIX = b"x-forwarded-"
+_MEMORY = 4096
+_seen: dict[bytes, int] = {}
+
+
+def kind(name: bytes) -> int:
+    """Return the class of the field ``name`` in whatever case it came."""
+    known = _seen.get(name)
+    return classify(name) if known is None else known
+
+
+def classify(name: bytes) -> int:
+    """Work out and remember the class of ``name``."""
+    lower = name.lower()
+    dashed = lower.replace(b"_", b"-")
+    result = _KINDS.get(lower, END_TO_END)
+    if dashed.startswith(_FORWARDED_PREFIX) or dashed == b"x-real-ip":
+        result = FORWARDED
+    elif result == END_TO_END and b"_" in lower:
+        result = UNDERSCORE
+    if len(_seen) >= _MEMORY:
+        _seen.clear()
+    if len(name) <= 64:
+        _seen[name] = result
+    return result
+
+
+KINDS_SEEN: Final = _seen
+"""The memory behind ``kind``, for loops that cannot afford the call."""

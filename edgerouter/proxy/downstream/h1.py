@@ -1,0 +1,538 @@
+"""HTTP/1.1 towards clients (RFC 9112): one instance per connection.
+
+aiohttp's C parser reads heads; bodies are framed by ``proxy/framing.py``. One
+exchange at a time: what a client pipelines waits, with reading paused when it
+is much. The task of an exchange is owned here and cancelled when the client
+goes away. Counterpart towards servers: ``proxy/upstream/h1.py``.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import http_exceptions
+from aiohttp.http_parser import HttpRequestParser
+
+from edgerouter.http.errors import (
+    BadRequest,
+    ClientDisconnected,
+    ExchangeError,
+    HeadTooLarge,
+    MethodNotImplemented,
+    RequestTimeout,
+)
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Peer, Request, Response
+from edgerouter.proxy.downstream.head import HeadReader, RequestHead
+from edgerouter.proxy.downstream.proxy_protocol import (
+    MAX_HEADER,
+    ProxyProtocolError,
+    read_proxy_header,
+)
+from edgerouter.proxy.downstream.writer import response_head
+from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.proxy.errorpage import error_response
+from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
+from edgerouter.proxy.tunnel import DownstreamTunnel, pump
+
+MAX_FIELDS = 500
+"""Header fields in one head."""
+PIPELINE_LIMIT = 64 * 1024
+"""Bytes of pipelined requests that may wait before reading is paused."""
+WRITE_HIGH_WATER = 256 * 1024
+LINGER_SECONDS = 2.0
+"""How long to swallow what a client still sends after we have answered and closed."""
+FOREVER = float("inf")
+
+
+class DownstreamH1(asyncio.Protocol):
+    """A client's connection."""
+
+    def __init__(
+        self,
+        entrypoint: EntryPoint,
+        connections: "set[DownstreamH1]",
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._entrypoint = entrypoint
+        self._connections = connections
+        self._loop = loop
+
+        # Per connection.
+        self._transport: asyncio.Transport = None  # type: ignore[assignment] # set by connection_made
+        self._peer: Peer | None = None
+        self._reader: HeadReader
+        self._parser: Any = None
+        self._proxy_header: bytearray | None = None
+        self._pending = b""
+        self._paused = False
+        self._deadline = FOREVER
+        self._timer: asyncio.TimerHandle | None = None
+        self._opened = loop.time()
+        self._requests = 0
+        self._drained: asyncio.Future[None] | None = None
+        self._write_paused = False
+        self._lingering = False
+
+        # Per head.
+        self._head_size = 0
+        self._head_tail = b""
+
+        # Per exchange.
+        self._task: asyncio.Task[None] | None = None
+        self._body: IncomingBody | None = None
+        self._tunnel: DownstreamTunnel | None = None
+        self._keep_alive = True
+        self._must_continue = False
+        self._head_sent = False
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        self._connections.add(self)
+        address = transport.get_extra_info("peername") or ("", 0)
+        ip, port = (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
+        ip = ip.removeprefix("::ffff:") if "." in ip else ip
+        trusted_proxy = self._entrypoint.proxy_protocol
+        if trusted_proxy is not None and ip in trusted_proxy:
+            self._proxy_header = bytearray()
+        self._set_peer(ip, port)
+        self._set_deadline(self._entrypoint.head_timeout)
+
+    def _set_peer(self, ip: str, port: int) -> None:
+        self._peer = Peer(
+            ip, port, self._entrypoint.name, trusted=ip in self._entrypoint.forwarded.trusted
+        )
+        self._peer.appends_forwarded_for = self._entrypoint.append_forwarded_for
+        self._reader = HeadReader(self._entrypoint, self._peer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._body is not None:
+            self._body.fail(ClientDisconnected("the client closed the connection"))
+        if self._tunnel is not None:
+            self._tunnel.lost()
+        elif self._task is not None:
+            self._task.cancel("the client closed the connection")
+        self.resume_writing()
+
+    def eof_received(self) -> bool:
+        if self._tunnel is not None:
+            self._tunnel.feed_eof()
+            return True
+        return False  # Closes the transport: a client that says goodbye wants no answer.
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.feed(data)
+        elif self._lingering:
+            pass
+        elif self._proxy_header is not None:
+            self._read_proxy_header(data)
+        elif self._body is not None:
+            self._feed_body(data)
+        elif self._task is not None:
+            self._pending += data
+            if len(self._pending) > PIPELINE_LIMIT:
+                self._pause()
+        else:
+            self._read_head(data)
+
+    # Heads.
+
+    def _read_head(self, data: bytes) -> None:
+        """Feed a head to the parser, up to its end and not further."""
+        while data:
+            rest = b""
+            if self._head_size == 0:
+                self._start_head()
+                end = data.find(b"\r\n\r\n") + 4
+            else:  # The end may straddle what has been fed before.
+                joined = self._head_tail + data
+                end = joined.find(b"\r\n\r\n") + 4
+                if end > 3:
+                    end -= len(self._head_tail)
+            if end > 3:
+                data, rest = (data, b"") if end == len(data) else (data[:end], data[end:])
+            self._head_size += len(data)
+            self._head_tail = (self._head_tail + data)[-3:] if end <= 3 else b""
+            try:
+                if self._head_size > self._entrypoint.max_header_bytes:
+                    raise HeadTooLarge("the request head is larger than maxHeaderBytes")
+                messages, _, _ = self._parser.feed_data(data)
+            except ExchangeError as error:
+                return self._refuse(error)
+            except Exception as error:  # noqa: BLE001 - whatever a hostile head makes the parser raise
+                return self._refuse(_translate(error))
+            if end > 3:
+                self._head_size = 0
+            if messages:
+                if end <= 3:
+                    return self._refuse(BadRequest("the request head does not end with CRLF CRLF"))
+                return self._begin(messages[0][0], rest)
+            data = rest
+        return None
+
+    def _start_head(self) -> None:
+        if self._parser is None:
+            limit = self._entrypoint.max_header_bytes
+            self._parser = HttpRequestParser(
+                None,
+                self._loop,
+                65536,
+                max_line_size=limit,
+                max_field_size=limit,
+                max_headers=MAX_FIELDS,
+                response_with_body=False,
+                auto_decompress=False,
+            )
+        self._set_deadline(self._entrypoint.head_timeout)
+
+    def _begin(self, message: Any, rest: bytes) -> None:
+        """Start the exchange of a complete head; ``rest`` is what came behind it."""
+        self._requests += 1
+        version = message.version
+        self._keep_alive = not message.should_close
+        try:
+            if message.method == "CONNECT":
+                raise MethodNotImplemented("CONNECT is not supported: this is not a forward proxy")
+            if version[0] != 1:
+                raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here")
+            head = self._reader.read(message.method, message.path, version, message.raw_headers)
+        except ExchangeError as error:
+            return self._refuse(error)
+        request = head.request
+        request.inform = self._inform
+        self._apply_keep_alive_limits()
+        self._head_sent = False
+        self._must_continue = False
+        if head.chunked or head.length:
+            self._begin_body(head, rest)
+        elif rest:
+            self._pending = rest
+        if self._entrypoint.write_timeout:
+            self._set_deadline(self._entrypoint.write_timeout)
+        elif self._body is None:
+            self._deadline = FOREVER
+        self._task = self._loop.create_task(self._serve(request))
+        return None
+
+    def _apply_keep_alive_limits(self) -> None:
+        entrypoint = self._entrypoint
+        limit = entrypoint.keep_alive_max_requests
+        age = entrypoint.keep_alive_max_time
+        if (
+            entrypoint.closing
+            or (limit and self._requests >= limit)
+            or (age and self._loop.time() - self._opened >= age)
+        ):
+            self._keep_alive = False
+
+    def _begin_body(self, head: RequestHead, rest: bytes) -> None:
+        body = ChunkedBody(self) if head.chunked else LengthBody(self, head.length)
+        head.request.body = self._body = body
+        if self._entrypoint.read_timeout is None:
+            self._deadline = FOREVER  # From here on it is set whenever the reader waits.
+        if rest:
+            self._feed_body(rest)
+        elif head.request.expects_continue:
+            self._must_continue = True
+
+    def _feed_body(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None  # noqa: S101 - for the type checker; callers have looked
+        try:
+            rest = body.feed(data)
+        except FramingError as error:
+            self._keep_alive = False
+            self._body = None
+            self._lingering = True
+            body.fail(BadRequest(f"the request body is malformed: {error}"))
+            return
+        if rest is None:
+            if self._entrypoint.read_timeout is None and body.is_awaited():
+                self._set_deadline(self._entrypoint.head_timeout)
+            return
+        self._body = None
+        if not self._entrypoint.write_timeout:
+            self._deadline = FOREVER
+        self._pending = rest
+        self._resume()
+
+    def _refuse(self, error: ExchangeError) -> None:
+        """Answer a head that is not served, and close."""
+        self._keep_alive = False
+        response = error_response(error.status, f"{error.status} {type(error).__name__}: {error}\n")
+        self._transport.write(
+            response_head(response, "GET", (1, 1), keep_alive=False)
+            + (response.body.ready() or b"")
+        )
+        self._linger()
+
+    # The body's side (``framing.BodyOwner``).
+
+    def body_wanted(self) -> None:
+        if self._must_continue:
+            self._must_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._entrypoint.read_timeout is None:
+            self._set_deadline(self._entrypoint.head_timeout)
+        self._resume()
+
+    def body_full(self) -> None:
+        if self._entrypoint.read_timeout is None:
+            self._deadline = FOREVER
+        self._pause()
+
+    def body_abandoned(self) -> None:
+        self._keep_alive = False
+        if self._entrypoint.read_timeout is None:
+            self._deadline = FOREVER
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    # Exchanges.
+
+    async def _serve(self, request: Request) -> None:
+        response: Response | None = None
+        exchange = request.exchange
+        try:
+            if request.method == "OPTIONS" and request.target == "*":
+                response = Response(200, Headers())
+            else:
+                response = await self._entrypoint.dispatch(request)
+            exchange.status = response.status
+            if response.tunnel is None:
+                body = response.body
+                data = None if body.length is None else body.ready()
+                if data is not None:
+                    await self._write_whole(request, response, data)
+                else:
+                    await self._stream(request, response)
+            else:
+                await self._serve_tunnel(request, response)
+        except asyncio.CancelledError:
+            exchange.status = 499
+            exchange.error = exchange.error or "the client closed the connection"
+            self._keep_alive = False
+            raise
+        except ExchangeError as error:  # The head is out: all that can be said is to break off.
+            exchange.error = str(error)
+            self._keep_alive = False
+            self._transport.abort()
+        finally:
+            if response is not None:
+                response.close()
+            if self._entrypoint.finished is not None:
+                self._entrypoint.finished(request, response)
+            self._end()
+
+    async def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
+        if self._body is not None:
+            self._keep_alive = False
+        head = response_head(response, request.method, request.version, keep_alive=self._keep_alive)
+        self._head_sent = True
+        if request.method != "HEAD":
+            request.exchange.response_size = len(data)
+            self._transport.write(head + data if len(data) < WRITE_HIGH_WATER else head)
+            if len(data) >= WRITE_HIGH_WATER:
+                self._transport.write(data)
+        else:
+            self._transport.write(head)
+        if self._write_paused:
+            await self._drain()
+
+    async def _stream(self, request: Request, response: Response) -> None:
+        body = response.body
+        chunked = body.length is None and request.version >= (1, 1)
+        if body.length is None and not chunked:
+            self._keep_alive = False
+        head = response_head(response, request.method, request.version, keep_alive=self._keep_alive)
+        exchange = request.exchange
+        transport = self._transport
+        self._head_sent = True
+        while data := await body.read():
+            exchange.response_size += len(data)
+            if chunked:
+                data = b"%x\r\n%b\r\n" % (len(data), data)
+            if head:
+                data, head = head + data, b""
+            transport.write(data)
+            if self._write_paused:
+                await self._drain()
+        end = head
+        if chunked:
+            trailers = b"".join([b"%b: %b\r\n" % pair for pair in body.trailers])
+            end += b"0\r\n" + trailers + b"\r\n"
+        if end:
+            transport.write(end)
+
+    async def _drain(self) -> None:
+        while self._write_paused and not self._transport.is_closing():
+            if self._drained is None:
+                self._drained = self._loop.create_future()
+            await self._drained
+
+    async def _serve_tunnel(self, request: Request, response: Response) -> None:
+        upstream = response.tunnel
+        assert upstream is not None  # noqa: S101 - for the type checker; the caller has looked
+        self._keep_alive = False
+        self._deadline = FOREVER
+        self._tunnel = tunnel = DownstreamTunnel(self._transport, self._drain, self._pause_for)
+        self._transport.write(response_head(response, request.method, (1, 1), keep_alive=True))
+        if self._pending:
+            tunnel.feed(self._pending)
+            self._pending = b""
+        sent, received = await pump(tunnel, upstream)
+        request.exchange.response_size = sent
+        request.exchange.request_size = received
+
+    def _pause_for(self, full: bool) -> None:
+        if full:
+            self._pause()
+        else:
+            self._resume()
+
+    def _inform(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send an interim response (RFC 9110, section 15.2); HTTP/1.0 knows none."""
+        if status == 100:
+            if self._must_continue:
+                self._must_continue = False
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif not self._head_sent:
+            self._transport.write(
+                b"HTTP/1.1 %d\r\n" % status
+                + b"".join([b"%b: %b\r\n" % pair for pair in headers])
+                + b"\r\n"
+            )
+
+    def _end(self) -> None:
+        """Close, or go on with what the client has sent meanwhile."""
+        self._task = None
+        transport = self._transport
+        if transport.is_closing():
+            return
+        if self._body is not None or not self._keep_alive or self._entrypoint.closing:
+            self._close_gently()
+            return
+        self._set_deadline(self._entrypoint.idle_timeout)
+        if self._pending:
+            data, self._pending = self._pending, b""
+            self._read_head(data)
+        self._resume()
+
+    # Life cycle.
+
+    def _close_gently(self) -> None:
+        """Close so that the client can read the answer though it may still be sending.
+
+        Closing a socket with unread bytes makes the kernel send a reset, which
+        can destroy the answer on its way: so half-close, swallow, then close.
+        """
+        if self._body is None and not self._pending and not self._lingering:
+            self._transport.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        self._body = None
+        self._lingering = True
+        self._resume()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._set_deadline(LINGER_SECONDS)
+
+    def shut_down(self) -> None:
+        """Close when idle; a connection with an exchange closes after it."""
+        if self._task is None and not self._head_size:
+            self._transport.close()
+        elif self._tunnel is None:
+            self._keep_alive = False
+
+    def abort(self) -> None:
+        """Break off at once, whatever is under way."""
+        self._transport.abort()
+
+    def is_busy(self) -> bool:
+        """Tell whether an exchange is under way."""
+        return self._task is not None
+
+    def _set_deadline(self, seconds: float) -> None:
+        """Set when the current phase ends; one lazily re-armed timer serves all phases."""
+        deadline = self._loop.time() + seconds
+        self._deadline = deadline
+        if self._timer is None or self._timer.when() > deadline:
+            if deadline == FOREVER:
+                return
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._deadline == FOREVER:
+            return
+        if self._deadline > self._loop.time():
+            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        elif self._body is not None:
+            self._deadline = FOREVER
+            self._keep_alive = False
+            self._body.fail(RequestTimeout("the client sent no more of the request body in time"))
+        elif self._task is not None:
+            self._transport.abort()
+        elif self._head_size:
+            self._refuse(RequestTimeout("the request head did not come in time"))
+        else:
+            self._transport.close()
+
+    def _read_proxy_header(self, data: bytes) -> None:
+        buffer = self._proxy_header
+        assert buffer is not None  # noqa: S101 - for the type checker; the caller has looked
+        buffer += data
+        try:
+            found = read_proxy_header(bytes(buffer))
+        except ProxyProtocolError:
+            self._transport.abort()
+            return
+        if found is None:
+            if len(buffer) > MAX_HEADER:
+                self._transport.abort()
+            return
+        self._proxy_header = None
+        if found.source is not None:
+            self._set_peer(*found.source)
+        rest = bytes(buffer[found.size :])
+        if rest:
+            self.data_received(rest)
+
+
+def _translate(error: Exception) -> ExchangeError:
+    """Make aiohttp's parser errors ours."""
+    if isinstance(error, http_exceptions.LineTooLong) or "Too many headers" in str(error):
+        return HeadTooLarge("the request line or a field is too long, or there are too many fields")
+    text = str(getattr(error, "message", "") or error).partition("\n")[0].rstrip(":")
+    return BadRequest(text)

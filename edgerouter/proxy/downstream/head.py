@@ -1,0 +1,205 @@
+"""From a parsed request head to a ``Request``: one pass over the fields.
+
+Refuses what must not be forwarded (RFC 9112, sections 3 and 6), sorts out
+fields of this hop, drops ``X-Forwarded-*`` of peers that are not trusted and
+adds ours. Knows nothing of sockets and parsers.
+"""
+
+from edgerouter.http import fields
+from edgerouter.http.body import EMPTY
+from edgerouter.http.errors import BadRequest, ExchangeError
+from edgerouter.http.headers import Headers, tokens
+from edgerouter.http.message import Exchange, Peer, Request
+from edgerouter.proxy.downstream.target import host_name, split_target
+from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.proxy.paths import normalise
+
+_SEEN = fields.KINDS_SEEN
+
+
+class UnsupportedTransferCoding(ExchangeError):
+    """A transfer coding other than chunked (RFC 9112, section 6.1)."""
+
+    status = 501
+    source = "downstream"
+
+
+class ExpectationFailed(ExchangeError):
+    """An expectation other than 100-continue (RFC 9110, section 10.1.1)."""
+
+    status = 417
+    source = "downstream"
+
+
+class RequestHead:
+    """What the connection must know of a head beside the ``Request``."""
+
+    __slots__ = ("chunked", "length", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.length = 0
+        """Announced bytes of body; 0 when there is none or it is chunked."""
+        self.chunked = False
+
+
+class HeadReader:
+    """Makes requests of one connection; remembers what repeats between them."""
+
+    __slots__ = ("_added", "_entrypoint", "_host", "_last_host", "_peer", "_scheme")
+
+    def __init__(self, entrypoint: EntryPoint, peer: Peer) -> None:
+        self._entrypoint = entrypoint
+        self._peer = peer
+        self._scheme = "https" if peer.tls else "http"
+        self._last_host: bytes | None = None
+        self._host = ""
+        self._added: list[tuple[bytes, bytes]] = []
+
+    def read(
+        self,
+        method: str,
+        target: str,
+        version: tuple[int, int],
+        raw_headers: tuple[tuple[bytes, bytes], ...],
+    ) -> RequestHead:
+        """Return the request with its framing.
+
+        Raises:
+            ExchangeError: It must be refused.
+        """
+        headers = Headers()
+        append = headers.append
+        special: list[tuple[int, tuple[bytes, bytes]]] = []
+        for pair in raw_headers:
+            kind = _SEEN.get(pair[0])
+            if kind is None:
+                kind = fields.classify(pair[0])
+            if kind:
+                special.append((kind, pair))
+            else:
+                append(pair)
+
+        request = Request()
+        request.expects_continue = False
+        head = RequestHead(request)
+        authority = b""
+        connection: list[bytes] = []
+        upgrade = b""
+        for kind, pair in special:
+            if kind == fields.HOST:
+                authority = pair[1]
+            elif kind == fields.CONNECTION:
+                connection += tokens(pair[1])
+            elif kind == fields.UPGRADE:
+                upgrade = pair[1]
+            else:
+                self._read_special(kind, pair, head, headers, version)
+
+        websocket = False
+        request.upgrade = ""
+        if connection:
+            # An upgrade to h2c would hide requests from us (RFC 9113, section 3.1, ended it).
+            if upgrade and b"upgrade" in connection and upgrade.lower() != b"h2c":
+                request.upgrade = upgrade.decode("latin-1")
+                websocket = upgrade.lower() == b"websocket"
+            headers = self._without_connection_tokens(headers, connection)
+
+        path, query = target, None
+        if target.startswith("/") and "#" not in target and "?" not in target:
+            pass
+        elif not (target == "*" and method == "OPTIONS"):
+            absolute, path, query = split_target(target)
+            if absolute is not None:  # RFC 9112, section 3.2.2: it wins over Host.
+                authority = absolute.encode("utf-8", "surrogateescape")
+        if query and ";" in query:
+            query = query.replace(";", "%3B" if self._entrypoint.encode_semicolons else "&")
+
+        peer = self._peer
+        if authority != self._last_host:
+            self._remember(authority)
+        if peer.trusted or websocket:
+            headers = self._entrypoint.forwarded.complete(
+                headers,
+                authority,
+                peer.ip_bytes,
+                secure=self._scheme == "https",
+                websocket=websocket,
+            )
+        else:
+            headers += self._added
+
+        request.method = method
+        request.scheme = self._scheme
+        request.authority = authority.decode("latin-1")
+        request.host = self._host
+        request.target = target
+        request.path = normalise(path, sanitise=self._entrypoint.sanitise_path)
+        request.query = query
+        request.version = version
+        request.headers = headers
+        request.body = EMPTY
+        request.peer = peer
+        request.exchange = Exchange()
+        return head
+
+    def _remember(self, authority: bytes) -> None:
+        """Work out what follows from ``Host``; clients repeat it on a connection."""
+        self._host = host_name(authority.decode("latin-1"))
+        self._added = self._entrypoint.forwarded.added(
+            authority, self._peer.ip_bytes, secure=self._scheme == "https", websocket=False
+        )
+        self._last_host = authority
+
+    def _read_special(
+        self,
+        kind: int,
+        pair: tuple[bytes, bytes],
+        head: RequestHead,
+        headers: Headers,
+        version: tuple[int, int],
+    ) -> None:
+        value = pair[1]
+        if kind == fields.FORWARDED:
+            if self._peer.trusted:
+                headers.append(pair)
+        elif kind == fields.CONTENT_LENGTH:
+            head.length = int(value)  # The parser has seen that it is a number.
+        elif kind == fields.TRANSFER_ENCODING:
+            if version < (1, 1):
+                message = "Transfer-Encoding in an HTTP/1.0 request"
+                raise BadRequest(message)
+            if value.strip().lower() != b"chunked":
+                message = f"the transfer coding {value[:40]!r} is not supported, only chunked is"
+                raise UnsupportedTransferCoding(message)
+            head.chunked = True
+        elif kind == fields.EXPECT:
+            if value.strip().lower() != b"100-continue":
+                message = f"the expectation {value[:40]!r} cannot be met"
+                raise ExpectationFailed(message)
+            head.request.expects_continue = version >= (1, 1)
+        elif kind == fields.TE:
+            if b"trailers" in tokens(value):
+                headers.append((b"TE", b"trailers"))
+        elif kind == fields.UNDERSCORE:
+            if self._entrypoint.underscores == "reject":
+                message = f"the field name {pair[0][:64]!r} has an underscore"
+                raise BadRequest(message)
+            if self._entrypoint.underscores == "keep":
+                headers.append(pair)
+        elif kind in (fields.TRAILER, fields.DATE):
+            headers.append(pair)
+
+    def _without_connection_tokens(self, headers: Headers, listed: list[bytes]) -> Headers:
+        """Drop the fields that ``Connection`` lists (RFC 9110, section 7.6.1), ours excepted."""
+        kept = self._entrypoint.forwarded.kept_connection_tokens
+        dropped = {
+            name
+            for name in listed
+            if name not in (b"close", b"keep-alive", b"upgrade")
+            and name not in kept
+            and fields.kind(name) != fields.FORWARDED
+        }
+        if not dropped:
+            return headers
+        return Headers([pair for pair in headers if pair[0].lower() not in dropped])

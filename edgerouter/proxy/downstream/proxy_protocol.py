@@ -1,0 +1,91 @@
+"""The PROXY protocol, versions 1 and 2, on accepted connections (HAProxy's specification).
+
+Pure: bytes in, header out.
+"""
+
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+MAX_HEADER = 4096
+"""Bytes; longer headers (with many TLVs) are refused."""
+_V1_MAX = 107
+
+
+class ProxyProtocolError(ValueError):
+    """The bytes start like a PROXY header and are not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHeader:
+    """A header that was found, or the finding that there is none (``size`` 0)."""
+
+    size: int
+    """Bytes to skip."""
+    source: tuple[str, int] | None
+    """The client's address and port; None when the proxy speaks for itself (LOCAL, UNKNOWN)."""
+
+
+def read_proxy_header(data: bytes) -> ProxyHeader | None:
+    """Return the header at the start of ``data``, or None when more bytes are needed.
+
+    Raises:
+        ProxyProtocolError: The header is malformed.
+    """
+    if data.startswith(b"PROXY "):
+        return _read_v1(data)
+    if data.startswith(SIGNATURE):
+        return _read_v2(data)
+    if SIGNATURE.startswith(data[:12]) or b"PROXY ".startswith(data[:6]):
+        return None
+    return ProxyHeader(0, None)
+
+
+def _read_v1(data: bytes) -> ProxyHeader | None:
+    end = data.find(b"\r\n", 0, _V1_MAX)
+    if end < 0:
+        if len(data) >= _V1_MAX:
+            message = "a version 1 header is at most 107 bytes long"
+            raise ProxyProtocolError(message)
+        return None
+    words = data[:end].decode("latin-1").split(" ")
+    if words[1] == "UNKNOWN":
+        return ProxyHeader(end + 2, None)
+    if len(words) != 6 or words[1] not in ("TCP4", "TCP6"):
+        message = f"bad version 1 header {data[:end]!r}"
+        raise ProxyProtocolError(message)
+    try:
+        source, port = ip_address(words[2]), int(words[4])
+        ip_address(words[3])
+    except ValueError as error:
+        message = f"bad address in version 1 header {data[:end]!r}"
+        raise ProxyProtocolError(message) from error
+    if source.version != int(words[1][3]) or not 0 <= port <= 65535:
+        message = f"bad address in version 1 header {data[:end]!r}"
+        raise ProxyProtocolError(message)
+    return ProxyHeader(end + 2, (str(source), port))
+
+
+def _read_v2(data: bytes) -> ProxyHeader | None:
+    if len(data) < 16:
+        return None
+    version, command = data[12] >> 4, data[12] & 15
+    family, size = data[13], 16 + int.from_bytes(data[14:16], "big")
+    if version != 2 or command > 1 or size > MAX_HEADER:
+        message = "bad version 2 header"
+        raise ProxyProtocolError(message)
+    if len(data) < size:
+        return None
+    if command == 0:
+        return ProxyHeader(size, None)
+    if family == 0x11 and size >= 28:
+        ip = socket.inet_ntop(socket.AF_INET, data[16:20])
+        return ProxyHeader(size, (ip, int.from_bytes(data[24:26], "big")))
+    if family == 0x21 and size >= 52:
+        ip = socket.inet_ntop(socket.AF_INET6, data[16:32])
+        return ProxyHeader(size, (ip, int.from_bytes(data[48:50], "big")))
+    if family in (0x11, 0x21):
+        message = "a version 2 header is too short for its addresses"
+        raise ProxyProtocolError(message)
+    return ProxyHeader(size, None)

@@ -1,0 +1,140 @@
+"""An entry point as the data plane sees it: prepared options and the current table.
+
+Options are worked out once, when the worker starts; per request only plain
+attributes are read. The table is swapped by assigning ``table``.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from edgerouter.http.errors import BadRequest, ExchangeError
+from edgerouter.http.message import Request, Response
+from edgerouter.proxy.errorpage import error_response
+from edgerouter.proxy.forwarded import ForwardedHeaders, Networks
+from edgerouter.proxy.paths import ENCODED_CHARACTERS
+from edgerouter.routing.table import RouteTable
+
+DEFAULT_READ_TIMEOUT = 60.0
+"""Seconds: for a request head, and between two reads of a body when ``readTimeout`` is unset."""
+
+REASON = b"X-Edgerouter-Reason"
+"""The field that says why nothing matched, where the API is open to all (``api.insecure``)."""
+
+_log = logging.getLogger(__name__)
+
+
+class Finished(Protocol):
+    """What is told of every exchange at its end, whatever happened."""
+
+    def __call__(self, request: Request, response: Response | None) -> None: ...
+
+
+class Unmatched(Protocol):
+    """Told of every request that no router matches; returns why, for people."""
+
+    def __call__(self, request: Request) -> str: ...
+
+
+class EntryPoint:
+    """One listening address with its options and its routes."""
+
+    def __init__(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        *,
+        on_unmatched: Unmatched | None = None,
+        shows_reason: bool = False,
+        finished: Finished | None = None,
+    ) -> None:
+        http = options.get("http") or {}
+        transport = options.get("transport") or {}
+        timeouts = transport.get("respondingTimeouts") or {}
+        self.name = name
+        self.table = RouteTable([])
+        """Routers without ``tls``; they answer plain connections."""
+        self.finished = finished
+        """The access log, when there is one."""
+        self._on_unmatched = on_unmatched
+        self._shows_reason = shows_reason
+        self.closing = False
+        """Whether connections are to be closed after the current request (draining)."""
+
+        self.forwarded = ForwardedHeaders(options.get("forwardedHeaders") or {})
+        self.append_forwarded_for = not (options.get("forwardedHeaders") or {}).get(
+            "notAppendXForwardedFor"
+        )
+        proxy_protocol = options.get("proxyProtocol")
+        self.proxy_protocol = (
+            Networks(
+                proxy_protocol.get("trustedIPs") or (),
+                everything=bool(proxy_protocol.get("insecure")),
+            )
+            if proxy_protocol
+            else None
+        )
+
+        self.max_header_bytes: int = http.get("maxHeaderBytes") or 1048576
+        self.sanitise_path: bool = http.get("sanitizePath", True)
+        self.encode_semicolons: bool = http.get("encodeQuerySemicolons", False)
+        self.underscores: str = http.get("underscoreHeadersStrategy") or "keep"
+        self._refused_escapes = _refused_escapes(http.get("encodedCharacters") or {})
+
+        self.read_timeout: float | None = timeouts.get("readTimeout")
+        """Seconds for a whole request; None: 60 s for the head and between reads of the body."""
+        self.head_timeout = _or_forever(self.read_timeout, DEFAULT_READ_TIMEOUT)
+        self.idle_timeout = _or_forever(timeouts.get("idleTimeout"), 180.0)
+        self.write_timeout: float = timeouts.get("writeTimeout") or 0.0
+        self.keep_alive_max_requests: int = transport.get("keepAliveMaxRequests") or 0
+        self.keep_alive_max_time: float = transport.get("keepAliveMaxTime") or 0.0
+
+    def check_path(self, path: str) -> None:
+        """Refuse escapes that this entry point does not allow.
+
+        Raises:
+            BadRequest: The path holds one.
+        """
+        if self._refused_escapes is not None and "%" in path:
+            found = self._refused_escapes(path)
+            if found is not None:
+                message = f"the path holds {found[0]}, which this entry point does not allow"
+                raise BadRequest(message)
+
+    def _unmatched(self, request: Request) -> Response:
+        response = error_response(404, "404 page not found\n")
+        reason = self._on_unmatched(request) if self._on_unmatched is not None else ""
+        if reason and self._shows_reason:
+            response.headers.append((REASON, reason.encode("ascii", "backslashreplace")))
+        return response
+
+    async def dispatch(self, request: Request) -> Response:
+        """Answer ``request`` by the current table; failures become error responses."""
+        try:
+            route = self.table.match(request)
+            if route is None:
+                return self._unmatched(request)
+            if self._refused_escapes is not None:
+                self.check_path(request.path)
+            request.exchange.router = route.name
+            return await route.handler(request)
+        except ExchangeError as error:
+            request.exchange.error = str(error)
+            return error_response(error.status, error.page)
+        except Exception:
+            request.exchange.error = "internal error"
+            _log.exception("A request failed inside the router")
+            return error_response(500)
+
+
+def _or_forever(value: float | None, default: float) -> float:
+    """Return ``value`` in seconds, ``default`` when unset; 0 means no limit."""
+    if value is None:
+        return default
+    return value or float("inf")
+
+
+def _refused_escapes(options: Mapping[str, Any]) -> Any:
+    refused = [escape for name, escape in ENCODED_CHARACTERS.items() if not options.get(name, True)]
+    return re.compile("|".join(refused)).search if refused else None

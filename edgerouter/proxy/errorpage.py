@@ -1,0 +1,33 @@
+"""Answers the router gives itself, in Traefik's words."""
+
+from http import HTTPStatus
+
+from edgerouter.http.body import FixedBody
+from edgerouter.http.date import http_date
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Response
+
+_PLAIN = [
+    (b"Content-Type", b"text/plain; charset=utf-8"),
+    (b"X-Content-Type-Options", b"nosniff"),
+]
+
+
+def reason(status: int) -> str:
+    """Return the reason phrase of ``status``; 499 is nginx's word for a client that left."""
+    if status == 499:
+        return "Client Closed Request"
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def error_response(status: int, text: str = "") -> Response:
+    """Return a response of the router's own with ``text``, or the reason phrase, as its body.
+
+    With a text of its own the answer says what it is, as Go's ``http.Error`` does.
+    """
+    headers = Headers(_PLAIN) if text else Headers()
+    headers.append((b"Date", http_date()))
+    return Response(status, headers, FixedBody((text or reason(status)).encode()))

@@ -1,0 +1,174 @@
+"""Forwarding: one request to one server, its answer back.
+
+Rewrites the head for the next hop (RFC 9110, section 7.6), takes a
+connection, uploads the body beside the answer, and returns at the final
+response head.
+"""
+
+import asyncio
+from collections.abc import Hashable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from edgerouter.http.errors import ResponseTimeout, StaleConnection, UpstreamProtocolError
+from edgerouter.http.message import Request, Response
+from edgerouter.proxy.upstream.connect import Address
+from edgerouter.proxy.upstream.h1 import UpstreamH1
+from edgerouter.proxy.upstream.pool import Pool, Pools
+
+_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+_WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
+"""Methods that announce ``Content-Length: 0`` when they have no body, as Go's client does."""
+CONTINUE_WAIT = 1.0
+"""Seconds to wait for ``100 Continue`` before the body is sent all the same."""
+_join_pair = b": ".join
+
+
+class Target:
+    """One server prepared for forwarding: its address, pool, ``Host`` and path."""
+
+    __slots__ = ("_authority", "_path", "_response_timeout", "key", "pool", "transport", "url")
+
+    def __init__(
+        self,
+        url: str,
+        pools: Pools,
+        transport_name: str,
+        transport: Mapping[str, Any],
+        *,
+        key: Hashable = None,
+        pass_host_header: bool = True,
+        preserve_path: bool = False,
+    ) -> None:
+        self.url = url
+        self.key = key
+        """What the builder finds it by."""
+        self.transport = transport
+        timeouts = transport.get("forwardingTimeouts") or {}
+        address, self._path = _split(url, preserve_path=preserve_path)
+        self._authority = None if pass_host_header else urlsplit(url).netloc.encode()
+        self._response_timeout: float = timeouts.get("responseHeaderTimeout") or 0.0
+        options = {**timeouts, "maxIdleConnsPerHost": transport.get("maxIdleConnsPerHost", 200)}
+        self.pool: Pool = pools.get(
+            address, transport_name, {k: v for k, v in options.items() if v is not None}
+        )
+
+    async def __call__(self, request: Request) -> Response:
+        """Send ``request``; return the answer at its head.
+
+        Raises:
+            ExchangeError: There is no answer; ``retry`` tells whether another
+                server may be asked.
+        """
+        head = self._head(request)
+        body = request.body
+        # What ``ready`` returns is taken: a chunked body must not be asked.
+        data = None if body.length is None else body.ready()
+        if data is None:
+            connection = self.pool.take_idle() or await self.pool.connect()
+            return await self._exchange_upload(connection, request, head)
+        message = head + data if data else head
+        while True:
+            connection = self.pool.take_idle() or await self.pool.connect()
+            try:
+                return await self._exchange(connection, request, message)
+            except StaleConnection:  # Raised by re-used connections only, so this ends.
+                if request.method not in _IDEMPOTENT:
+                    raise
+
+    def _head(self, request: Request) -> bytes:
+        headers = request.headers
+        authority = self._authority
+        if authority is None:
+            authority = request.authority.encode("latin-1")
+        path = self._path + request.path if self._path else request.path
+        target = path if request.query is None else f"{path}?{request.query}"
+        lines = [
+            f"{request.method} {target} HTTP/1.1\r\nHost: ".encode("utf-8", "surrogateescape")
+            + authority,
+            *map(_join_pair, headers),
+        ]
+        length = request.body.length
+        if length is None:
+            lines.append(b"Transfer-Encoding: chunked")
+        elif length or request.method in _WITH_LENGTH:
+            lines.append(b"Content-Length: %d" % length)
+        if request.upgrade:
+            lines.append(b"Connection: Upgrade\r\nUpgrade: " + request.upgrade.encode("latin-1"))
+        if request.expects_continue:
+            lines.append(b"Expect: 100-continue")
+        head = b"\r\n".join(lines)
+        peer = request.peer
+        if peer.appends_forwarded_for:
+            if b"\r\nx-forwarded-for:" in head.lower():
+                return self._append_forwarded_for(request, lines)
+            return head + b"\r\nX-Forwarded-For: " + peer.ip_bytes + b"\r\n\r\n"
+        return head + b"\r\n\r\n"
+
+    def _append_forwarded_for(self, request: Request, lines: list[bytes]) -> bytes:
+        """Join the ``X-Forwarded-For`` fields there are and the peer into one."""
+        chain = [*request.headers.all(b"x-forwarded-for"), request.peer.ip_bytes]
+        kept = [line for line in lines if not line.lower().startswith(b"x-forwarded-for:")]
+        kept.append(b"X-Forwarded-For: " + b", ".join(value for value in chain if value))
+        return b"\r\n".join(kept) + b"\r\n\r\n"
+
+    async def _exchange(self, connection: UpstreamH1, request: Request, message: bytes) -> Response:
+        future = connection.begin(request.method, request.inform)
+        connection.write(message)
+        try:
+            response = await (self._within_time(future) if self._response_timeout else future)
+            _check_switch(request, response)
+        except BaseException:
+            connection.abort()
+            raise
+        return response
+
+    async def _exchange_upload(
+        self, connection: UpstreamH1, request: Request, message: bytes
+    ) -> Response:
+        future = connection.begin(request.method, request.inform, uploads=True)
+        connection.write(message)
+        wait = CONTINUE_WAIT if request.expects_continue else 0.0
+        upload = asyncio.get_running_loop().create_task(
+            connection.upload(request.body, wait=wait), name="upload"
+        )
+        try:
+            response = await (self._within_time(future) if self._response_timeout else future)
+            _check_switch(request, response)
+        except BaseException:
+            upload.cancel()
+            connection.abort()
+            raise
+        response.upload = upload
+        return response
+
+    async def _within_time(self, future: "asyncio.Future[Response]") -> Response:
+        try:
+            async with asyncio.timeout(self._response_timeout):
+                return await future
+        except TimeoutError as error:
+            message = f"the server {self.url} did not answer in {self._response_timeout:g} s"
+            raise ResponseTimeout(message) from error
+
+
+def _check_switch(request: Request, response: Response) -> None:
+    """Refuse a ``101`` nobody asked for: the client would take the tunnel for its next answer."""
+    if response.tunnel is not None and not request.upgrade:
+        message = "the server switched protocols without being asked"
+        raise UpstreamProtocolError(message)
+
+
+def _split(url: str, *, preserve_path: bool) -> tuple[Address, str]:
+    """Return address and path prefix of a server URL.
+
+    Raises:
+        ValueError: It is not a URL of a kind we speak.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return Address(path=parts.path), ""
+    if parts.scheme != "http" or not parts.hostname:
+        message = f"the server URL {url!r} is not http://host[:port]: only plain HTTP is served yet"
+        raise ValueError(message)
+    prefix = parts.path.rstrip("/") if preserve_path else ""
+    return Address(parts.hostname, parts.port or 80), prefix

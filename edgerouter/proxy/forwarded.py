@@ -1,0 +1,83 @@
+"""Who is believed about ``X-Forwarded-*``, and what servers are told.
+
+As Traefik's forwarded-headers handler: fields from peers that are not trusted
+are dropped, then what is missing is added. ``X-Forwarded-For`` is appended
+when the request leaves (``proxy/forward.py``), so that middlewares see the
+chain as it came.
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from edgerouter.http.headers import Headers
+
+_HOSTNAME = socket.gethostname().encode()
+
+
+class Networks:
+    """A list of CIDRs or addresses that can be asked whether it holds an address."""
+
+    def __init__(self, cidrs: Sequence[str], *, everything: bool = False) -> None:
+        self._everything = everything
+        self._networks = [ip_network(cidr, strict=False) for cidr in cidrs]
+
+    def __contains__(self, ip: object) -> bool:
+        if self._everything:
+            return True
+        if not self._networks:
+            return False
+        try:
+            address = ip_address(str(ip))
+        except ValueError:  # A Unix socket's peer has no address.
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        address = mapped or address
+        return any(address in network for network in self._networks)
+
+
+class ForwardedHeaders:
+    """The ``forwardedHeaders`` options of one entry point."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.trusted = Networks(
+            options.get("trustedIPs") or (), everything=bool(options.get("insecure"))
+        )
+        self.kept_connection_tokens = frozenset(
+            name.lower().encode() for name in options.get("connection") or ()
+        )
+
+    def added(
+        self, authority: bytes, ip: bytes, *, secure: bool, websocket: bool
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the fields for a request that brought none that is believed."""
+        scheme = ("ws" if websocket else "http") + ("s" if secure else "")
+        return [
+            (b"X-Real-Ip", ip),
+            (b"X-Forwarded-Proto", scheme.encode()),
+            (b"X-Forwarded-Port", port_of(authority) or (b"443" if secure else b"80")),
+            *([(b"X-Forwarded-Host", authority)] if authority else []),
+            (b"X-Forwarded-Server", _HOSTNAME),
+        ]
+
+    def complete(
+        self, headers: Headers, authority: bytes, ip: bytes, *, secure: bool, websocket: bool
+    ) -> Headers:
+        """Return ``headers`` of a trusted peer with the missing fields added."""
+        proto = headers.first(b"x-forwarded-proto")
+        secure = proto in (b"https", b"wss") if proto else secure
+        present = {name.lower() for name, value in headers if value}
+        result = headers.without(b"x-forwarded-server")
+        for name, value in self.added(authority, ip, secure=secure, websocket=websocket):
+            if name.lower() not in present or name == b"X-Forwarded-Server":
+                result.append((name, value))
+        return result
+
+
+def port_of(authority: bytes) -> bytes:
+    """Return the port in ``authority``, or an empty string."""
+    host, colon, port = authority.rpartition(b":")
+    if not colon or (b":" in host and not host.endswith(b"]")):
+        return b""
+    return port

@@ -1,0 +1,422 @@
+"""HTTP/1.1 towards servers (RFC 9112): one exchange at a time per connection.
+
+aiohttp's C parser reads heads; bodies are framed by ``proxy/framing.py``.
+Counterpart towards clients: ``proxy/downstream/h1.py``.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from aiohttp.http_parser import HttpResponseParser
+
+from edgerouter.http import fields
+from edgerouter.http.body import EMPTY, Body, FixedBody
+from edgerouter.http.date import http_date
+from edgerouter.http.errors import (
+    ExchangeError,
+    StaleConnection,
+    UpstreamProtocolError,
+    UpstreamReset,
+)
+from edgerouter.http.headers import Headers, tokens
+from edgerouter.http.message import Response
+from edgerouter.proxy.framing import (
+    ChunkedBody,
+    FramingError,
+    IncomingBody,
+    LengthBody,
+    UntilCloseBody,
+)
+from edgerouter.proxy.tunnel import UpstreamTunnel
+
+MAX_HEAD = 1024 * 1024
+"""Bytes of a response head, as Go's transport allows by default."""
+MAX_FIELDS = 1000
+WRITE_HIGH_WATER = 256 * 1024
+
+Inform = Callable[[int, Iterable[tuple[bytes, bytes]]], None]
+_SEEN = fields.KINDS_SEEN
+
+
+class HeadBody(FixedBody):
+    """No content, but the length the content would have had (RFC 9110, section 9.3.2)."""
+
+    __slots__ = ()
+
+    def __init__(self, length: int | None) -> None:
+        super().__init__(b"")
+        self.length = length
+
+
+class UpstreamH1(asyncio.Protocol):
+    """A connection to a server; kept by a pool between exchanges."""
+
+    def __init__(self, release: "Callable[[UpstreamH1], None]") -> None:
+        self._release = release
+        """Called when the connection is free again or has closed."""
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport = None  # type: ignore[assignment] # set by connection_made
+        self._parser: Any = None
+        self._drained: asyncio.Future[None] | None = None
+        self._write_paused = False
+        self._paused = False
+        self.closed = False
+        self.exchanges = 0
+        self.idle_since = 0.0
+
+        # Per exchange.
+        self._head: asyncio.Future[Response] | None = None
+        self._method = ""
+        self._inform: Inform | None = None
+        self._interim: asyncio.Event | None = None
+        self._body: IncomingBody | None = None
+        self._tunnel: UpstreamTunnel | None = None
+        self._keep_alive = False
+        self._uploading = False
+        self._buffer = b""
+        self._received = False
+
+    # The user's side.
+
+    def begin(
+        self, method: str, inform: Inform, *, uploads: bool = False
+    ) -> "asyncio.Future[Response]":
+        """Start an exchange; the future ends with the final response's head.
+
+        It fails with an ``ExchangeError`` when the server breaks off. With
+        ``uploads`` the connection is not free before ``upload`` has ended.
+        """
+        self.exchanges += 1
+        self._method = method
+        self._inform = inform
+        self._received = False
+        self._keep_alive = False
+        self._uploading = uploads
+        self._head = self._loop.create_future()
+        return self._head
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    async def upload(self, body: Body, *, wait: float) -> None:
+        """Send a request body; ``wait`` seconds for ``100 Continue`` first, if not 0.
+
+        Ends quietly in every case: what goes wrong is met by who awaits the response.
+        """
+        try:
+            if wait:
+                await self._await_interim(wait)
+                if self._head is None:
+                    return  # Answered without the body (RFC 9110, section 10.1.1).
+            await self._send_body(body)
+        except ExchangeError as error:
+            self._fail(error)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+
+    async def _send_body(self, body: Body) -> None:
+        chunked = body.length is None
+        while data := await body.read():
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+            if self._write_paused:
+                await self._drain()
+            if self.closed:
+                return
+        if chunked:
+            trailers = b"".join([b"%b: %b\r\n" % pair for pair in body.trailers])
+            self._transport.write(b"0\r\n" + trailers + b"\r\n")
+        self._uploading = False
+        self._free_if_done()
+
+    async def _await_interim(self, seconds: float) -> None:
+        self._interim = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._interim.wait()
+        except TimeoutError:
+            pass  # RFC 9110, section 10.1.1: do not wait for ever.
+        finally:
+            self._interim = None
+
+    def abort(self) -> None:
+        """Break off whatever is under way."""
+        self._head = None
+        if self._body is not None:
+            self._body.fail(UpstreamReset("the exchange was given up"))
+            self._body = None
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close an idle connection."""
+        self._transport.close()
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+
+    def data_received(self, data: bytes) -> None:
+        self._received = True
+        if self._tunnel is not None:
+            self._tunnel.feed(data)
+        elif self._body is not None:
+            self._feed_body(data)
+        elif self._head is not None:
+            self._read_head(data)
+        else:
+            self._transport.abort()  # Nobody asked for this: it must not answer the next request.
+
+    def eof_received(self) -> bool:
+        if self._tunnel is not None:
+            self._tunnel.feed_eof()
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        body, head = self._body, self._head
+        self._body = self._head = None
+        if self._tunnel is not None:
+            self._tunnel.lost()
+        if isinstance(body, UntilCloseBody) and exc is None:
+            body.feed_eof()
+        elif body is not None:
+            body.fail(UpstreamReset("the server closed the connection in the middle of its answer"))
+        if head is not None and not head.done():
+            head.set_exception(self._broken())
+        if self._interim is not None:
+            self._interim.set()
+        self.resume_writing()
+        self._release(self)
+
+    def _broken(self) -> ExchangeError:
+        if self.exchanges > 1 and not self._received:
+            return StaleConnection("the server closed a kept-alive connection")
+        return UpstreamReset("the server closed the connection before it answered")
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
+
+    async def _drain(self) -> None:
+        while self._write_paused:
+            if self._drained is None:
+                self._drained = self._loop.create_future()
+            await self._drained
+
+    # Heads.
+
+    def _read_head(self, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                end = data.find(b"\n\n") + 2  # Some servers end lines with a bare LF.
+                if end < 2:
+                    self._buffer = data
+                    if len(data) > MAX_HEAD or not b"HTTP/1.".startswith(data[:7]):
+                        self._fail(UpstreamProtocolError("the server's answer is not HTTP/1.x"))
+                    return
+            head, data = (data, b"") if end == len(data) else (data[:end], data[end:])
+            try:
+                message = self._parse(head)
+            except Exception as error:  # noqa: BLE001 - whatever odd bytes make the parser raise
+                text = str(error).partition("\n")[0]
+                self._fail(UpstreamProtocolError(f"the server's answer is not HTTP: {text}"))
+                return
+            if message.code >= 200 or message.code == 101:
+                self._final(message, data)
+                return
+            self._interim_response(message)
+            if not data:
+                return
+
+    def _parse(self, head: bytes) -> Any:
+        if self._parser is None:
+            self._parser = HttpResponseParser(
+                None,
+                self._loop,
+                65536,
+                max_line_size=MAX_HEAD,
+                max_field_size=MAX_HEAD,
+                max_headers=MAX_FIELDS,
+                response_with_body=False,
+                auto_decompress=False,
+            )
+        messages, _, rest = self._parser.feed_data(head)
+        if len(messages) != 1 or rest:
+            message = "the head is incomplete"
+            raise ValueError(message)
+        return messages[0][0]
+
+    def _interim_response(self, message: Any) -> None:
+        if self._interim is not None and message.code == 100:
+            self._interim.set()
+        elif self._inform is not None:
+            self._inform(message.code, _end_to_end(message.raw_headers))
+
+    def _final(self, message: Any, data: bytes) -> None:
+        status: int = message.code
+        headers = Headers()
+        append = headers.append
+        length: int | None = None
+        chunked = dated = False
+        keep_alive: bool = message.version >= (1, 1)
+        upgrade = b""
+        hop: list[bytes] = []
+        for pair in message.raw_headers:
+            kind = _SEEN.get(pair[0])
+            if kind is None:
+                kind = fields.classify(pair[0])
+            if not kind or kind >= fields.FORWARDED:
+                append(pair)
+                if kind == fields.DATE:
+                    dated = True
+            elif kind == fields.CONTENT_LENGTH:
+                length = int(pair[1])
+            elif kind == fields.TRANSFER_ENCODING:
+                chunked = True
+                if pair[1].strip().lower() != b"chunked":
+                    return self._fail(
+                        UpstreamProtocolError(f"the server uses the transfer coding {pair[1]!r}")
+                    )
+            elif kind == fields.CONNECTION:
+                listed = tokens(pair[1])
+                if b"close" in listed:
+                    keep_alive = False
+                elif b"keep-alive" in listed:
+                    keep_alive = True
+                else:
+                    hop += listed
+            elif kind == fields.UPGRADE:
+                upgrade = pair[1]
+        if hop:  # RFC 9110, section 7.6.1: what Connection lists is for this hop.
+            headers = headers.without(*hop)
+        if not dated:
+            headers.append((b"Date", http_date()))
+        self._keep_alive = keep_alive
+        future, self._head = self._head, None
+        if self._interim is not None:
+            self._interim.set()
+        if status == 101:
+            response = self._upgraded(headers, upgrade, data)
+        elif self._method == "HEAD" or status in (204, 304):
+            response = Response(status, headers, HeadBody(length))
+            if data:
+                self._keep_alive = False
+            self._free_if_done()
+        else:
+            response = self._with_body(status, headers, length, data, chunked=chunked)
+        if future is not None and not future.done():
+            future.set_result(response)
+        else:
+            response.close()
+        return None
+
+    def _with_body(
+        self, status: int, headers: Headers, length: int | None, data: bytes, *, chunked: bool
+    ) -> Response:
+        if not chunked and length is not None and len(data) >= length:
+            if len(data) > length:
+                self._keep_alive = False
+                data = data[:length]
+            self._free_if_done()
+            return Response(status, headers, FixedBody(data) if data else EMPTY)
+        if chunked:
+            body: IncomingBody = ChunkedBody(self)
+        elif length is not None:
+            body = LengthBody(self, length)
+        else:
+            self._keep_alive = False
+            body = UntilCloseBody(self)
+        self._body = body
+        if data:
+            self._feed_body(data)
+        return Response(status, headers, body)
+
+    def _upgraded(self, headers: Headers, upgrade: bytes, data: bytes) -> Response:
+        headers.append((b"Connection", b"Upgrade"))
+        headers.append((b"Upgrade", upgrade))
+        self._keep_alive = False
+        self._tunnel = UpstreamTunnel(self._transport, self._drain, self._pause_for)
+        if data:
+            self._tunnel.feed(data)
+        return Response(101, headers, EMPTY, self._tunnel)
+
+    def _fail(self, error: ExchangeError) -> None:
+        future, self._head = self._head, None
+        if future is not None and not future.done():
+            future.set_exception(error)
+        if self._body is not None:
+            self._body.fail(error)
+            self._body = None
+        self._transport.abort()
+
+    # Bodies (``framing.BodyOwner``).
+
+    def _feed_body(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None  # noqa: S101 - for the type checker; callers have looked
+        try:
+            rest = body.feed(data)
+        except FramingError as error:
+            self._body = None
+            body.fail(UpstreamProtocolError(f"the server's body is malformed: {error}"))
+            self._transport.abort()
+            return
+        if rest is not None:
+            self._body = None
+            if rest:
+                self._keep_alive = False
+            self._resume()
+            self._free_if_done()
+
+    def _free_if_done(self) -> None:
+        """Give the connection back once the answer is complete and the upload has ended."""
+        if self._body is not None or self._head is not None or self.closed:
+            return
+        if self._keep_alive and not self._uploading:
+            self._release(self)
+        elif not self._keep_alive:
+            self._transport.close()
+
+    def body_wanted(self) -> None:
+        self._resume()
+
+    def body_full(self) -> None:
+        self._pause_for(True)
+
+    def body_abandoned(self) -> None:
+        self._body = None
+        self._transport.abort()
+
+    def _pause_for(self, full: bool) -> None:
+        if full and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        elif not full:
+            self._resume()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+
+def _end_to_end(raw_headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the fields of an interim response that go on to the client."""
+    return Headers(
+        [p for p in raw_headers if not (k := fields.kind(p[0])) or k >= fields.FORWARDED]
+    )

@@ -1,0 +1,125 @@
+"""Kept-alive connections to servers; outlives every route table.
+
+A pool serves one server address with one set of transport options: whatever
+makes two upstreams different is part of the key it is looked up by.
+"""
+
+import asyncio
+
+from edgerouter.proxy.upstream.connect import Address, dial
+from edgerouter.proxy.upstream.h1 import UpstreamH1
+
+
+class Pool:
+    """The connections to one server."""
+
+    __slots__ = (
+        "_address",
+        "_dial_timeout",
+        "_idle",
+        "_idle_timeout",
+        "_loop",
+        "_max_idle",
+        "_open",
+        "_sweeper",
+    )
+
+    def __init__(
+        self, address: Address, *, dial_timeout: float, idle_timeout: float, max_idle: int
+    ) -> None:
+        self._address = address
+        self._dial_timeout = dial_timeout
+        self._idle_timeout = idle_timeout
+        self._max_idle = max_idle
+        self._idle: list[UpstreamH1] = []
+        self._open: set[UpstreamH1] = set()
+        self._loop = asyncio.get_running_loop()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def take_idle(self) -> UpstreamH1 | None:
+        """Return a connection that is free, the one used last first, or None."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if not connection.closed:
+                return connection
+        return None
+
+    async def connect(self) -> UpstreamH1:
+        """Return a new connection.
+
+        Raises:
+            ConnectFailed: There is none to be had.
+        """
+        connection = await dial(
+            self._address, lambda: UpstreamH1(self._released), self._dial_timeout
+        )
+        self._open.add(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close what is idle; connections in use close after their exchange."""
+        self._max_idle = -1
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
+    def _released(self, connection: UpstreamH1) -> None:
+        if connection.closed:
+            self._open.discard(connection)
+            if connection in self._idle:
+                self._idle.remove(connection)
+        elif self._max_idle < 0 or (self._max_idle and len(self._idle) >= self._max_idle):
+            connection.close()
+        else:
+            self._idle.append(connection)
+            if self._idle_timeout:
+                connection.idle_since = self._loop.time()
+                if self._sweeper is None:
+                    self._sweeper = self._loop.call_later(self._idle_timeout, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle for too long; one timer serves the whole pool."""
+        self._sweeper = None
+        limit = self._loop.time() - self._idle_timeout
+        kept = [c for c in self._idle if c.idle_since > limit]
+        for connection in self._idle:
+            if connection.idle_since <= limit:
+                connection.close()
+        self._idle = kept
+        if kept:
+            wait = min(c.idle_since for c in kept) - limit
+            self._sweeper = self._loop.call_later(wait, self._sweep)
+
+
+class Pools:
+    """All pools of a worker by key; a pool without users is closed."""
+
+    def __init__(self) -> None:
+        self._pools: dict[tuple[str, str], Pool] = {}
+
+    def get(self, address: Address, transport: str, options: dict[str, float]) -> Pool:
+        """Return the pool of ``address`` under the transport options named ``transport``."""
+        key = (address.key, transport)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = Pool(
+                address,
+                dial_timeout=options.get("dialTimeout", 30.0),
+                idle_timeout=options.get("idleConnTimeout", 90.0),
+                max_idle=int(options.get("maxIdleConnsPerHost", 200)),
+            )
+        return pool
+
+    def keep_only(self, pools: set[Pool]) -> None:
+        """Close the pools that no table uses any more."""
+        for key, pool in list(self._pools.items()):
+            if pool not in pools:
+                pool.close()
+                del self._pools[key]
+
+    def close(self) -> None:
+        self.keep_only(set())

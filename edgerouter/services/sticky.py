@@ -1,0 +1,79 @@
+"""Sticky sessions: a cookie that names the server a client stays with.
+
+Name, value and attributes are Traefik's, so clients keep their server when a
+router is exchanged for ours: the name is ``_`` and five hexadecimal digits of
+a hash of the service's name, the value sixteen of a hash of the server's URL.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha1, sha256
+from typing import Any
+
+from edgerouter.http.headers import Headers
+
+_SAME_SITE = {"none": "None", "lax": "Lax", "strict": "Strict"}
+_FNV_OFFSET = 0xCBF29CE484222325
+_FNV_PRIME = 0x100000001B3
+
+
+class StickyCookie:
+    """The ``sticky.cookie`` options of one service."""
+
+    __slots__ = ("_attributes", "name")
+
+    def __init__(self, service: str, options: Mapping[str, Any]) -> None:
+        name = options.get("name") or default_name(service)
+        self.name = name.encode("latin-1", "replace")
+        self._attributes = _attributes(options)
+
+    def chosen(self, headers: Headers) -> bytes | None:
+        """Return the value the client sent, or None (RFC 6265, section 5.4)."""
+        start = self.name + b"="
+        for field in headers.all(b"cookie"):
+            for part in field.split(b";"):
+                pair = part.strip(b" \t")
+                if pair.startswith(start):
+                    return pair[len(start) :].strip(b'"')
+        return None
+
+    def header(self, value: bytes) -> tuple[bytes, bytes]:
+        """Return the ``Set-Cookie`` field that makes a client stay."""
+        return b"Set-Cookie", self.name + b"=" + value + self._attributes
+
+
+def _attributes(options: Mapping[str, Any]) -> bytes:
+    parts = [f"; Path={options.get('path') or '/'}"]
+    if domain := options.get("domain"):
+        parts.append(f"; Domain={domain.removeprefix('.')}")
+    max_age = options.get("maxAge") or 0
+    if max_age:
+        parts.append(f"; Max-Age={max(max_age, 0)}")
+    if options.get("httpOnly"):
+        parts.append("; HttpOnly")
+    if options.get("secure"):
+        parts.append("; Secure")
+    if same_site := _SAME_SITE.get(str(options.get("sameSite") or "").lower()):
+        parts.append(f"; SameSite={same_site}")
+    return "".join(parts).encode("latin-1", "replace")
+
+
+def default_name(service: str) -> str:
+    """Return Traefik's name for the cookie of ``service`` (qualified name)."""
+    digest = sha1(f"_TRAEFIK_BACKEND_{service}".encode(), usedforsecurity=False)
+    return f"_{digest.hexdigest()[:5]}"
+
+
+@lru_cache(maxsize=4096)
+def server_value(url: str) -> bytes:
+    """Return the cookie value for a server URL."""
+    return sha256(url.encode()).hexdigest()[:16].encode()
+
+
+@lru_cache(maxsize=4096)
+def old_server_value(url: str) -> bytes:
+    """Return the value older Traefik versions gave (FNV-1a); accepted and replaced."""
+    value = _FNV_OFFSET
+    for byte in url.encode():
+        value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
+    return f"{value:x}".encode()

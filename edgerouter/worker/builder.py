@@ -1,0 +1,296 @@
+"""From a snapshot to route tables: the one place that knows concrete classes of all rooms.
+
+Whatever has the same content as in the last snapshot is the same object
+again, so that balancers, chains and tables keep their state and a small
+change costs little. What cannot be built is left out and reported.
+"""
+
+import logging
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from edgerouter.http.handler import Handler, Middleware, chain
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware import builder_of, options_of
+from edgerouter.middleware.base import BuildContext
+from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.proxy.forward import Target
+from edgerouter.proxy.upstream.pool import Pools
+from edgerouter.routing.compiled import compile_rule
+from edgerouter.routing.lexer import RuleError
+from edgerouter.routing.route import Route
+from edgerouter.routing.table import RouteTable
+from edgerouter.services.internal import LifeCycle, noop, ping
+from edgerouter.services.load_balancer import LoadBalancer
+from edgerouter.services.server import Fences, Server
+from edgerouter.worker.unmatched import Unmatched
+
+Definition = Mapping[str, Any]
+DEFAULT_TRANSPORT = "default@internal"
+_log = logging.getLogger(__name__)
+
+
+class BuildError(Exception):
+    """An element of the snapshot cannot be built; the message says why."""
+
+
+class Builder:
+    """Builds tables from snapshots and swaps them in."""
+
+    def __init__(
+        self,
+        entrypoints: Mapping[str, EntryPoint],
+        *,
+        admin: str,
+        ping_status: int,
+        life_cycle: LifeCycle,
+        unmatched: Unmatched,
+    ) -> None:
+        self._entrypoints = entrypoints
+        self._admin = admin
+        self._ping_status = ping_status
+        self._life_cycle = life_cycle
+        self._unmatched = unmatched
+        self.fences = Fences()
+        self.pools = Pools()
+        self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
+        self._services: dict[str, tuple[Definition, Handler]] = {}
+        self._routes: dict[str, tuple[tuple[object, ...], Route]] = {}
+        self._targets: dict[Hashable, Target] = {}
+        self._transports: Mapping[str, Definition] = {}
+        self._table_routes: dict[str, list[Route]] = {}
+
+    def apply(self, snapshot: Definition) -> dict[str, list[str]]:
+        """Build all tables and swap them in; return errors by element.
+
+        Runs without a pause, so that every request sees either all old or all new tables.
+        """
+        errors: dict[str, list[str]] = {}
+        self._set_transports(snapshot.get("serversTransports") or {})
+        old_targets, self._targets = self._targets, {}
+        self._middlewares = self._build_middlewares(snapshot.get("middlewares") or {}, errors)
+        self._services = self._build_services(snapshot.get("services") or {}, errors, old_targets)
+        self._routes = self._build_routes(snapshot.get("routers") or {}, errors)
+        self.fences.urls = frozenset(snapshot.get("fenced") or ())
+        self._swap(snapshot)
+        self.pools.keep_only({target.pool for target in self._targets.values()})
+        return errors
+
+    def _set_transports(self, transports: Mapping[str, Definition]) -> None:
+        if transports != self._transports:
+            self._services = {}  # Servers hold their transport's options.
+            self._transports = transports
+
+    # Middlewares.
+
+    def _build_middlewares(
+        self, definitions: Mapping[str, Definition], errors: dict[str, list[str]]
+    ) -> dict[str, tuple[Definition, Middleware]]:
+        built = {}
+        for name, definition in definitions.items():
+            old = self._middlewares.get(name)
+            if old is not None and old[0] == definition:
+                built[name] = old
+                continue
+            try:
+                built[name] = (definition, _build_middleware(name, definition))
+            except (BuildError, ValueError) as error:
+                errors[f"middlewares/{name}"] = [str(error)]
+        return built
+
+    # Services.
+
+    def _build_services(
+        self,
+        definitions: Mapping[str, Definition],
+        errors: dict[str, list[str]],
+        old_targets: Mapping[Hashable, Target],
+    ) -> dict[str, tuple[Definition, Handler]]:
+        built = {}
+        for name, definition in definitions.items():
+            old = self._services.get(name)
+            try:
+                if old is not None and old[0] == definition:
+                    built[name] = old
+                    self._keep_targets(old[1])
+                else:
+                    built[name] = (definition, self._build_service(name, definition, old_targets))
+            except (BuildError, ValueError) as error:
+                errors[f"services/{name}"] = [str(error)]
+        return built
+
+    def _keep_targets(self, service: Handler) -> None:
+        if isinstance(service, LoadBalancer):
+            for server in service.servers:
+                if isinstance(server.forward, Target):
+                    self._targets[server.forward.key] = server.forward
+
+    def _build_service(
+        self, name: str, definition: Definition, old: Mapping[Hashable, Target]
+    ) -> Handler:
+        options = definition.get("options") or {}
+        match definition.get("type"):
+            case "loadBalancer":
+                return self._build_load_balancer(name, options, old)
+            case "internal":
+                return self._build_internal(name, str(options.get("name")))
+            case kind:
+                message = f"services of the kind {kind} are not served yet"
+                raise BuildError(message)
+
+    def _build_internal(self, name: str, kind: str) -> Handler:
+        match kind:
+            case "ping":
+                return ping(self._life_cycle, self._ping_status)
+            case "noop":
+                return noop
+            case "api" | "dashboard":
+                target = self._target(f"unix://{self._admin}", {}, DEFAULT_TRANSPORT, {})
+                server = Server(target.url, 1, target)
+                return LoadBalancer(name, [server], self.fences, {})
+            case _:
+                message = f"there is no internal service {kind}"
+                raise BuildError(message)
+
+    def _build_load_balancer(
+        self, name: str, options: Definition, old: Mapping[Hashable, Target]
+    ) -> LoadBalancer:
+        transport = options.get("serversTransport") or DEFAULT_TRANSPORT
+        if "@" not in transport:
+            transport += "@" + name.rpartition("@")[2]
+        if transport not in self._transports and transport != DEFAULT_TRANSPORT:
+            message = f"the servers transport {transport} does not exist"
+            raise BuildError(message)
+        servers = []
+        for definition in options.get("servers") or ():
+            target = self._target(
+                definition["url"],
+                old,
+                transport,
+                {
+                    "pass_host_header": options.get("passHostHeader", True) is not False,
+                    "preserve_path": bool(definition.get("preservePath")),
+                },
+            )
+            weight = definition.get("weight")
+            servers.append(Server(target.url, 1 if weight is None else weight, target))
+        return LoadBalancer(name, servers, self.fences, options)
+
+    def _target(
+        self,
+        url: str,
+        old: Mapping[Hashable, Target],
+        transport: str,
+        options: Mapping[str, bool],
+    ) -> Target:
+        key = (url, transport, *options.values())
+        target = self._targets.get(key) or old.get(key)
+        definition = self._transports.get(transport) or {}
+        if target is None or target.transport != definition:
+            target = Target(url, self.pools, transport, definition, key=key, **options)
+        self._targets[key] = target
+        return target
+
+    # Routers.
+
+    def _build_routes(
+        self, definitions: Mapping[str, Definition], errors: dict[str, list[str]]
+    ) -> dict[str, tuple[tuple[object, ...], Route]]:
+        built = {}
+        for name, definition in definitions.items():
+            try:
+                parts = self._parts(definition)
+                old = self._routes.get(name)
+                if old is not None and old[0] == (definition, *parts):
+                    built[name] = old
+                else:
+                    built[name] = ((definition, *parts), _build_route(name, definition, parts))
+            except (BuildError, RuleError, ValueError) as error:
+                errors[f"routers/{name}"] = [str(error)]
+                _log.error("A router cannot be built: %s: %s", name, error)
+        return built
+
+    def _parts(self, definition: Definition) -> tuple[Any, ...]:
+        """Return the service and the middlewares of a router."""
+        service = self._services.get(definition["service"])
+        if service is None:
+            message = f"its service {definition['service']} could not be built"
+            raise BuildError(message)
+        parts: list[Any] = [service[1]]
+        for name in definition.get("middlewares") or ():
+            middleware = self._middlewares.get(name)
+            if middleware is None:
+                message = f"its middleware {name} could not be built"
+                raise BuildError(message)
+            parts.append(middleware[1])
+        return tuple(parts)
+
+    # Tables.
+
+    def _swap(self, snapshot: Definition) -> None:
+        plain: dict[str, list[Route]] = {name: [] for name in self._entrypoints}
+        secure: dict[str, list[Route]] = {name: [] for name in self._entrypoints}
+        for (definition, *_), route in self._routes.values():
+            assert isinstance(definition, Mapping)  # noqa: S101 - for the type checker
+            tables = secure if definition.get("tls") else plain
+            for name in definition["entryPoints"]:
+                if name in tables:
+                    tables[name].append(route)
+        for name, entrypoint in self._entrypoints.items():
+            if self._table_routes.get(name) != plain[name]:
+                entrypoint.table = RouteTable(plain[name])
+                self._table_routes[name] = plain[name]
+        unmatched = self._unmatched
+        unmatched.tables = {name: e.table for name, e in self._entrypoints.items()}
+        unmatched.secure = {name: RouteTable(routes) for name, routes in secure.items() if routes}
+        self._note_disabled(snapshot.get("disabled") or ())
+
+    def _note_disabled(self, definitions: Any) -> None:
+        tables: dict[str, list[Route]] = {}
+        reasons = {}
+        for definition in definitions:
+            try:
+                rule = compile_rule(definition["rule"], definition.get("ruleSyntax") or "v3")
+            except RuleError:
+                continue
+            route = Route(definition["router"], rule, handler=noop, priority=1)
+            reasons[route.name] = definition.get("reason") or ""
+            for name in definition.get("entryPoints") or ():
+                tables.setdefault(name, []).append(route)
+        self._unmatched.disabled = {name: RouteTable(routes) for name, routes in tables.items()}
+        self._unmatched.reasons = reasons
+
+
+def _build_middleware(name: str, definition: Definition) -> Middleware:
+    kind = definition["type"]
+    build = builder_of(kind)
+    if build is None:
+        message = f"the middleware type {kind} is not served yet"
+        raise BuildError(message)
+    options = options_of(kind)(**(definition.get("options") or {}))
+    return build(options, BuildContext(name=name))
+
+
+def _build_route(name: str, definition: Definition, parts: tuple[Any, ...]) -> Route:
+    service, *middlewares = parts
+    handler = chain(service, middlewares)
+    observability = definition.get("observability") or {}
+    if observability.get("accessLogs") is False:
+        handler = _unlogged(handler)
+    return Route(
+        name,
+        compile_rule(definition["rule"], definition.get("ruleSyntax") or "v3"),
+        handler=handler,
+        priority=definition["priority"],
+        precedence=definition.get("precedence") or 0,
+    )
+
+
+def _unlogged(handler: Handler) -> Handler:
+    """Keep the requests of a router out of the access log."""
+
+    async def handle(request: Request) -> Response:
+        request.exchange.logged = False
+        return await handler(request)
+
+    return handle

@@ -1,0 +1,192 @@
+"""One worker: listens on inherited sockets, serves the newest snapshot, drains when told to.
+
+Its orders come over the channel (``edgerouter/ipc/channel.py``); end of file
+there means that the control plane is gone, and is answered by draining.
+Counterpart: ``edgerouter/control/publisher.py``.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.ipc.channel import Channel, Message, encode
+from edgerouter.observability import logs
+from edgerouter.observability.access_log import AccessLog
+from edgerouter.proxy.downstream.h1 import DownstreamH1
+from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.services.internal import LifeCycle
+from edgerouter.worker.builder import Builder
+from edgerouter.worker.unmatched import Unmatched
+
+BACKLOG = 4096
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """The data plane of one process."""
+
+    def __init__(self, channel: Channel, start: Message) -> None:
+        static: Mapping[str, Any] = start["static"]
+        self._channel = channel
+        self._listeners: Mapping[str, list[int]] = start["listeners"]
+        self._life_cycle = LifeCycle()
+        self._unmatched = Unmatched()
+        self._servers: dict[str, list[asyncio.Server]] = {}
+        self._connections: dict[str, set[DownstreamH1]] = {}
+        self._draining: asyncio.Task[None] | None = None
+        self._access_log = (
+            AccessLog(static["accessLog"]) if static.get("accessLog") is not None else None
+        )
+        self._options: Mapping[str, Any] = static["entryPoints"]
+        api = static.get("api") or {}
+        on_unmatched = self._unmatched.report
+        self._entrypoints = {
+            name: EntryPoint(
+                name,
+                self._options[name],
+                on_unmatched=on_unmatched,
+                shows_reason=bool(api.get("insecure")),
+                finished=self._finished if self._access_log is not None else None,
+            )
+            for name in self._listeners
+        }
+        ping = static.get("ping") or {}
+        self._builder = Builder(
+            self._entrypoints,
+            admin=start["admin"],
+            ping_status=ping.get("terminatingStatusCode") or 503,
+            life_cycle=self._life_cycle,
+            unmatched=self._unmatched,
+        )
+
+    async def run(self) -> None:
+        """Obey the channel until drained."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._drain, {})
+        while (message := await self._channel.receive()) is not None:
+            await self._obey(message)
+        self._drain({})
+        if self._draining is not None:
+            await self._draining
+
+    async def _obey(self, message: Message) -> None:
+        match message["type"]:
+            case "snapshot":
+                await self._apply(message)
+            case "fence":
+                self._builder.fences.urls = frozenset(message["urls"])
+            case "drain":
+                self._drain(message)
+            case "reopen":
+                logs.reopen()
+                if self._access_log is not None:
+                    self._access_log.reopen()
+            case unknown:
+                log.warning("Unknown frame", extra=logs.fields(frame=unknown))
+
+    async def _apply(self, snapshot: Message) -> None:
+        start = perf_counter()
+        errors = self._builder.apply(snapshot)
+        log.debug(
+            "Route table swapped",
+            extra=logs.fields(
+                version=snapshot["version"],
+                routers=len(snapshot.get("routers") or ()),
+                milliseconds=round((perf_counter() - start) * 1000, 2),
+            ),
+        )
+        if not self._servers and self._draining is None:
+            await self._listen()
+            await self._tell({"type": "ready"})
+        await self._tell({"type": "applied", "version": snapshot["version"], "errors": errors})
+
+    async def _tell(self, message: Message) -> None:
+        try:
+            await self._channel.send(encode(message))
+        except ConnectionError:
+            log.warning("The control plane is gone")
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name, descriptors in self._listeners.items():
+            entrypoint = self._entrypoints[name]
+            connections = self._connections[name] = set()
+            factory: Callable[[], DownstreamH1] = _factory(entrypoint, connections, loop)
+            self._servers[name] = [
+                await loop.create_server(
+                    factory, sock=socket.socket(fileno=descriptor), backlog=BACKLOG
+                )
+                for descriptor in descriptors
+            ]
+
+    def _finished(self, request: Request, response: Response | None) -> None:
+        if request.exchange.logged and self._access_log is not None:
+            headers = response.headers if response is not None else Headers()
+            self._access_log.log(request.peer, request.exchange, request, headers)
+
+    # The end.
+
+    def _drain(self, message: Mapping[str, Any]) -> None:
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(
+                self._drain_all(message), name="drain"
+            )
+
+    async def _drain_all(self, message: Mapping[str, Any]) -> None:
+        self._life_cycle.terminating = True
+        async with asyncio.TaskGroup() as group:
+            for name in self._entrypoints:
+                life_cycle = (self._options[name].get("transport") or {}).get("lifeCycle") or {}
+                accept = (message.get("acceptGrace") or {}).get(
+                    name, life_cycle.get("requestAcceptGraceTimeout") or 0
+                )
+                grace = (message.get("grace") or {}).get(name, life_cycle.get("graceTimeOut") or 0)
+                group.create_task(self._drain_one(name, accept, grace), name=f"drain {name}")
+        self._builder.pools.close()
+        if self._access_log is not None:
+            self._access_log.close()
+        self._channel.close()
+
+    async def _drain_one(self, name: str, accept: float, grace: float) -> None:
+        """Accept for ``accept`` seconds more, then wait ``grace`` for requests under way."""
+        await asyncio.sleep(accept)
+        entrypoint = self._entrypoints[name]
+        for server in self._servers.get(name, ()):
+            server.close()
+        entrypoint.closing = True
+        connections = self._connections.get(name, set())
+        for connection in list(connections):
+            connection.shut_down()
+        try:
+            async with asyncio.timeout(grace):
+                while connections:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            log.warning(
+                "Requests were still under way at the end of the grace time",
+                extra=logs.fields(entryPoint=name, connections=len(connections)),
+            )
+        for connection in list(connections):
+            connection.abort()
+
+
+def _factory(
+    entrypoint: EntryPoint, connections: set[DownstreamH1], loop: asyncio.AbstractEventLoop
+) -> Callable[[], DownstreamH1]:
+    return lambda: DownstreamH1(entrypoint, connections, loop)
+
+
+async def serve(descriptor: int) -> None:
+    """Run a worker on the channel ``descriptor`` until it has drained."""
+    channel = await Channel.open(socket.socket(fileno=descriptor))
+    start = await channel.receive()
+    if start is None:
+        return
+    logs.configure_logging(start["static"].get("log") or {}, f"worker-{start['worker']}")
+    await Worker(channel, start).run()
