@@ -174,8 +174,10 @@ class _Decoder:
             elif spec.name in values:
                 self._fail(place, f'"{spec.alias}" is given twice')
             else:
-                content = _first_element(item) if indexed else item
-                value = self._field(spec, content, place)
+                single = indexed and not isinstance(item, list)
+                value = (
+                    self._single(spec, item, place) if single else self._field(spec, item, place)
+                )
                 if value is not _LEFT_OUT:
                     values[spec.name] = value
         made: T = self._construct(model, values, path)
@@ -213,6 +215,13 @@ class _Decoder:
         except _Invalid:
             return _LEFT_OUT
 
+    def _single(self, spec: FieldSpec, item: Any, path: str) -> Any:
+        """Return the list that a label such as ``server.port`` means: its first element."""
+        try:
+            return [self._value(get_args(spec.annotation)[0], (), item, path)]
+        except _Invalid:
+            return _LEFT_OUT
+
     def _allow_empty(self, model: type, item: Any, path: str) -> Any:
         own = item.get(OWN_VALUE) if isinstance(item, Mapping) else item
         if own is not None and str(own).lower() not in {"true", ""}:
@@ -241,7 +250,10 @@ class _Decoder:
                 dropped = False
                 for detail in error.errors(include_url=False, include_context=False):
                     place = ".".join(str(part) for part in detail["loc"])
-                    self._fail(_join(path, place), detail["msg"].removeprefix("Value error, "))
+                    self._fail(
+                        _join(path, place) if place else path,
+                        detail["msg"].removeprefix("Value error, "),
+                    )
                     name = by_alias.get(str(detail["loc"][0]).lower() if detail["loc"] else "", "")
                     dropped = values.pop(name, _LEFT_OUT) is not _LEFT_OUT or dropped
             if not dropped:
@@ -329,11 +341,6 @@ class _Decoder:
             wanted = _expected(annotation, metadata)
             self._fail(path, f"expected {wanted}, got {_shown(item)}")
             raise _Invalid from None
-
-
-def _first_element(item: Any) -> Any:
-    """Return the list a label such as ``server.port`` means: one element, its first."""
-    return item if isinstance(item, list) else [item]
 
 
 def _bool(item: Any) -> bool:

@@ -77,6 +77,9 @@ class _Reader:
     def _section(self, section: str, model: type, raw: Mapping[str, Any], path: str) -> None:
         specs = {spec.alias.lower(): spec for spec in fields_of(model)}
         for key, content in raw.items():
+            if key == OWN_VALUE:
+                self._fail(path, "expected a group of options")
+                continue
             place = f"{path}.{key}"
             spec = specs.get(str(key).lower())
             if spec is None:
@@ -100,6 +103,8 @@ class _Reader:
             ]
             self._parts.setdefault(section, {})[spec.name] = made
         elif isinstance(raw, Mapping):
+            if OWN_VALUE in raw:
+                self._fail(path, "expected names with their options below")
             model = get_args(spec.annotation)[1]
             made_by_name = {
                 str(name): self._element(f"{stem}.{name}", model, item, f"{path}.{name}")
