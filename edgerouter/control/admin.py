@@ -38,6 +38,7 @@ def application(view: View) -> web.Application:
     api = view.configuration.api
     base = (api.base_path if api is not None else "").rstrip("/") + "/api"
     app = web.Application(middlewares=[_answer_errors])
+    app.on_response_prepare.append(_without_server)
     objects: dict[str, Callable[[], object]] = {
         "version": view.version,
         "overview": view.overview,
@@ -115,9 +116,13 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return _error(500, "the API failed; the log has the reason")
 
 
+async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)
+
+
 def _json(content: object, headers: dict[str, str] | None = None) -> web.Response:
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False) + "\n"
-    return web.Response(text=text, content_type="application/json", headers=headers)
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return web.Response(body=body, content_type="application/json", headers=headers)
 
 
 def _error(status: int, message: str) -> web.Response:
