@@ -93,6 +93,8 @@ class UpstreamH1(asyncio.Protocol):
         self._received = False
         self._keep_alive = False
         self._uploading = uploads
+        # Made here, because the answer may come before ``upload`` has begun to run.
+        self._interim = asyncio.Event() if uploads else None
         self._head = self._loop.create_future()
         return self._head
 
@@ -105,8 +107,8 @@ class UpstreamH1(asyncio.Protocol):
         Ends quietly in every case: what goes wrong is met by who awaits the response.
         """
         try:
-            if wait:
-                await self._await_interim(wait)
+            if wait and self._interim is not None:
+                await self._await_interim(self._interim, wait)
                 if self._head is None:
                     return  # Answered without the body (RFC 9110, section 10.1.1).
             await self._send_body(body)
@@ -130,11 +132,10 @@ class UpstreamH1(asyncio.Protocol):
         self._uploading = False
         self._free_if_done()
 
-    async def _await_interim(self, seconds: float) -> None:
-        self._interim = asyncio.Event()
+    async def _await_interim(self, interim: asyncio.Event, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._interim.wait()
+                await interim.wait()
         except TimeoutError:
             pass  # RFC 9110, section 10.1.1: do not wait for ever.
         finally:
