@@ -210,7 +210,7 @@ class Plane:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
         if os.getpid() == 1:
-            loop.add_signal_handler(signal.SIGCHLD, Reaper(self._supervisor.workers).child_died)
+            Reaper(self._supervisor.workers).watch()
 
     def _ordered_to_stop(self, name: str) -> None:
         if self._stop.is_set():

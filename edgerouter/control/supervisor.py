@@ -34,8 +34,8 @@ YOUNG = 5.0
 LONGEST_PAUSE = 5.0
 """Seconds between two starts of a worker that keeps dying, at most."""
 
-REAP_AFTER = 1.0
-"""Seconds a dead child of unknown origin is left to whoever may be waiting for it."""
+REAP_EVERY = 10.0
+"""Seconds between two collections of dead children of unknown origin."""
 
 
 @dataclass
@@ -198,9 +198,10 @@ class Reaper:
     def __init__(self, own: Iterable[WorkerState]) -> None:
         self._own = list(own)
 
-    def child_died(self) -> None:
-        """Called on SIGCHLD."""
-        asyncio.get_running_loop().call_later(REAP_AFTER, self.reap)
+    def watch(self) -> None:
+        """Collect now and then; SIGCHLD belongs to uvloop, which refuses other handlers."""
+        self.reap()
+        asyncio.get_running_loop().call_later(REAP_EVERY, self.watch)
 
     def reap(self) -> None:
         """Collect every dead child but the workers, which the supervisor waits for."""
