@@ -1,5 +1,6 @@
 """Help made from the models: every flag with its type, its default and its meaning."""
 
+import os
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -20,7 +21,12 @@ environment, the environment over the file. Names of options have no case.
 
 def print_help(wanted: Command, *, overview: bool) -> None:
     """Print the help of a command to standard output."""
-    sys.stdout.write("\n".join(_lines(wanted, overview=overview)) + "\n")
+    try:
+        sys.stdout.write("\n".join(_lines(wanted, overview=overview)) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (``| head``) has seen enough; what is buffered must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _lines(wanted: Command, *, overview: bool) -> Iterator[str]:

@@ -17,7 +17,7 @@ from edgerouter.config.diagnostics import Diagnostic, Severity
 from edgerouter.config.environment import parse_environment
 from edgerouter.config.files import FileProblem, find_file, read_file
 from edgerouter.config.flags import parse_flags
-from edgerouter.config.options import OptionTree, ProviderNotLoaded
+from edgerouter.config.options import OptionTree, ProviderNotLoaded, UnknownOption, segments_of
 from edgerouter.config.raw import Origin, RawOptions, find_key, merged
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.defaults import with_defaults
@@ -181,7 +181,14 @@ class _Load:
     def _warn_unsupported(self, configuration: StaticConfiguration) -> None:
         for path, reason in unsupported(self._raw.paths()).items():
             if not is_default(configuration, path):
-                self._at("warning", path, f"is not supported yet: {reason}")
+                self._at("warning", self._spelled(path), f"is not supported yet: {reason}")
+
+    def _spelled(self, path: str) -> str:
+        try:
+            segments, _ = self._tree.resolve(segments_of(path))
+        except UnknownOption:
+            return path  # A name in a file may hold dots and brackets.
+        return ".".join(str(segment) for segment in segments)
 
     def _problem(self, problem: Problem) -> None:
         unknown_root = "." not in problem.path and problem.message.startswith("unknown option")

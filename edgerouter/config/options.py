@@ -203,16 +203,15 @@ class OptionTree:
 
 
 def _element(option: Option, path: list[Segment]) -> Option:
-    """Step from a list of groups to the group meant by the index."""
+    """Step from a list to the element meant by the index."""
     name, index = path[-1].name, path[-1].index
-    if option.kind == "list" and option.item is not None and option.item.model is not None:
-        if index is None:
-            raise UnknownOption(f'"{name}" is a list of groups: write {name}[0] and so on')
-        return option.item
-    if index is not None:
-        remedy = f"write {name}=a,b" if option.kind == "list" else "leave the brackets out"
-        raise UnknownOption(f'"{name}" takes no [{index}]; {remedy}')
-    return option
+    if option.kind != "list" or option.item is None:
+        if index is not None:
+            raise UnknownOption(f'"{name}" is not a list; leave [{index}] out')
+        return option
+    if index is None and option.item.model is not None:
+        raise UnknownOption(f'"{name}" is a list of groups: write {name}[0] and so on')
+    return option if index is None else option.item
 
 
 def _keyed(option: Option) -> Option:

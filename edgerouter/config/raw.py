@@ -107,7 +107,17 @@ def merged(*sources: RawOptions) -> RawOptions:
     for source in sources:
         result.values = _over(result.values, source.values)
         result.origins.update(source.origins)
+    result.values = {name: _without_gaps(value) for name, value in result.values.items()}
     return result
+
+
+def _without_gaps(value: Any) -> Any:
+    """Leave out the positions of lists that nobody has given."""
+    if isinstance(value, Mapping):
+        return {name: _without_gaps(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_gaps(item) for item in value if item is not None]
+    return value
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_an_option_without_effect_is_named_once_at_every_log_level(
             f"--log.level={level}",
         )
     assert result.returncode == 1
-    assert (result.stderr + result.stdout).count("hostresolver.cnameflattening") == 1
+    assert (result.stderr + result.stdout).count("--hostresolver.cnameflattening") == 1
 
 
 def test_help_lists_commands_and_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,3 +99,12 @@ def test_small_commands_load_nothing_big(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_may_be_cut_short(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m edgerouter --help | head -n 1"
+    result = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert result.stdout.startswith("run: ")
+    assert result.stderr == ""

@@ -239,6 +239,12 @@ def test_what_changes_nothing_needs_no_warning(load: Load, argv: list[str]) -> N
     assert warnings(load(argv)) == []
 
 
+@pytest.mark.parametrize("name", ["a[", "a b", "ä"])
+def test_a_strange_name_in_a_file(load: Load, name: str) -> None:
+    (warning,) = warnings(load(file=f"certificatesResolvers: {{'{name}': {{acme: {{}}}}}}"))
+    assert warning.startswith("traefik.yml, certificatesResolvers.")
+
+
 def test_an_empty_group_in_a_file_is_pointed_out(load: Load) -> None:
     loaded = load(file="ping:\nentryPoints: {a: {address: ':1'}}")
     assert loaded.configuration.ping is None

@@ -28,6 +28,7 @@ TREE = OptionTree({})
             None,
         ),
         ("providers.consul.tls.ca", "providers.consul.tls.ca", "anything"),
+        ("entrypoints.a.http.middlewares[1]", "entryPoints.a.http.middlewares[1]", "scalar"),
         ("global.checknewversion", "global.checkNewVersion", "switch"),
     ],
 )
@@ -47,8 +48,7 @@ def test_resolve(given: str, path: str | None, kind: str | None) -> None:
         ("providers.enabled", 'unknown option "enabled"'),
         ("log.level.x", '"log.level" takes a value and has no option "x"'),
         ("entrypoints.a.http.tls.domains.main", "write domains[0]"),
-        ("entrypoints.a.http.middlewares[0]", "write middlewares=a,b"),
-        ("log[0].level", "leave the brackets out"),
+        ("log[0].level", '"log" is not a list; leave [0] out'),
         ("log..level", "is not an option name"),
         ("", "is not an option name"),
     ],

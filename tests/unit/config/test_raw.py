@@ -31,6 +31,13 @@ def test_merged(
     assert values == expected
 
 
+def test_positions_that_nobody_gave_are_left_out() -> None:
+    raw = RawOptions()
+    raw.put(segments_of("a.list[2]"), "c", Origin("x", "y"))
+    raw.put(segments_of("a.list[0]"), "a", Origin("x", "y"))
+    assert merged(raw).values == {"a": {"list": ["a", "c"]}}
+
+
 def test_sources_are_left_as_they_are() -> None:
     file = RawOptions({"log": {"level": "a"}})
     merged(file, RawOptions({"log": {"level": "b"}}))
