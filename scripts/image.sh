@@ -10,5 +10,5 @@ cd "$(dirname "$0")/.."
 IMAGE=${1:-edgerouter:latest}
 docker version >/dev/null 2>&1 || eval "$(scripts/dockerd-up.sh)"
 scripts/mkbase.sh
-docker build --quiet --tag "$IMAGE" . >/dev/null
+docker build --quiet --force-rm --tag "$IMAGE" . >/dev/null
 echo "$IMAGE"
