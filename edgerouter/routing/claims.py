@@ -60,8 +60,8 @@ def _host(a: str, b: str) -> str | None:
     if a.startswith(".") == b.startswith("."):
         return None
     suffix, name = (a, b) if a.startswith(".") else (b, a)
-    label, dot, rest = name.partition(".")
-    return name if label and dot + rest == suffix else None
+    _, dot, rest = name.partition(".")
+    return name if dot + rest == suffix else None
 
 
 def _place(a: Claim, b: Claim) -> tuple[str, str] | None:

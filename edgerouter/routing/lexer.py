@@ -58,7 +58,7 @@ def quote(text: str) -> str:
     return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 
-_SPACE = re.compile(r"[ \t\r]+|//[^\n]*|/\*(?:[^*\n]|\*(?!/))*\*/")
+_SPACE = re.compile(r"[ \t\r]+|\n|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAME = re.compile(r"[^\W\d]\w*")
 _RAW = re.compile(r"`([^`]*)`")
 _QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
@@ -84,11 +84,9 @@ def tokenize(text: str) -> list[Token]:
     position = 0
     while position < len(text):
         if space := _SPACE.match(text, position):
-            position = space.end()
-        elif text[position] == "\n":
-            if tokens and tokens[-1].kind in _ENDS_EXPRESSION:
+            if "\n" in space[0] and tokens and tokens[-1].kind in _ENDS_EXPRESSION:
                 tokens.append(Token("newline", "", position + 1))
-            position += 1
+            position = space.end()
         else:
             token, position = _next(text, position)
             tokens.append(token)

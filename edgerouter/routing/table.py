@@ -94,6 +94,6 @@ class RouteTable:
 
 
 def _suffix(host: str) -> str:
-    """Return what follows the first label, dot included; empty when there is no label before it."""
+    """Return what follows the first label, dot included, or an empty text."""
     dot = host.find(".")
-    return host[dot:] if dot > 0 else ""
+    return host[dot:] if dot >= 0 else ""

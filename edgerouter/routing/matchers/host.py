@@ -33,7 +33,7 @@ def build(arguments: Arguments) -> Predicate:
 
         def one_label_before(request: Request) -> bool:
             dot = request.host.find(".")
-            return dot > 0 and request.host[dot:] == suffix
+            return dot >= 0 and request.host[dot:] == suffix
 
         return one_label_before
     if len(names) > 1:

@@ -147,12 +147,16 @@ def _pairs(single: Callable[[Arguments], Predicate]) -> Callable[[Arguments], Pr
 
 
 def build_query(arguments: Arguments) -> Predicate:
-    """Match the first value of each parameter; arguments are ``name=template``, all must match."""
+    """Match the first value of each parameter; arguments are ``name=template``, all must match.
+
+    Traefik cuts the arguments at ``=`` and pairs what it gets, so
+    ``Query(`a`, `1`)`` is ``Query(`a=1`)``.
+    """
+    parts = [(part, index) for index, text in enumerate(arguments) for part in text.split("=", 1)]
+    if len(parts) % 2:
+        raise ArgumentError(f"{parts[-1][0]!r} is not of the form name=value", parts[-1][1])
     checks: list[tuple[str, Search]] = []
-    for index, argument in enumerate(arguments):
-        name, equals, template = argument.partition("=")
-        if not equals or not name:
-            raise ArgumentError(f"{argument!r} is not of the form name=value", index)
+    for (name, index), (template, _) in zip(parts[::2], parts[1::2], strict=True):
         expression = template_expression(template, ".*", index) if template else ".*"
         checks.append((name, _compile(f"^{expression}$", index)))
 
