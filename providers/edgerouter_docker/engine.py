@@ -7,6 +7,7 @@ answer, never a constant.
 """
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -72,6 +73,7 @@ class Engine:
             EngineUnavailable: It cannot be reached.
         """
         with self._translated():
+            _try_socket(self.endpoint)
             self._api = docker.APIClient(**self._client_arguments())
             self._resources.callback(self._api.close)
             if self._options.username:
@@ -193,6 +195,14 @@ def endpoint_of(options: Options, environment: Mapping[str, str]) -> str:
     """Return where the engine is."""
     chosen = None if is_endpoint_set(options) else environment.get("DOCKER_HOST")
     return chosen or options.endpoint
+
+
+def _try_socket(endpoint: str) -> None:
+    """Connect to a Unix socket once: the reason of a failure is plainer than the client's."""
+    if endpoint.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(CALL_TIMEOUT)
+            probe.connect(endpoint.removeprefix("unix://"))
 
 
 def _said(error: docker.errors.APIError) -> str:

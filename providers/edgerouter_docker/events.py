@@ -115,6 +115,9 @@ class EventFollower:
         except Exception as error:  # noqa: BLE001 - the client raises what the connection raised.
             reason = f"the stream of events broke: {error!r}"
         finally:
+            with self._lock:
+                if self._stream is not None:
+                    _close(self._stream)
             self._ended(reason)
 
 

@@ -7,13 +7,13 @@ configuration keeps serving.
 import asyncio
 import logging
 import random
-from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 from pydantic import BaseModel
 
 from edgerouter.provider import ProviderContext, ProviderUnavailable
 from edgerouter_docker.assemble import Assembler, host_address
+from edgerouter_docker.calls import CallThread, finish
 from edgerouter_docker.engine import Engine, EngineUnavailable
 from edgerouter_docker.options import Options as DockerOptions
 from edgerouter_docker.own_container import own_container_ids
@@ -54,16 +54,13 @@ class DockerProvider:
             own_ids, host = await asyncio.to_thread(_whereabouts)
             assembler = Assembler(self._settings, own_ids=own_ids, host_address=host)
             self._state = State(assembler)
-        calls = ThreadPoolExecutor(1, thread_name_prefix="docker-calls")
+        calls = CallThread("docker-calls")
         try:
             await self._follow(context, calls, self._state)
         finally:
-            # Not waited for: a call may hang in an engine that does not answer.
-            calls.shutdown(wait=False, cancel_futures=True)
+            await finish(calls.aclose())
 
-    async def _follow(
-        self, context: ProviderContext, calls: ThreadPoolExecutor, state: State
-    ) -> None:
+    async def _follow(self, context: ProviderContext, calls: CallThread, state: State) -> None:
         loop = asyncio.get_running_loop()
         give_up = 0.0
         pause = FIRST_PAUSE

@@ -10,13 +10,13 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
 
 from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.provider import ProviderContext
 from edgerouter_docker.assemble import Assembler
+from edgerouter_docker.calls import CallThread, finish
 from edgerouter_docker.engine import CALL_TIMEOUT, Engine, EngineUnavailable, UnreadableContainer
 from edgerouter_docker.events import Event, EventFollower
 from edgerouter_docker.fence import Fences, is_ending
@@ -29,9 +29,6 @@ RECONCILE_INTERVAL = 30.0
 """Seconds between two cheap lists that find what events did not say (Podman has no network
 events)."""
 _GONE = {"die", "stop", "destroy", "pause"}
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -53,7 +50,7 @@ class Session:
         settings: Settings,
         state: State,
         context: ProviderContext,
-        calls: ThreadPoolExecutor,
+        calls: CallThread,
     ) -> None:
         self._settings = settings
         self._state = state
@@ -67,6 +64,8 @@ class Session:
         self._early: list[Event] | None = []
         self._lost = ""
         self._next_reconcile = 0.0
+        # What was said last.
+        self._published: tuple[DynamicConfiguration, tuple[Diagnostic, ...]] | None = None
         self._unreadable: dict[str, str] = {}
 
     async def run(self, engine: Engine) -> None:
@@ -76,20 +75,20 @@ class Session:
             EngineUnavailable: The connection could not be made or was lost.
         """
         try:
-            await self._call(engine.connect)
+            await self._calls.call(engine.connect)
             log.info("Connected to %s %s (API %s).", *_described(engine))
             if self._settings.options.watch:
                 await self._watch(engine)
             else:
                 await self._look_at_all(engine)
         finally:
-            await self._finish(engine.close)
+            await finish(asyncio.to_thread(engine.close))
 
     async def _watch(self, engine: Engine) -> None:
         opened = asyncio.Event()
         follower = EventFollower(
             engine,
-            await self._call(engine.clock),
+            await self._calls.call(engine.clock),
             opened=lambda: self._post(opened.set),
             deliver=lambda event: self._post(self._on_event, event),
             ended=lambda reason: self._post(self._on_end, reason, opened),
@@ -105,7 +104,7 @@ class Session:
             while True:
                 await self._follow(engine)
         finally:
-            await self._finish(follower.close)
+            await finish(asyncio.to_thread(follower.close))
 
     # Events; these run in the loop, called by the thread that reads them.
 
@@ -157,7 +156,7 @@ class Session:
         self._send_fences()
 
     async def _look_at_all(self, engine: Engine) -> None:
-        listed = {row.id for row in await self._call(engine.list)}
+        listed = {row.id for row in await self._calls.call(engine.list)}
         await self._inspect(engine, listed | set(self._state.containers))
         self._publish()
         self._send_fences()
@@ -168,7 +167,7 @@ class Session:
 
     async def _changed(self, engine: Engine) -> set[str]:
         """Return the containers whose row in the list differs from what is remembered."""
-        rows = {row.id: row for row in await self._call(engine.list)}
+        rows = {row.id: row for row in await self._calls.call(engine.list)}
         known = self._state.containers
         changed = {
             i for i, row in rows.items() if i not in known or not says_the_same(row, known[i])
@@ -180,7 +179,7 @@ class Session:
         changed = False
         for container_id in sorted(ids):
             try:
-                container = await self._call(engine.inspect, container_id)
+                container = await self._calls.call(engine.inspect, container_id)
             except UnreadableContainer as error:
                 changed |= self._unreadable.get(container_id) != str(error)
                 self._unreadable[container_id] = str(error)
@@ -200,10 +199,13 @@ class Session:
     # Saying
 
     def _publish(self) -> None:
+        """Publish what has changed; the first time whatever there is."""
         assembled = self._state.assembler.assemble(self._state.containers)
-        self._context.publish(
-            assembled.configuration, [*assembled.diagnostics, *self._unreadable_diagnostics()]
-        )
+        diagnostics = (*assembled.diagnostics, *self._unreadable_diagnostics())
+        newest = (assembled.configuration, diagnostics)
+        if newest != self._published:
+            self._published = newest
+            self._context.publish(*newest)
         self.has_published = self._state.has_published = True
 
     def _unreadable_diagnostics(self) -> list[Diagnostic]:
@@ -224,21 +226,6 @@ class Session:
             self._context.fence(fenced)
 
     # Threads
-
-    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        def bound() -> R:
-            return function(*args, **kwargs)
-
-        return await self._loop.run_in_executor(self._calls, bound)
-
-    async def _finish(self, function: Callable[[], None]) -> None:
-        """Run a clean-up in a thread to its end, even when cancelled meanwhile."""
-        task = asyncio.ensure_future(asyncio.to_thread(function))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await task
-            raise
 
     def _post(self, function: Callable[..., object], *args: object) -> None:
         """Call ``function`` in the loop from a thread."""
