@@ -164,8 +164,9 @@ def test_a_group_set_to_anything_but_true_is_off(written: str) -> None:
             "traefik.http.services.s.loadbalancer",
             "true",
             (
-                "cannot be a standalone element; set one of its options: sticky, servers, strategy, "
-                "healthCheck, passiveHealthCheck, passHostHeader, responseForwarding, serversTransport"
+                "cannot be a standalone element; set one of its options: sticky, servers, "
+                "strategy, healthCheck, passiveHealthCheck, passHostHeader, responseForwarding, "
+                "serversTransport"
             ),
             "http.services.s",
         ),

@@ -44,7 +44,7 @@ def test_parse_duration(text: str, seconds: float) -> None:
     "text", ["", " 1", "1 s", "s", "1d", "1.5", "1s2", "--1s", "1e3", "300000000h", "9" * 5000, "٣"]
 )
 def test_parse_duration_refuses(text: str) -> None:
-    with pytest.raises(ValueError, match="duration|digits"):
+    with pytest.raises(ValueError, match=r"duration|digits"):
         parse_duration(text)
 
 

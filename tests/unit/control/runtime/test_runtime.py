@@ -1,0 +1,494 @@
+"""What becomes of configured elements: status, reasons, effective values, the snapshot."""
+
+import json
+from typing import Any
+
+import pytest
+
+from edgerouter.config.decode import decode
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.labels import decode_labels, decode_mapping
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.types import MAX_INT
+from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
+
+SERVICE = {"loadBalancer": {"servers": [{"url": "http://10.0.0.2:80"}]}}
+
+
+def static(raw: dict[str, Any] | None = None) -> StaticConfiguration:
+    points = {"web": {"address": ":80"}, "two": {"address": ":81"}}
+    decoded = decode(StaticConfiguration, {"entryPoints": points, **(raw or {})})
+    assert decoded.problems == []
+    return decoded.value
+
+
+def runtime(
+    http: dict[str, Any], configuration: StaticConfiguration | None = None
+) -> RuntimeConfiguration:
+    """Build the view of one file; ``s`` is a sound service."""
+    http = {**http, "services": {"s": SERVICE, **http.get("services", {})}}
+    decoded, diagnostics = decode_mapping({"http": http}, "f.yml", "file")
+    return build_runtime(configuration or static(), {"file": decoded}, diagnostics)
+
+
+def router(**options: Any) -> dict[str, Any]:
+    return {"rule": "Host(`a`)", "service": "s", **options}
+
+
+def one(
+    options: dict[str, Any],
+    configuration: StaticConfiguration | None = None,
+    **http: Any,
+) -> Any:
+    return runtime({"routers": {"r": options}, **http}, configuration).http.routers["r@file"]
+
+
+# Routers
+
+
+def test_a_sound_router() -> None:
+    info = one(router())
+    assert (info.status, info.errors) == ("enabled", [])
+    assert info.using == ["two", "web"]
+    assert info.priority == len("Host(`a`)")
+    assert (info.service, info.provider, info.source) == ("s@file", "file", "f.yml")
+    assert info.key == "http.routers.r"
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ({"a": {}, "b": {}}, ["a", "b"]),
+        ({"a": {"asDefault": True}, "b": {}}, ["a"]),
+        ({"a": {}, "traefik": {}}, ["a"]),
+        ({"a": {}, "traefik": {"asDefault": True}}, ["traefik"]),
+        ({"a": {}, "b": {"address": ":53/udp"}}, ["a"]),
+    ],
+)
+def test_entry_points_of_a_router_that_names_none(points: Any, expected: list[str]) -> None:
+    full = {
+        name: {"address": f":{80 + i}", **point} for i, (name, point) in enumerate(points.items())
+    }
+    assert one(router(), static({"entryPoints": full})).using == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"entryPoints": ["wbe"]}, 'the entry point "wbe" does not exist; did you mean "web"?'),
+        ({"rule": "Hos(`a`)"}, "the rule Hos(`a`) is not valid: "),
+        ({"rule": "HostRegexp(`(`)"}, "the rule HostRegexp(`(`) is not valid: "),
+        ({"rule": ""}, "the router has no rule; write one such as Host(`example.com`)"),
+        ({"service": ""}, "the router has no service"),
+        ({"service": "ss"}, 'the service "ss@file" does not exist; did you mean "s@file"?'),
+        ({"service": "s@docker"}, 'the service "s@docker" does not exist; did you mean "s@file"?'),
+        ({"service": "zzz"}, 'the service "zzz@file" does not exist'),
+        ({"service": "rest@internal"}, 'the service "rest@internal" is not served yet'),
+        ({"middlewares": ["nope"]}, 'the middleware "nope@file" does not exist'),
+        ({"priority": MAX_INT - 999}, f"priority: {MAX_INT - 999} is above {MAX_INT - 1000}, "),
+        ({"parentRefs": ["x"]}, "parentRefs are not served yet"),
+        ({"priority": "x"}, 'http.routers.r.priority: expected an integer, got "x"'),
+    ],
+)
+def test_reasons_to_disable_a_router(options: dict[str, Any], reason: str) -> None:
+    view = runtime({"routers": {"r": router(**options), "fine": router()}})
+    info = view.http.routers["r@file"]
+    assert info.status == "disabled"
+    assert info.errors[0].startswith(reason)
+    assert any(reason.removeprefix("http.routers.r.priority: ") in str(d) for d in view.diagnostics)
+    snapshot = view.snapshot(1)
+    assert set(snapshot["routers"]) == {"fine@file"}
+    assert [(d["router"], d["reason"]) for d in snapshot["disabled"]] == [
+        ("r@file", info.errors[0])
+    ]
+
+
+def test_a_missing_entry_point_beside_a_good_one_is_a_warning() -> None:
+    info = one(router(entryPoints=["nope", "web"]))
+    assert (info.status, info.using) == ("warning", ["web"])
+    assert info.errors == ['the entry point "nope" does not exist']
+
+
+def test_a_priority_of_its_own() -> None:
+    assert one(router(priority=-3)).priority == -3
+    assert one(router(priority=MAX_INT - 1000)).status == "enabled"
+
+
+def test_the_length_of_a_rule_counts_bytes() -> None:
+    assert one(router(rule="Path(`/é`)")).priority == 11
+
+
+def test_a_mistake_that_the_provider_found_is_not_reported_twice() -> None:
+    view = runtime({"routers": {"r": router(rul="x", service="gone")}})
+    assert [str(found) for found in view.diagnostics] == [
+        'f.yml, http.routers.r.rul: unknown option "rul"; did you mean "rule"?'
+    ]
+
+
+def test_precedence_follows_the_list() -> None:
+    def rank(provider: str, configuration: StaticConfiguration) -> int:
+        decoded, _ = decode_mapping({"http": {"routers": {"r": router()}}}, "", provider)
+        return (
+            build_runtime(configuration, {provider: decoded})
+            .http.routers[f"r@{provider}"]
+            .precedence
+        )
+
+    assert rank("docker", static()) > rank("file", static()) > rank("other", static()) == 0
+    turned = static({"providers": {"precedence": ["file", "docker"]}})
+    assert rank("file", turned) > rank("docker", turned)
+
+
+def test_rule_syntax() -> None:
+    v2 = "HeadersRegexp(`X-A`, `.*`)"
+    assert one(router(rule=v2)).status == "disabled"
+    assert one(router(rule=v2, ruleSyntax="v2")).status == "enabled"
+    assert one(router(rule=v2), static({"core": {"defaultRuleSyntax": "v2"}})).status == "enabled"
+
+
+def test_tls_is_kept_and_said_to_be_unserved() -> None:
+    view = runtime({"routers": {"r": router(tls={"options": "o"}), "q": router(tls={})}})
+    assert view.http.routers["r@file"].status == "warning"
+    assert view.snapshot(1)["routers"]["r@file"]["tls"]["options"] == "o@file"
+    assert [str(found) for found in view.diagnostics] == [
+        "TLS is not served yet; nothing reaches the routers r@file, q@file"
+    ]
+
+
+# Entry points that add something
+
+
+def test_entry_point_middlewares_come_first_and_split_the_router() -> None:
+    points = {
+        "web": {"address": ":80"},
+        "two": {
+            "address": ":81",
+            "http": {"middlewares": ["m@file", "n"], "tls": {"certResolver": "le"}},
+        },
+    }
+    middlewares = {name: {"addPrefix": {"prefix": f"/{name}"}} for name in "mno"}
+    view = runtime(
+        {"routers": {"r": router(middlewares=["o"])}, "middlewares": middlewares},
+        static({"entryPoints": points}),
+    )
+    plain, special = view.http.routers["r@file"], view.http.routers["two-r@file"]
+    assert (plain.using, plain.middlewares, plain.tls) == (["web"], ["o@file"], None)
+    assert special.using == ["two"]
+    assert special.middlewares == ["m@file", "n@file", "o@file"]
+    assert special.tls is not None
+    assert special.tls.cert_resolver == "le"
+    assert view.http.middlewares["o@file"].used_by == ["r@file", "two-r@file"]
+
+
+def test_the_only_entry_point_keeps_the_name() -> None:
+    points = {"web": {"address": ":80", "http": {"tls": {}}}}
+    assert set(
+        runtime({"routers": {"r": router()}}, static({"entryPoints": points})).http.routers
+    ) == {"r@file"}
+
+
+def test_observability_comes_from_the_entry_point_where_the_router_is_silent() -> None:
+    points = {"web": {"address": ":80", "observability": {"accessLogs": False, "metrics": False}}}
+    info = one(router(observability={"metrics": True}), static({"entryPoints": points}))
+    assert (info.observability.access_logs, info.observability.metrics) == (False, True)
+    assert info.observability.trace_verbosity == "minimal"
+
+
+# Middlewares
+
+
+@pytest.mark.parametrize(
+    ("definition", "reason"),
+    [
+        (
+            {"stripPrefixes": {"a": 1}},
+            'unknown middleware type "stripPrefixes"; did you mean "stripPrefix"?',
+        ),
+        (
+            {"stripPrefix": {"prefix": "/a"}},
+            "http.middlewares.m.stripPrefix.prefix: "
+            + 'unknown option "prefix"; did you mean "prefixes"?',
+        ),
+        (
+            {"stripPrefix": "true"},
+            '"stripPrefix" cannot be a standalone element; set one of its options',
+        ),
+        (
+            {"stripPrefix": {}},
+            '"stripPrefix" cannot be a standalone element; set one of its options',
+        ),
+        (
+            {"redirectScheme": {"permanent": "true"}},
+            "scheme: must not be empty; write http or https",
+        ),
+        ({"compress": "false"}, 'compress is switched off by "false"; remove the middleware'),
+        ({"plugin": {"x": {}}}, "plugins are not supported"),
+        ({"chain": {"middlewares": ["gone"]}}, 'the middleware "gone@file" does not exist'),
+    ],
+)
+def test_reasons_to_disable_a_middleware(definition: dict[str, Any], reason: str) -> None:
+    view = runtime({"routers": {"r": router(middlewares=["m"])}, "middlewares": {"m": definition}})
+    info = view.http.middlewares["m@file"]
+    assert (info.status, info.errors) == ("disabled", [reason])
+    assert info.used_by == ["r@file"]
+    assert view.http.routers["r@file"].errors == [f'the middleware "m@file" is disabled: {reason}']
+    assert view.snapshot(1)["middlewares"] == {}
+    found = [d for d in view.diagnostics if d.element == "http.middlewares.m"]
+    assert len(found) == 1
+    assert found[0].source == "f.yml"
+
+
+def test_a_known_middleware_that_is_not_served_disables_its_routers() -> None:
+    info = one(router(middlewares=["m"]), middlewares={"m": {"digestAuth": {"realm": "x"}}})
+    if info.status == "enabled":
+        pytest.skip("every middleware is served")
+    assert info.errors == [
+        'the middleware "m@file" is disabled: the middleware type digestAuth is not served yet'
+    ]
+
+
+def test_chains_are_expanded_where_they_stand() -> None:
+    middlewares = {name: {"addPrefix": {"prefix": f"/{name}"}} for name in "abc"}
+    middlewares["inner"] = {"chain": {"middlewares": ["b"]}}
+    middlewares["outer"] = {"chain": {"middlewares": ["inner", "c@file"]}}
+    info = one(router(middlewares=["a", "outer"]), middlewares=middlewares)
+    assert info.middlewares == ["a@file", "b@file", "c@file"]
+    assert info.status == "enabled"
+
+
+def test_a_chain_that_comes_back_to_itself() -> None:
+    middlewares = {"c": {"chain": {"middlewares": ["d"]}}, "d": {"chain": {"middlewares": "c"}}}
+    view = runtime({"routers": {"r": router(middlewares=["c"])}, "middlewares": middlewares})
+    assert view.http.middlewares["c@file"].errors == [
+        "the chain of middlewares comes back to itself: c@file -> d@file -> c@file"
+    ]
+    assert view.http.routers["r@file"].status == "disabled"
+
+
+def test_labels_and_their_containers_are_named() -> None:
+    labels = {
+        "traefik.http.routers.r.rule": "Host(`a`)",
+        "traefik.http.middlewares.m.addprefix.prefx": "/a",
+    }
+    configuration, diagnostics = decode_labels(labels, source="container c", provider="docker")
+    view = build_runtime(static(), {"docker": configuration}, diagnostics)
+    assert [str(found) for found in view.diagnostics] == [
+        (
+            "container c, traefik.http.middlewares.m.addprefix.prefx: "
+            'unknown option "prefx"; did you mean "prefix"?'
+        ),
+        "container c, traefik.http.routers.r: the router has no service",
+    ]
+
+
+# Services
+
+
+@pytest.mark.parametrize(
+    ("service", "reason"),
+    [
+        ({}, "the service has no kind; set loadBalancer"),
+        (
+            {**SERVICE, "mirroring": {"service": "s"}},
+            "the service has several kinds (loadBalancer, mirroring); declare one service for each",
+        ),
+        (
+            {"failover": {"service": "s", "fallback": "s"}},
+            "services of the kind failover are not served yet",
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": "127.0.0.1:80"}]}},
+            '"127.0.0.1:80" is not a server URL such as http://10.0.0.2:8080',
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": "http://[::1"}]}},
+            'the server URL "http://[::1" cannot be parsed: Invalid IPv6 URL',
+        ),
+        (
+            {"loadBalancer": {"strategy": "wrrr"}},
+            'strategy: expected one of wrr, p2c, hrw, leasttime; got "wrrr"; did you mean "wrr"?',
+        ),
+        (
+            {"loadBalancer": {"serversTransport": "t"}},
+            'the servers transport "t@file" does not exist',
+        ),
+    ],
+)
+def test_reasons_to_disable_a_service(service: dict[str, Any], reason: str) -> None:
+    view = runtime({"routers": {"r": router(service="x")}, "services": {"x": service}})
+    info = view.http.services["x@file"]
+    assert (info.status, info.errors) == ("disabled", [reason])
+    assert info.used_by == ["r@file"]
+    assert view.http.routers["r@file"].errors == [f'the service "x@file" is disabled: {reason}']
+    assert "x@file" not in view.snapshot(1)["services"]
+
+
+def test_one_bad_server_among_good_ones_is_left_out() -> None:
+    servers = [{"url": "http://a:1"}, {"url": "ftp://b"}]
+    view = runtime({"services": {"x": {"loadBalancer": {"servers": servers}}}})
+    assert view.http.services["x@file"].status == "warning"
+    options = view.snapshot(1)["services"]["x@file"]["options"]
+    assert [server["url"] for server in options["servers"]] == ["http://a:1"]
+
+
+def test_a_service_without_servers_is_kept() -> None:
+    assert (
+        one(router(service="e"), services={"e": {"loadBalancer": {"passHostHeader": True}}}).status
+        == "enabled"
+    )
+
+
+def test_middlewares_of_a_service_run_after_those_of_the_router() -> None:
+    middlewares = {name: {"addPrefix": {"prefix": f"/{name}"}} for name in "ab"}
+    services = {"x": {**SERVICE, "middlewares": ["b"]}}
+    info = one(router(service="x", middlewares=["a"]), services=services, middlewares=middlewares)
+    assert info.middlewares == ["a@file", "b@file"]
+
+
+# What the router serves itself
+
+
+def test_ping_and_the_api() -> None:
+    points = {"web": {"address": ":80"}, "traefik": {"address": ":8080"}}
+    view = runtime({}, static({"entryPoints": points, "ping": {}, "api": {"insecure": True}}))
+    ping, api = view.http.routers["ping@internal"], view.http.routers["api@internal"]
+    assert (ping.rule, ping.priority, ping.using) == ("PathPrefix(`/ping`)", MAX_INT, ["traefik"])
+    assert (api.rule, api.priority, api.using) == ("PathPrefix(`/api`)", MAX_INT - 1, ["traefik"])
+    assert (ping.status, api.status) == ("enabled", "enabled")
+    services = view.snapshot(1)["services"]
+    assert services["api@internal"] == {"type": "internal", "options": {"name": "api"}}
+    assert {"ping@internal", "dashboard@internal", "noop@internal"} <= set(services)
+
+
+def test_no_internal_router_unless_asked_for() -> None:
+    assert runtime({}).http.routers == {}
+    assert runtime({}, static({"ping": {"manualRouting": True}, "api": {}})).http.routers == {}
+
+
+def test_a_router_of_the_user_to_an_internal_service() -> None:
+    assert one(router(service="api@internal")).status == "enabled"
+
+
+def redirecting(target: dict[str, Any]) -> StaticConfiguration:
+    points = {
+        "web": {"address": ":80", "http": {"redirections": {"entryPoint": target}}},
+        "websecure": {"address": "127.0.0.1:8443/tcp"},
+    }
+    return static({"entryPoints": points})
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "options"),
+    [
+        (
+            {"to": "websecure"},
+            "web-to-websecure",
+            {"scheme": "https", "port": "8443", "permanent": True},
+        ),
+        (
+            {"to": ":444", "scheme": "http", "permanent": False},
+            "web-to-444",
+            {"scheme": "http", "port": "444", "permanent": False},
+        ),
+    ],
+)
+def test_redirections_between_entry_points(target: Any, name: str, options: Any) -> None:
+    view = runtime({}, redirecting({**target, "priority": 7}))
+    info = view.http.routers[f"{name}@internal"]
+    assert (info.rule, info.priority, info.using, info.service) == (
+        "HostRegexp(`^.+$`)",
+        7,
+        ["web"],
+        "noop@internal",
+    )
+    assert info.status == "enabled"
+    assert info.middlewares == [f"redirect-{name}@internal"]
+    assert view.snapshot(1)["middlewares"][f"redirect-{name}@internal"] == {
+        "type": "redirectScheme",
+        "options": options,
+    }
+
+
+def test_the_default_priority_of_a_redirection() -> None:
+    view = runtime({}, redirecting({"to": "websecure"}))
+    assert view.http.routers["web-to-websecure@internal"].priority == MAX_INT - 1
+
+
+def test_a_redirection_to_nowhere() -> None:
+    view = runtime({}, redirecting({"to": "websecur"}))
+    assert view.http.routers == {}
+    assert str(view.diagnostics[0]) == (
+        "entryPoints.web.http.redirections.entryPoint.to: "
+        'there is no entry point "websecur"; did you mean "websecure"?'
+    )
+
+
+# The rest
+
+
+def test_tcp_and_udp_are_shown_and_said_to_be_unserved() -> None:
+    raw = {
+        "tcp": {"routers": {"r": {"rule": "HostSNI(`*`)"}}, "middlewares": {"m": {}}},
+        "udp": {"services": {"s": {"loadBalancer": {"servers": [{"address": "a:1"}]}}}},
+    }
+    decoded, _ = decode_mapping(raw, "f.yml", "file")
+    view = build_runtime(static(), {"file": decoded})
+    assert view.tcp.routers["r@file"].errors == ["TCP routers are not served yet"]
+    assert view.udp.services["s@file"].status == "disabled"
+    assert {found.severity for found in view.diagnostics} == {"warning"}
+    assert len(view.diagnostics) == 3
+
+
+def test_the_snapshot() -> None:
+    view = runtime(
+        {
+            "routers": {"r": router(middlewares=["m"], priority=5)},
+            "middlewares": {
+                "m": {"stripPrefix": {"prefixes": "/x"}},
+                "c": {"chain": {"middlewares": "m"}},
+            },
+            "serversTransports": {"t": {"forwardingTimeouts": {"dialTimeout": "5s"}}},
+        },
+        static({"serversTransport": {"insecureSkipVerify": True}}),
+    )
+    snapshot = json.loads(json.dumps(view.snapshot(7)))
+    assert (snapshot["type"], snapshot["version"], snapshot["fenced"]) == ("snapshot", 7, [])
+    assert snapshot["routers"]["r@file"] == {
+        "entryPoints": ["two", "web"],
+        "rule": "Host(`a`)",
+        "ruleSyntax": "v3",
+        "priority": 5,
+        "precedence": 11,
+        "middlewares": ["m@file"],
+        "service": "s@file",
+        "tls": None,
+        "observability": {
+            "accessLogs": True,
+            "metrics": True,
+            "tracing": True,
+            "traceVerbosity": "minimal",
+        },
+    }
+    assert snapshot["middlewares"] == {
+        "m@file": {"type": "stripPrefix", "options": {"prefixes": ["/x"], "force_slash": True}}
+    }
+    service = snapshot["services"]["s@file"]
+    assert service["type"] == "loadBalancer"
+    assert service["options"]["servers"] == [
+        {"url": "http://10.0.0.2:80", "weight": 1, "preservePath": False}
+    ]
+    assert service["options"]["responseForwarding"] == {"flushInterval": 0.1}
+    transports = snapshot["serversTransports"]
+    assert transports["default@internal"]["insecureSkipVerify"] is True
+    assert transports["t@file"]["forwardingTimeouts"]["dialTimeout"] == 5.0
+    assert snapshot["disabled"] == []
+
+
+def test_findings_of_providers_come_first_and_input_is_not_changed() -> None:
+    decoded, _ = decode_mapping({"http": {"routers": {"r": {"rule": "x"}}}}, "f.yml", "file")
+    before = decoded.model_copy(deep=True)
+    mine = Diagnostic("warning", "mine")
+    view = build_runtime(static(), {"file": decoded}, [mine])
+    assert view.diagnostics[0] == mine
+    assert decoded == before
+    assert build_runtime(static(), {"file": decoded}, [mine]).snapshot(1) == view.snapshot(1)

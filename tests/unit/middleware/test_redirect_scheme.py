@@ -1,0 +1,81 @@
+"""redirectScheme; the cases are those of Traefik's own tests where it has one."""
+
+from typing import Any
+
+import pytest
+
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.redirect_scheme import Options, build
+from tests.unit.middleware.exchange import Seen, request
+
+FORWARDED = b"X-Forwarded-Proto"
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "location"),
+    [
+        ({"scheme": "https"}, {}, b"https://foo/"),
+        ({"scheme": "https"}, {"path": "/a%2Fb", "query": "x=1&y"}, b"https://foo/a%2Fb?x=1&y"),
+        ({"scheme": "https"}, {"query": ""}, b"https://foo/?"),
+        ({"scheme": "https", "port": "8443"}, {"authority": "foo:8080"}, b"https://foo:8443/"),
+        ({"scheme": "https", "port": "443"}, {"authority": "foo:8080"}, b"https://foo/"),
+        ({"scheme": "http", "port": "80"}, {"scheme": "https"}, b"http://foo/"),
+        ({"scheme": "https"}, {"authority": "foo:80"}, b"https://foo/"),
+        ({"scheme": "https"}, {"authority": "[::1]:80"}, b"https://[::1]/"),
+        ({"scheme": "https"}, {"authority": "[::1]"}, b"https://[::1]/"),
+        ({"scheme": "http"}, {"headers": [(FORWARDED, b"https")]}, b"http://foo/"),
+        ({"scheme": "https"}, {"headers": [(FORWARDED, b"ws")]}, b"https://foo/"),
+        (
+            {"scheme": "https", "port": "8443"},
+            {"headers": [(FORWARDED, b"https")]},
+            b"https://foo:8443/",
+        ),
+        ({"scheme": "https"}, {"path": "/caf\udcc3\udca9"}, b"https://foo/caf\xc3\xa9"),
+    ],
+)
+async def test_redirections(options: Any, sent: Any, location: bytes) -> None:
+    seen = Seen()
+    sent = {"authority": "foo", **sent}
+    response = await build(Options(**options), BuildContext("m"))(seen)(request(**sent))
+    assert (response.status, response.headers.first(b"location")) == (302, location)
+    assert await response.body.read() == b"Found"
+    assert seen.request is None
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"scheme": "https"}, {"scheme": "https"}),
+        ({"scheme": "https"}, {"headers": [(FORWARDED, b"https")]}),
+        ({"scheme": "https"}, {"headers": [(FORWARDED, b"wss")]}),
+        ({"scheme": "http", "port": "80"}, {"authority": "foo:80"}),
+        ({"scheme": "https", "port": "8443"}, {"authority": "foo:8443", "scheme": "https"}),
+    ],
+)
+async def test_what_is_right_already_goes_on(options: Any, sent: Any) -> None:
+    seen = Seen()
+    sent = {"authority": "foo", **sent}
+    response = await build(Options(**options), BuildContext("m"))(seen)(request(**sent))
+    assert response.status == 200
+    assert seen.request is not None
+
+
+@pytest.mark.parametrize(
+    ("method", "permanent", "status", "text"),
+    [
+        ("GET", False, 302, b"Found"),
+        ("GET", True, 301, b"Moved Permanently"),
+        ("HEAD", False, 307, b"Temporary Redirect"),
+        ("HEAD", True, 308, b"Permanent Redirect"),
+        ("POST", True, 308, b"Permanent Redirect"),
+    ],
+)
+async def test_statuses(method: str, permanent: bool, status: int, text: bytes) -> None:
+    middleware = build(Options("https", permanent=permanent), BuildContext("m"))
+    response = await middleware(Seen())(request(method=method))
+    assert (response.status, await response.body.read()) == (status, text)
+
+
+def test_a_scheme_is_required() -> None:
+    with pytest.raises(BuildError, match="scheme"):
+        build(Options(), BuildContext("m"))
