@@ -8,9 +8,11 @@ from collections.abc import Iterable
 
 UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("accesslog.otlp", "the access log is not sent to a collector"),
+    ("api.debug", "/debug is not served"),
     ("certificatesresolvers.*", "no certificates are obtained"),
     ("core.defaultrulesyntax", "rules are read in the v3 syntax"),
     ("core.stricttlsoptions", "TLS is not served"),
+    ("entrypoints.*.forwardedheaders.addxforwardedschemeheaders", "these headers are not sent"),
     ("entrypoints.*.http.aliasheadersstrategy", "it covers only names with an underscore"),
     ("entrypoints.*.http.tls", "the entry point serves no TLS"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),
@@ -21,6 +23,8 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("log.otlp", "the log is not sent to a collector"),
     ("metrics", "no metrics are recorded"),
     ("ocsp", "OCSP responses are not stapled"),
+    ("serverstransport.insecureskipverify", "servers are not reached over HTTPS"),
+    ("serverstransport.rootcas", "servers are not reached over HTTPS"),
     ("serverstransport.spiffe", "SPIFFE is not used"),
     ("spiffe", "SPIFFE is not used"),
     ("tcpserverstransport", "TCP services are not served"),
