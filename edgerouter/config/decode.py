@@ -7,25 +7,30 @@ on the element itself beside its children (``tls=true`` beside ``tls.options=x``
 What is wrong is left out of the value and reported with its path.
 """
 
-import dataclasses
-import functools
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
+from edgerouter.config.schema import (
+    FieldSpec,
+    fields_of,
+    is_struct,
+    names_of,
+    plain_type,
+    strip_annotation,
+)
 from edgerouter.config.types import (
     MAX_INT,
     AllowEmpty,
     DurationMarker,
-    LabelName,
     LabelOnly,
     NotInLabels,
-    camel_case,
     parse_bool,
     parse_duration,
     suggestion,
 )
+
+__all__ = ["OWN_VALUE", "Decoded", "Problem", "decode", "fields_of", "is_struct"]
 
 T = TypeVar("T")
 
@@ -67,80 +72,6 @@ def decode(
     return Decoded(value, decoder.problems)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
-    """A field of a model as the decoder sees it."""
-
-    name: str
-    alias: str
-    annotation: Any
-    metadata: tuple[Any, ...]
-    required: bool
-
-    def marked(self, marker: type) -> bool:
-        return any(isinstance(item, marker) for item in self.metadata)
-
-
-def fields_of(model: Any) -> tuple[FieldSpec, ...]:
-    """Return the fields of a pydantic model or a dataclass (the class) in their order."""
-    return _specs(model)
-
-
-@functools.cache
-def _specs(model: Any) -> tuple[FieldSpec, ...]:
-    if dataclasses.is_dataclass(model):
-        return _dataclass_fields(model)
-    specs = []
-    for name, info in model.model_fields.items():
-        alias = info.alias or camel_case(name)
-        specs.append(
-            FieldSpec(name, alias, info.annotation, tuple(info.metadata), info.is_required())
-        )
-    return tuple(specs)
-
-
-def _dataclass_fields(model: Any) -> tuple[FieldSpec, ...]:
-    from typing import get_type_hints  # noqa: PLC0415 - costly, and used once per class.
-
-    hints = get_type_hints(model, include_extras=True)
-    specs = []
-    for field in dataclasses.fields(model):
-        annotation, metadata = _strip(hints[field.name])
-        missing = dataclasses.MISSING
-        required = field.default is missing and field.default_factory is missing
-        alias = field.metadata.get("alias") or camel_case(field.name)
-        specs.append(FieldSpec(field.name, alias, annotation, metadata, required))
-    return tuple(specs)
-
-
-def is_struct(annotation: Any) -> bool:
-    """Tell whether ``annotation`` is a class that the decoder takes field by field."""
-    return isinstance(annotation, type) and (
-        dataclasses.is_dataclass(annotation) or hasattr(annotation, "model_fields")
-    )
-
-
-def plain_type(annotation: Any) -> Any:
-    """Return the annotation without ``Annotated`` and ``| None``."""
-    return _strip(annotation)[0]
-
-
-def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Return the annotation without ``Annotated`` and ``| None``, and the metadata found."""
-    metadata: tuple[Any, ...] = ()
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation, *extra = get_args(annotation)
-            metadata += tuple(extra)
-        elif get_origin(annotation) in {Union, types.UnionType}:
-            members = [arg for arg in get_args(annotation) if arg is not type(None)]
-            if len(members) != 1:
-                return annotation, metadata
-            annotation = members[0]
-        else:
-            return annotation, metadata
-
-
 class _Invalid(Exception):
     """A value that was reported and is left out."""
 
@@ -160,7 +91,7 @@ class _Decoder:
 
     def struct(self, model: type[T], raw: Mapping[str, Any], path: str) -> T:
         """Return an instance of ``model`` made of every field that decodes."""
-        names = self._names(model)
+        names = names_of(model, text=self._text)
         values: dict[str, Any] = {}
         for key, item in raw.items():
             if key == OWN_VALUE or item is None:
@@ -183,17 +114,6 @@ class _Decoder:
         made: T = self._construct(model, values, path)
         return made
 
-    def _names(self, model: type) -> dict[str, tuple[FieldSpec, bool]]:
-        """Return the fields by lower-case name; True where a label names a list's first element."""
-        names: dict[str, tuple[FieldSpec, bool]] = {}
-        for spec in fields_of(model):
-            label = next((m.name for m in spec.metadata if isinstance(m, LabelName)), None)
-            if self._text and label is not None:
-                names[label.lower()] = (spec, True)
-            elif self._text or not spec.marked(LabelOnly):
-                names[spec.alias.lower()] = (spec, False)
-        return names
-
     def _unknown(self, model: type, key: str) -> str:
         lowered = key.lower()
         label_only = any(
@@ -203,7 +123,7 @@ class _Decoder:
             return f'"{key}" exists in labels only'
         known = [
             spec.alias if spec.alias.lower() == name else name
-            for name, (spec, _) in self._names(model).items()
+            for name, (spec, _) in names_of(model, text=self._text).items()
         ]
         return f'unknown option "{key}"{suggestion(key, known)}'
 
@@ -262,7 +182,7 @@ class _Decoder:
     # Values
 
     def _value(self, annotation: Any, metadata: Sequence[Any], item: Any, path: str) -> Any:
-        annotation, inner = _strip(annotation)
+        annotation, inner = strip_annotation(annotation)
         metadata = (*metadata, *inner)
         origin = get_origin(annotation)
         if annotation is Any or annotation is object:

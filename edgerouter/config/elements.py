@@ -7,10 +7,11 @@ it can be shown and serves nothing; everything else is as if it were not there.
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin
 
-from edgerouter.config.decode import OWN_VALUE, FieldSpec, Problem, decode, fields_of
+from edgerouter.config.decode import OWN_VALUE, Problem, decode
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.dynamic.http import MiddlewareDefinition
+from edgerouter.config.schema import FieldSpec, fields_of
 from edgerouter.config.types import NotInLabels, suggestion
 
 SECTIONS = ("http", "tcp", "udp", "tls")

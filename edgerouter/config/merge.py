@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgerouter.config.decode import fields_of
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import (
     DynamicConfiguration,
@@ -22,6 +21,7 @@ from edgerouter.config.dynamic.tcp import TCPService
 from edgerouter.config.dynamic.udp import UDPService
 from edgerouter.config.elements import SECTIONS
 from edgerouter.config.qualify import qualified, qualify_section
+from edgerouter.config.schema import fields_of
 
 # Containers
 

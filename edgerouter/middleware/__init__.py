@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from edgerouter.config.decode import fields_of, is_struct, plain_type
+from edgerouter.config.schema import fields_of, is_struct, plain_type
 from edgerouter.http.handler import Middleware
 from edgerouter.middleware.base import BuildContext
 

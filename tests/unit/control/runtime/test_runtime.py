@@ -206,8 +206,10 @@ def test_observability_comes_from_the_entry_point_where_the_router_is_silent() -
         ),
         (
             {"stripPrefix": {"prefix": "/a"}},
-            "http.middlewares.m.stripPrefix.prefix: "
-            + 'unknown option "prefix"; did you mean "prefixes"?',
+            (
+                "http.middlewares.m.stripPrefix.prefix: "
+                'unknown option "prefix"; did you mean "prefixes"?'
+            ),
         ),
         (
             {"stripPrefix": "true"},
