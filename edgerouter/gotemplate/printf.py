@@ -13,7 +13,7 @@ from edgerouter.gotemplate.values import (
     text,
 )
 
-_VERB = re.compile(r"%([-+# 0]*)(\d+|\*)?(?:\.(\d+|\*)?)?([a-zA-Z%]|$)|%")
+_VERB = re.compile(r"%([-+# 0]*)(\d+|\*)?(?:\.(\d+|\*)?)?(.|$)", re.DOTALL)
 _INTEGER = frozenset("dboxX")
 _TYPES = {"map": "map[string]interface {}", "slice": "[]interface {}", "invalid": "<nil>"}
 _FLOAT = frozenset("eEfFgG")
@@ -62,7 +62,8 @@ def _format(verb: "re.Match[str]", values: Iterator[Value]) -> str:
         return f"%!{letter}(MISSING)"
     formatted = _value(letter, value, flags, precision)
     if formatted is None:
-        formatted = f"%!{letter}({kind(value)}={go_string(value)})"
+        shown = "<nil>" if value is None else f"{kind(value)}={go_string(value)}"
+        formatted = f"%!{letter}({shown})"
     return _pad(formatted, flags, width or 0, numeric=kind(value) in ("int", "float64"))
 
 

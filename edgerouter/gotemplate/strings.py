@@ -146,7 +146,8 @@ def _words(subject: Value) -> list[str]:
 
 
 def _camel(subject: Value) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in _words(subject))
+    joined = "".join(word[:1].upper() + word[1:] for word in _words(subject))
+    return joined[:1].lower() + joined[1:]
 
 
 def _plural(one: Value, many: Value, count: Value) -> str:

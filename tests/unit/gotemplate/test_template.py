@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgerouter.gotemplate import Template, TemplateError
+from edgerouter.gotemplate import FILE_FUNCTIONS, Template, TemplateError, normalize
 
 DATA: dict[str, Any] = {
     "Name": "shop_web",
@@ -150,7 +150,8 @@ def test_render(text: str, expected: str | None) -> None:
         ('dig "a" "b" "none" (dict "a" (dict "b" 1))', "1"),
         ('snakecase "FooBar"', "foo_bar"),
         ('kebabcase "FooBar"', "foo-bar"),
-        ('camelcase "foo_bar"', "FooBar"),
+        ('camelcase "foo_bar"', "fooBar"),
+        ('list 1.0 2.5 "1.0" | toJson', '[1,2.5,"1.0"]'),
         ('substr 0 4 .Name', "shop"),
         ('abbrev 5 "abcdefgh"', "ab..."),
         ('repeat 3 "a"', "aaa"),
@@ -294,3 +295,12 @@ def refusal(text: str) -> TemplateError | None:
 def test_text_without_braces_is_copied(text: str) -> None:
     if "{{" not in text:
         assert render(text) == text
+
+
+def test_functions_of_configuration_files() -> None:
+    assert Template.parse('{{ split "a,b" "," }}').render({}, FILE_FUNCTIONS) == "[a b]"
+    assert Template.parse('{{ normalize "a_b/.c-é1" }}').render({}, FILE_FUNCTIONS) == "a-b-c-é1"
+
+
+def test_normalize() -> None:
+    assert normalize("/shop_web.1-x_") == "shop-web-1-x"
