@@ -15,6 +15,7 @@ from edgerouter.config.options import (
     ProviderNotLoaded,
     Segment,
     UnknownOption,
+    segment_of,
 )
 from edgerouter.config.raw import Origin, RawOptions
 from edgerouter.config.types import suggestion
@@ -27,7 +28,6 @@ PREFIXES = ("TRAEFIK_", "EDGEROUTER_")
 _SERVICE_LINK = re.compile(
     r"(NAME|PORT|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?|ENV_\w+)"
 )
-_INDEXED = re.compile(r"([^\[\]]+)(?:\[([0-9]{1,4})\])?")
 
 
 @dataclass(slots=True)
@@ -86,17 +86,15 @@ def _descend(tree: OptionTree, option: Option, words: Sequence[str]) -> list[Seg
         return _key(tree, option.item, words)
     if option.kind != "section":
         raise UnknownOption(f'takes a value and has no option "{"_".join(words)}"')
-    match = _INDEXED.fullmatch(words[0])
-    if match is None:
-        raise UnknownOption(f'"{words[0]}" is not the name of an option')
-    spelling, child = tree.child(option, match[1])
-    index, rest = match[2], words[1:]
+    segment = segment_of(words[0])
+    spelling, child = tree.child(option, segment.name)
+    index, rest = segment.index, words[1:]
     if child.kind == "list" and child.item is not None and child.item.kind == "section":
-        if index is None and rest and rest[0].isdigit():
-            index, rest = rest[0], rest[1:]
+        if index is None and rest and rest[0].isdecimal() and len(rest[0]) <= 4:
+            index, rest = int(rest[0]), rest[1:]
         if index is None:
             raise UnknownOption(f'"{spelling}" is a list of groups: write {spelling.upper()}_0_...')
-        return [Segment(spelling, int(index)), *_descend(tree, child.item, rest)]
+        return [Segment(spelling, index), *_descend(tree, child.item, rest)]
     if index is not None:
         raise UnknownOption(f'"{spelling}" is not a list of groups')
     return [Segment(spelling), *_descend(tree, child, rest)]

@@ -110,9 +110,19 @@ class _Load:
             self._errors.append(Diagnostic("error", str(problem), source=str(path)))
             return RawOptions()
         for option in empty:
-            message = f"has no value and is ignored; to switch it on write {option}: {{}}"
+            message = f"has no value and is ignored; {self._remedy_for_empty(option)}"
             self._add("warning", Origin(str(path), option), message)
         return raw
+
+    def _remedy_for_empty(self, path: str) -> str:
+        try:
+            _, option = self._tree.resolve(segments_of(path))
+        except (UnknownOption, ProviderNotLoaded):
+            return "leave it out"
+        name = path.rpartition(".")[2]
+        if option.allow_empty or option.kind == "anything":
+            return f"to switch it on write {name}: {{}}"
+        return "give it one or leave it out"
 
     def _decode(self) -> StaticConfiguration:
         values = dict(self._raw.values)
@@ -180,7 +190,7 @@ class _Load:
 
     def _warn_unsupported(self, configuration: StaticConfiguration) -> None:
         for path, reason in unsupported(self._raw.paths()).items():
-            if not is_default(configuration, path):
+            if not _is_default(configuration, path):
                 self._at("warning", self._spelled(path), f"is not supported yet: {reason}")
 
     def _spelled(self, path: str) -> str:
@@ -213,7 +223,7 @@ class _Load:
         (self._errors if severity == "error" else self._warnings).append(diagnostic)
 
 
-def is_default(configuration: StaticConfiguration, path: str) -> bool:
+def _is_default(configuration: StaticConfiguration, path: str) -> bool:
     """Tell whether the option at ``path`` (lower case) has the value it has when not given."""
     value: Any = configuration
     default: Any = None

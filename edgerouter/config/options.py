@@ -70,20 +70,26 @@ class Segment:
         return self.name if self.index is None else f"{self.name}[{self.index}]"
 
 
+def segment_of(part: str) -> Segment:
+    """Read ``name`` or ``name[0]``.
+
+    Raises:
+        UnknownOption: The name is empty or its brackets are wrong.
+    """
+    match = _SEGMENT.fullmatch(part)
+    if match is None:
+        raise UnknownOption(f'"{part}" is not the name of an option')
+    name, index = match.groups()
+    return Segment(name, None if index is None else int(index))
+
+
 def segments_of(path: str) -> list[Segment]:
     """Split ``a.b[0].c``.
 
     Raises:
-        UnknownOption: A part is empty or its brackets are wrong.
+        UnknownOption: A part is no name.
     """
-    segments = []
-    for part in path.split("."):
-        match = _SEGMENT.fullmatch(part)
-        if match is None:
-            raise UnknownOption(f'"{path}" is not an option name such as entryPoints.web.address')
-        name, index = match.groups()
-        segments.append(Segment(name, None if index is None else int(index)))
-    return segments
+    return [segment_of(part) for part in path.split(".")]
 
 
 class OptionTree:

@@ -245,11 +245,23 @@ def test_a_strange_name_in_a_file(load: Load, name: str) -> None:
     assert warning.startswith("traefik.yml, certificatesResolvers.")
 
 
-def test_an_empty_group_in_a_file_is_pointed_out(load: Load) -> None:
-    loaded = load(file="ping:\nentryPoints: {a: {address: ':1'}}")
+@pytest.mark.parametrize(
+    ("file", "key", "remedy"),
+    [
+        ("ping:", "ping", "to switch it on write ping: {}"),
+        ("providers: {docker: }", "providers.docker", "to switch it on write docker: {}"),
+        ("providers: {consul: }", "providers.consul", "to switch it on write consul: {}"),
+        ("log: {level: }", "log.level", "give it one or leave it out"),
+        ("log:\nserversTransport: {}", "log", "to switch it on write log: {}"),
+    ],
+)
+def test_an_empty_option_in_a_file_is_pointed_out(
+    load: Load, file: str, key: str, remedy: str
+) -> None:
+    loaded = load(file=file)
     assert loaded.configuration.ping is None
-    expected = "has no value and is ignored; to switch it on write ping: {}"
-    assert warnings(loaded) == [f"traefik.yml, ping: {expected}"]
+    assert loaded.configuration.providers.enabled == {}
+    assert warnings(loaded) == [f"traefik.yml, {key}: has no value and is ignored; {remedy}"]
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ def test_resolve(given: str, path: str | None, kind: str | None) -> None:
         ("log.level.x", '"log.level" takes a value and has no option "x"'),
         ("entrypoints.a.http.tls.domains.main", "write domains[0]"),
         ("log[0].level", '"log" is not a list; leave [0] out'),
-        ("log..level", "is not an option name"),
-        ("", "is not an option name"),
+        ("log..level", "is not the name of an option"),
+        ("", "is not the name of an option"),
     ],
 )
 def test_unknown(given: str, words: str) -> None:
