@@ -121,13 +121,17 @@ async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _json(content: object, headers: dict[str, str] | None = None) -> web.Response:
-    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    body = _compact(content).encode() + b"\n"
     return web.Response(body=body, content_type="application/json", headers=headers)
+
+
+def _compact(content: object) -> str:
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 def _error(status: int, message: str) -> web.Response:
     """Answer like Traefik: JSON that calls itself text."""
-    return _plain(status, json.dumps({"message": message}, ensure_ascii=False) + "\n")
+    return _plain(status, _compact({"message": message}) + "\n")
 
 
 def _plain(status: int, text: str) -> web.Response:

@@ -1,14 +1,25 @@
 """Routers, services and middlewares of the runtime view as Traefik's API shows them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from edgerouter.config.decode import decode
 from edgerouter.config.qualify import qualified_all
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.entrypoints import EntryPointObservability
 from edgerouter.control.listing import Item
 from edgerouter.control.representation import represent
 from edgerouter.control.runtime import ElementInfo, MiddlewareInfo, RouterInfo, ServiceInfo
+from edgerouter.middleware import options_of
+
+UNSHOWN_DEFAULTS: Mapping[str, tuple[str, ...]] = {
+    "buffering": ("memRequestBodyBytes", "memResponseBodyBytes"),
+    "compress": ("minResponseBodyBytes",),
+    "forwardAuth": ("maxResponseBodySize",),
+    "ipAllowList": ("rejectStatusCode",),
+    "stripPrefix": ("forceSlash",),
+}
+"""Options that Traefik's API shows only where they were set."""
 
 
 def router_item(info: RouterInfo, static: StaticConfiguration, errors: Sequence[str]) -> Item:
@@ -38,7 +49,7 @@ def service_item(info: ServiceInfo, fenced: Collection[str], errors: Sequence[st
         return shown
     shown["type"] = info.kind.lower()
     balancer = info.config.load_balancer
-    if balancer is not None and info.used_by and shown["status"] != "disabled":
+    if balancer is not None and balancer.servers and info.used_by and info.is_served:
         shown["serverStatus"] = {
             server.url: "DOWN" if server.url in fenced else "UP" for server in balancer.servers
         }
@@ -47,9 +58,24 @@ def service_item(info: ServiceInfo, fenced: Collection[str], errors: Sequence[st
 
 def middleware_item(info: MiddlewareInfo, errors: Sequence[str]) -> Item:
     """Return an HTTP middleware with the options in force, defaults included."""
-    options = represent(info.options if info.options is not None else info.config.options)
-    shown = {info.type: options, **_state(info, errors), **_identity(info)}
+    shown: Item = {info.type: _options(info), **_state(info, errors), **_identity(info)}
     return {**shown, "type": info.type.lower()}
+
+
+def _options(info: MiddlewareInfo) -> Any:
+    raw = info.config.options
+    if info.options is None:
+        return represent(raw)
+    written = {str(name).lower() for name in raw} if isinstance(raw, Mapping) else set()
+    options = info.options
+    if info.type in ("chain", "errors") and written:
+        # In force are qualified names; shown are those that were written.
+        options = decode(options_of(info.type), raw).value
+    shown: Item = represent(options)
+    for name in UNSHOWN_DEFAULTS.get(info.type, ()):
+        if name.lower() not in written:
+            shown.pop(name, None)
+    return shown
 
 
 def stream_item(info: ElementInfo, *, is_router: bool) -> Item:
