@@ -1,6 +1,6 @@
 """Go's ``text/template`` with the sprig functions: for default rules and configuration files."""
 
 from edgerouter.gotemplate.lexer import TemplateError
-from edgerouter.gotemplate.template import FILE_FUNCTIONS, Template, normalize
+from edgerouter.gotemplate.template import Template
 
-__all__ = ["FILE_FUNCTIONS", "Template", "TemplateError", "normalize"]
+__all__ = ["Template", "TemplateError"]

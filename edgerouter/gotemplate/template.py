@@ -1,6 +1,5 @@
 """Templates: parsed once, rendered with data and functions."""
 
-import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
@@ -10,27 +9,12 @@ from edgerouter.gotemplate.lexer import Source
 from edgerouter.gotemplate.nodes import Body
 from edgerouter.gotemplate.parser import Parser
 from edgerouter.gotemplate.sprig import SPRIG
-from edgerouter.gotemplate.values import Value, bounded_items, text
+from edgerouter.gotemplate.values import Value
 
 MAX_SOURCE = 4 << 20
 """Characters a template may have."""
 FUNCTIONS: dict[str, Callable[..., Value]] = {**BUILTINS, **SPRIG}
 """What every template may call."""
-_WORD = re.compile(r"[^\W_]+")
-
-
-def normalize(name: Value) -> str:
-    """Return ``name`` with every run of other characters than letters and digits as one ``-``."""
-    return "-".join(_WORD.findall(text(name)))
-
-
-def _split(subject: Value, separator: Value) -> list[str]:
-    bounded_items(text(subject).count(text(separator)))
-    return text(subject).split(text(separator)) if separator else list(text(subject))
-
-
-FILE_FUNCTIONS: dict[str, Callable[..., Value]] = {"normalize": normalize, "split": _split}
-"""What templates in configuration files may call besides; ``split`` replaces sprig's."""
 
 
 class Template:
@@ -47,14 +31,14 @@ class Template:
         self._used = used
 
     @classmethod
-    def parse(cls, source_text: str) -> "Template":
+    def parse(cls, text: str) -> "Template":
         """Parse a template.
 
         Raises:
             TemplateError: The text is no template.
         """
-        source = Source(source_text)
-        if len(source_text) > MAX_SOURCE:
+        source = Source(text)
+        if len(text) > MAX_SOURCE:
             raise source.error(f"the template has more than {MAX_SOURCE} characters", 0)
         parser = Parser(source)
         body = parser.parse()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgerouter.gotemplate import FILE_FUNCTIONS, Template, TemplateError, normalize
+from edgerouter.gotemplate import Template, TemplateError
 
 DATA: dict[str, Any] = {
     "Name": "shop_web",
@@ -295,12 +295,3 @@ def refusal(text: str) -> TemplateError | None:
 def test_text_without_braces_is_copied(text: str) -> None:
     if "{{" not in text:
         assert render(text) == text
-
-
-def test_functions_of_configuration_files() -> None:
-    assert Template.parse('{{ split "a,b" "," }}').render({}, FILE_FUNCTIONS) == "[a b]"
-    assert Template.parse('{{ normalize "a_b/.c-é1" }}').render({}, FILE_FUNCTIONS) == "a-b-c-é1"
-
-
-def test_normalize() -> None:
-    assert normalize("/shop_web.1-x_") == "shop-web-1-x"
