@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +94,18 @@ def test_names_are_found_in_whatever_case() -> None:
 def test_what_is_served() -> None:
     assert builder_of("redirectScheme") is not None
     assert builder_of("chain") is None
+
+
+def test_the_documentation_lists_every_option_and_says_what_is_served() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "middlewares.md").read_text()
+    for name in TABLE:
+        section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        written = {
+            line.split("`")[1].partition(".")[0] for line in section.splitlines() if "`" in line
+        }
+        assert written == set(TRAEFIK[name].split())
+        served = "yes" if name == "chain" or builder_of(name) else "not yet"
+        assert f"| [{name}](#{name.lower()}) | {served} |" in page
 
 
 def _camel(name: str) -> str:
