@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from edgerouter.config.diagnostics import Diagnostic
@@ -67,10 +68,9 @@ class Core:
             tasks.create_task(self._aggregate(), name="aggregator")
             await self._published.wait()
             notify("READY=1")
-            # Not needed for the first request, and slow to import.
-            from edgerouter.control.admin import serve  # noqa: PLC0415
-
-            tasks.create_task(serve(self.view, admin), name="admin")
+            # Imported in a thread and only now: slow, and not needed for the first request.
+            module = await asyncio.to_thread(import_module, "edgerouter.control.admin")
+            tasks.create_task(module.serve(self.view, admin), name="admin")
 
     async def _aggregate(self) -> None:
         with suppress(TimeoutError):
@@ -124,13 +124,21 @@ class Core:
         self._reported = frozenset(diagnostics)
 
 
-def load_providers(configuration: StaticConfiguration) -> dict[str, Provider]:
-    """Make the configured providers; one that cannot be loaded is logged and left out."""
+def load_providers(
+    configuration: StaticConfiguration,
+) -> tuple[dict[str, Provider], list[Diagnostic]]:
+    """Make the configured providers; say why one that cannot be made is left out."""
     installed = installed_providers()
     providers: dict[str, Provider] = {}
+    diagnostics = []
     for name, options in configuration.providers.enabled.items():
         try:
             providers[name] = installed[name].load()(name, options)
-        except Exception:
-            log.exception("Provider cannot be loaded", extra=fields(providerName=name))
-    return providers
+        except Exception as error:
+            # A wrong option is a ValueError; everything else is a mistake in the provider.
+            trace = None if isinstance(error, ValueError) else error
+            message = f"the provider cannot be used: {str(error) or type(error).__name__}"
+            diagnostic = Diagnostic("error", message, name, key=f"providers.{name}")
+            log.error(str(diagnostic), extra=fields(providerName=name), exc_info=trace)
+            diagnostics.append(diagnostic)
+    return providers, diagnostics

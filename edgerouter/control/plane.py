@@ -29,7 +29,7 @@ from edgerouter.control.listeners import (
     parse_address,
 )
 from edgerouter.control.publisher import Publisher
-from edgerouter.control.supervisor import Reaper, Supervisor
+from edgerouter.control.supervisor import Reaper, Supervisor, cpu_count
 from edgerouter.control.systemd import notify
 from edgerouter.observability.logs import configure_logging, fields, reopen
 
@@ -154,7 +154,7 @@ class Plane:
         self._admin = admin
         self._publisher = Publisher()
         self._supervisor = Supervisor(
-            configuration.edgerouter.workers or len(os.sched_getaffinity(0)),
+            configuration.edgerouter.workers or cpu_count(),
             listeners,
             self._publisher,
             {"static": configuration.model_dump(mode="json"), "admin": admin.getsockname()},
@@ -185,10 +185,10 @@ class Plane:
     async def _load_core(self) -> "Core":
         """Import the rest in a thread: it takes long, and the workers are loading meanwhile."""
         module = await asyncio.to_thread(import_module, "edgerouter.control.core")
-        providers = await asyncio.to_thread(module.load_providers, self._configuration)
+        providers, refused = await asyncio.to_thread(module.load_providers, self._configuration)
         core: Core = module.Core(
             self._configuration,
-            self._warnings,
+            [*self._warnings, *refused],
             self._listeners,
             providers,
             self._publisher,

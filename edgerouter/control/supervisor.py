@@ -8,6 +8,7 @@ plane itself die, every worker reads end of file and drains by itself.
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from edgerouter.control.listeners import Listener
@@ -27,6 +29,9 @@ from edgerouter.observability.logs import fields
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "edgerouter.worker")
+
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+"""Where cgroup v2 says how much CPU time the container has: quota and period, or ``max``."""
 
 YOUNG = 5.0
 """Seconds a worker has to live for its death to count as a single event."""
@@ -180,6 +185,17 @@ class Supervisor:
         return describe_exit(status)
 
 
+def cpu_count(limit: Path = CPU_LIMIT) -> int:
+    """Return how many CPUs we may use: those we may run on, at most what the container may."""
+    count = len(os.sched_getaffinity(0))
+    try:
+        quota, period = limit.read_text().split()
+        return max(1, min(count, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):
+        # No such file, or "max": no limit.
+        return count
+
+
 def describe_exit(status: int) -> str:
     """Say what a return code of ``subprocess`` means."""
     if status >= 0:
@@ -197,6 +213,7 @@ class Reaper:
 
     def __init__(self, own: Iterable[WorkerState]) -> None:
         self._own = list(own)
+        self._seen: set[int] = set()
 
     def watch(self) -> None:
         """Collect now and then; SIGCHLD belongs to uvloop, which refuses other handlers."""
@@ -204,14 +221,17 @@ class Reaper:
         asyncio.get_running_loop().call_later(REAP_EVERY, self.watch)
 
     def reap(self) -> None:
-        """Collect every dead child but the workers, which the supervisor waits for."""
-        own = {worker.pid for worker in self._own}
-        for pid in zombies(os.getpid()):
-            if pid not in own:
-                try:
-                    os.waitpid(pid, os.WNOHANG)
-                except ChildProcessError:
-                    continue
+        """Collect the children that were dead the last time too, but for the workers.
+
+        Whoever started a child himself has waited for it by then.
+        """
+        dead = set(zombies(os.getpid())) - {worker.pid for worker in self._own}
+        for pid in dead & self._seen:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
+        self._seen = dead
 
 
 def zombies(parent: int) -> list[int]:
