@@ -8,7 +8,8 @@ RE2's and unanchored.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import re2  # type: ignore[import-untyped]
@@ -20,6 +21,7 @@ Constraint = Callable[[Mapping[str, str]], bool]
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>`[^`]*`|"(?:[^"\\]|\\.)*")|(?P<name>[A-Za-z_]\w*)|(?P<sign>&&|\|\||[!(),]))"""
 )
+MAX_DEPTH = 50
 _FUNCTIONS = ("Label", "LabelRegex")
 
 
@@ -81,6 +83,7 @@ class _Parser:
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
         self._next = 0
+        self._depth = 0
 
     def expect(self, value: str) -> _Token:
         token = self._take()
@@ -90,26 +93,37 @@ class _Parser:
         return token
 
     def any_of(self) -> Constraint:
-        left = self._all_of()
+        choices = [self._all_of()]
         while self._accept("||"):
-            left = _either(left, self._all_of())
-        return left
+            choices.append(self._all_of())
+        return lambda labels: any(choice(labels) for choice in choices)
 
     def _all_of(self) -> Constraint:
-        left = self._not()
+        parts = [self._not()]
         while self._accept("&&"):
-            left = _both(left, self._not())
-        return left
+            parts.append(self._not())
+        return lambda labels: all(part(labels) for part in parts)
 
     def _not(self) -> Constraint:
         if self._accept("!"):
-            inner = self._not()
+            with self._deeper():
+                inner = self._not()
             return lambda labels: not inner(labels)
         if self._accept("("):
-            inside = self.any_of()
+            with self._deeper():
+                inside = self.any_of()
             self.expect(")")
             return inside
         return self._call()
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            column = self._tokens[self._next].column
+            raise ConstraintError(f"column {column}: nested too deeply")
+        yield
+        self._depth -= 1
 
     def _call(self) -> Constraint:
         function = self._take()
@@ -151,14 +165,6 @@ def _unquoted(token: _Token) -> str:
         return str(json.loads(token.value))
     except json.JSONDecodeError as error:
         raise ConstraintError(f"column {token.column}: {error.msg}; use back-quotes") from error
-
-
-def _both(left: Constraint, right: Constraint) -> Constraint:
-    return lambda labels: left(labels) and right(labels)
-
-
-def _either(left: Constraint, right: Constraint) -> Constraint:
-    return lambda labels: left(labels) or right(labels)
 
 
 def _label(name: str, value: str) -> Constraint:

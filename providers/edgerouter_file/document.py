@@ -59,8 +59,9 @@ def _toml(text: str) -> Document:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        raise DocumentError(f"not valid TOML: {error}", int(found[1]) if found else 0) from error
+        found = re.search(r"at line (\d+)", str(error))
+        line = int(found[1]) if found else len(text.splitlines())
+        raise DocumentError(f"not valid TOML: {error}", line) from error
     return Document(values, dict(_toml_lines(text)))
 
 
@@ -98,20 +99,21 @@ def _toml_path(text: str, counts: Mapping[str, int]) -> str:
 
 
 def _yaml(text: str) -> Document:
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return Document({}, {})
-        lines = dict(_yaml_lines(node, "", ()))
-        values = loader.construct_document(node)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return Document({}, {})
+            lines = dict(_yaml_lines(node, "", ()))
+            values = loader.construct_document(node)
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 0
         problem = getattr(error, "problem", None) or str(error)
         raise DocumentError(f"not valid YAML: {problem}", line) from error
-    finally:
-        loader.dispose()
     if values is None:
         return Document({}, {})
     if not isinstance(values, dict):

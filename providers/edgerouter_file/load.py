@@ -77,22 +77,30 @@ def _place(path: Path, line: int) -> str:
     return f"{path}:{line}" if line else str(path)
 
 
-def find_files(directory: Path, extensions: Iterable[str]) -> list[Path]:
+def find_files(
+    directory: Path, extensions: Iterable[str], above: tuple[Path, ...] = ()
+) -> list[Path]:
     """Return the files below ``directory`` that count, in the order of their names.
 
     Kubernetes mounts a volume as symbolic links into ``..data``; what starts with ``..`` is its
     own business and would be read twice.
 
+    Args:
+        directory: Where to look, and in every directory below.
+        extensions: With their dots.
+        above: Directories that are being looked at, which links may lead back to.
+
     Raises:
         OSError: The directory cannot be read.
     """
     known = frozenset(extensions)
+    above = (*above, directory.resolve())
     found: list[Path] = []
     for entry in sorted(directory.iterdir()):
         if entry.name.startswith(".."):
             continue
-        if entry.is_dir():
-            found.extend(find_files(entry, known))
-        elif entry.suffix.lower() in known:
-            found.append(entry)
+        if not entry.is_dir():
+            found.extend([entry] if entry.suffix.lower() in known else [])
+        elif entry.resolve() not in above:
+            found.extend(find_files(entry, known, above))
     return found

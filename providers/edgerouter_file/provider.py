@@ -101,14 +101,21 @@ class FileProvider:
             recursive=bool(self._options.directory),
             ignore_permission_denied=True,
         )
+        pending = asyncio.ensure_future(anext(changes, None))
         try:
-            async for _ in changes:
+            # The first step of the iteration sets up the watch; what changed before is looked
+            # at now, what changes from now on is told.
+            await asyncio.sleep(0)
+            while True:
                 await self._look(context)
-                if await asyncio.to_thread(self._places) != places:
+                if await asyncio.to_thread(self._places) != places or await pending is None:
                     return
+                pending = asyncio.ensure_future(anext(changes, None))
         except FileNotFoundError:
             await _wait(self._again, LOOK_INTERVAL)
         finally:
+            pending.cancel("the watch ends")
+            await asyncio.gather(pending, return_exceptions=True)
             await changes.aclose()
 
     def _places(self) -> set[Path]:

@@ -1,0 +1,367 @@
+"""Containers into configuration: what Traefik does with the same labels, and what it should."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from edgerouter_docker.assemble import Assembled, Assembler
+from edgerouter_docker.inventory import Attachment, Binding, Container
+from edgerouter_docker.options import Options
+from edgerouter_docker.routers import normalize, service_name
+from edgerouter_docker.translate import settings_of
+
+RULE = "traefik.http.routers.api.rule"
+PORT = "traefik.http.services.api.loadbalancer.server.port"
+
+
+def container(name: str = "api", ip: str = "10.0.0.2", **changes: Any) -> Container:
+    values: dict[str, Any] = {
+        "id": f"{name:0>64}",
+        "networks": {"web": Attachment("id-web", ip)},
+        "published": {"80/tcp": ()},
+        "labels": {},
+        **changes,
+    }
+    return Container(name=name, **values)
+
+
+def assemble(*containers: Container, own: str = "", **options: Any) -> Assembled:
+    settings = settings_of(Options.model_validate(options), "docker")
+    assembler = Assembler(settings, own_ids=[own] if own else [])
+    return assembler.assemble({c.id: c for c in containers})
+
+
+def rules(assembled: Assembled) -> dict[str, str]:
+    found = assembled.configuration
+    return {
+        name: router.rule
+        for name, router in found.http.routers.items()
+        if f"http.routers.{name}" not in found.errors
+    }
+
+
+def servers(assembled: Assembled, service: str = "api") -> list[str]:
+    balancer = assembled.configuration.http.services[service].load_balancer
+    assert balancer is not None
+    return [server.url for server in balancer.servers]
+
+
+def texts(assembled: Assembled) -> str:
+    return "\n".join(map(str, assembled.diagnostics))
+
+
+# Names and automatic elements
+
+
+@pytest.mark.parametrize(
+    ("name", "normal"),
+    [
+        ("web_shop", "web-shop"),
+        ("/a.b--c/", "a-b-c"),
+        ("Größe 1", "Größe-1"),
+        ("___", ""),
+        ("plain", "plain"),
+    ],
+)
+def test_normalize(name: str, normal: str) -> None:
+    assert normalize(name) == normal
+
+
+def test_service_names() -> None:
+    compose = {"com.docker.compose.project": "my_shop", "com.docker.compose.service": "api"}
+    assert service_name(container(labels=compose)) == "api-my-shop"
+    assert service_name(container("some_thing")) == "some-thing"
+
+
+def test_nothing_said_makes_one_router_and_one_service() -> None:
+    found = assemble(container("some_api"))
+    assert rules(found) == {"some-api": "Host(`some-api`)"}
+    assert found.configuration.http.routers["some-api"].service == "some-api"
+    assert servers(found, "some-api") == ["http://10.0.0.2:80"]
+    assert found.configuration.sources["http.routers.some-api"] == "container some_api"
+    assert found.diagnostics == ()
+
+
+def test_default_rule_is_a_template() -> None:
+    found = assemble(
+        container(labels={"domain": "EXAMPLE.com"}),
+        defaultRule='Host(`{{ .ContainerName }}.{{ index .Labels "domain" | lower }}`)',
+    )
+    assert rules(found) == {"api": "Host(`api.example.com`)"}
+
+
+def test_default_rule_that_fails_is_the_containers_own_problem() -> None:
+    found = assemble(
+        container(),
+        container("fine", ip="10.0.0.3", labels={"traefik.http.routers.fine.rule": "Path(`/`)"}),
+        defaultRule="Host(`{{ .Nothing }}`)",
+    )
+    assert rules(found) == {"fine": "Path(`/`)"}
+    assert "container api: Error while parsing default rule: " in texts(found)
+
+
+def test_default_rule_that_comes_out_empty() -> None:
+    found = assemble(container(), defaultRule="{{ if false }}x{{ end }}")
+    assert rules(found) == {}
+    assert "Undefined rule" in texts(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"defaultRule": "{{ .Name"}, "providers.docker.defaultRule: "),
+        ({"constraints": "Label("}, "column 7"),
+    ],
+)
+def test_malformed_options(options: Mapping[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        settings_of(Options.model_validate(options), "docker")
+
+
+def test_one_service_is_linked() -> None:
+    found = assemble(container(labels={RULE: "Host(`a`)", PORT: "8080"}))
+    assert found.configuration.http.routers["api"].service == "api"
+    assert servers(found) == ["http://10.0.0.2:8080"]
+
+
+def test_several_services_cannot_be_linked() -> None:
+    labels = {RULE: "Host(`a`)", PORT: "8080", PORT.replace("api", "admin"): "9090"}
+    labels["traefik.http.routers.admin.rule"] = "Host(`b`)"
+    labels["traefik.http.routers.admin.service"] = "admin"
+    found = assemble(container(labels=labels))
+    assert rules(found) == {"admin": "Host(`b`)"}
+    assert (
+        "container api, traefik.http.routers.api: Router api cannot be linked automatically with"
+        ' multiple Services: ["admin" "api"]; set the label traefik.http.routers.api.service'
+    ) in texts(found)
+
+
+def test_several_services_without_a_router() -> None:
+    found = assemble(container(labels={PORT: "8080", PORT.replace("api", "admin"): "9090"}))
+    assert rules(found) == {}
+    assert "no router was made" in texts(found)
+
+
+def test_middlewares_alone_get_a_router() -> None:
+    found = assemble(container(labels={"traefik.http.middlewares.m.addprefix.prefix": "/x"}))
+    assert rules(found) == {"api": "Host(`api`)"}
+
+
+def test_tcp_alone_brings_no_http() -> None:
+    found = assemble(container(labels={"traefik.tcp.routers.db.rule": "HostSNI(`*`)"}))
+    assert found.configuration.http.routers == {}
+    assert found.configuration.http.services == {}
+    assert found.configuration.tcp.routers["db"].service == "api"
+    balancer = found.configuration.tcp.services["api"].load_balancer
+    assert balancer is not None
+    assert [server.address for server in balancer.servers] == ["10.0.0.2:80"]
+
+
+def test_tcp_needs_a_rule() -> None:
+    found = assemble(container(labels={"traefik.tcp.routers.db.service": "x"}))
+    assert "Empty rule" in found.configuration.errors["tcp.routers.db"][0]
+
+
+def test_udp_takes_udp_ports() -> None:
+    found = assemble(
+        container(
+            labels={"traefik.udp.routers.dns.entrypoints": "dns"},
+            published={"53/udp": (), "80/tcp": ()},
+        )
+    )
+    balancer = found.configuration.udp.services["api"].load_balancer
+    assert balancer is not None
+    assert [server.address for server in balancer.servers] == ["10.0.0.2:53"]
+
+
+def test_the_routers_own_container_gets_no_route_back_to_itself() -> None:
+    labels = {
+        "traefik.http.routers.dashboard.rule": "Host(`admin`)",
+        "traefik.http.routers.dashboard.service": "api@internal",
+        "traefik.http.routers.loop.service": "edge",
+    }
+    own = container("edge", labels=labels)
+    found = assemble(own, own=own.id)
+    assert rules(found) == {"dashboard": "Host(`admin`)"}
+    assert "back to itself" in texts(found)
+    assert rules(assemble(container("edge"), own=own.id)) == {}
+
+
+# Servers
+
+
+def test_scheme_and_ipv6() -> None:
+    labels = {PORT: "443", PORT.replace("port", "scheme"): "https"}
+    found = assemble(
+        container(labels=labels, networks={"web": Attachment("id-web", "", "fd00::2")})
+    )
+    assert servers(found) == ["https://[fd00::2]:443"]
+
+
+def test_url_label() -> None:
+    url = PORT.replace("port", "url")
+    assert servers(assemble(container(labels={url: "http://far:1"}))) == ["http://far:1"]
+    found = assemble(container(labels={url: "http://far:1", PORT: "80"}))
+    assert servers(found) == []
+    assert "neither server.port nor server.scheme" in texts(found)
+
+
+def test_weight_is_kept() -> None:
+    found = assemble(container(labels={PORT: "1", PORT.replace("port", "weight"): "7"}))
+    balancer = found.configuration.http.services["api"].load_balancer
+    assert balancer is not None
+    assert balancer.servers[0].weight == 7
+
+
+def test_no_port_disables_the_service_and_names_the_label() -> None:
+    labels = {RULE: "Host(`a`)", "traefik.enable": "true"}
+    found = assemble(
+        container(labels=labels, published={}),
+        container("other", ip="10.0.0.3"),
+    )
+    assert "set the label traefik.http.services.api.loadbalancer.server.port" in texts(found)
+    assert "http.services.api" in found.configuration.errors
+    assert servers(found, "other") == ["http://10.0.0.3:80"]
+    (diagnostic,) = found.diagnostics
+    assert diagnostic.severity == "error"
+
+
+def test_no_port_of_a_container_nobody_labelled_is_a_warning() -> None:
+    (diagnostic,) = assemble(container(published={})).diagnostics
+    assert diagnostic.severity == "warning"
+
+
+def test_one_replica_without_a_server_does_not_disable_the_service() -> None:
+    labels = {RULE: "Host(`a`)", PORT: "80"}
+    found = assemble(
+        container("one", labels=labels),
+        container("two", labels=labels, networks={}),
+    )
+    assert servers(found) == ["http://10.0.0.2:80"]
+    assert found.configuration.errors == {}
+    assert "container two" in texts(found)
+
+
+def test_published_address() -> None:
+    bindings = {"80/tcp": (Binding("192.0.2.1", "8080"),)}
+    assert servers(assemble(container(published=bindings), useBindPortIP=True)) == [
+        "http://192.0.2.1:8080"
+    ]
+    found = assemble(container(), useBindPortIP=True)
+    assert servers(found) == ["http://10.0.0.2:80"]
+    assert "useBindPortIP: port 80 is not published" in texts(found)
+
+
+def test_notes_say_which_rule_decided() -> None:
+    found = assemble(container())
+    assert found.configuration.notes["http.services.api"] == {
+        "port": "80: the only exposed TCP port",
+        "network": "web: the first of the container's networks by name",
+    }
+
+
+def test_own_networks_decide() -> None:
+    edge = container("edge", networks={"back": Attachment("id-back", "10.1.0.1")})
+    api = container(
+        networks={
+            "back": Attachment("id-back", "10.1.0.2"),
+            "aaa": Attachment("id-aaa", "10.0.0.2"),
+        }
+    )
+    assert servers(assemble(edge, api, own=edge.id[:12])) == ["http://10.1.0.2:80"]
+
+
+# Which containers
+
+
+@pytest.mark.parametrize(
+    ("labels", "exposed", "kept"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"traefik.enable": "true"}, False, True),
+        ({"traefik.enable": "false"}, True, False),
+        ({"traefik.Enable": "1"}, False, True),
+        ({"edgerouter.enable": "true", "traefik.enable": "false"}, False, True),
+    ],
+)
+def test_enable(labels: dict[str, str], exposed: bool, kept: bool) -> None:
+    assert bool(rules(assemble(container(labels=labels), exposedByDefault=exposed))) is kept
+
+
+def test_enable_that_is_no_bool_is_reported() -> None:
+    found = assemble(container(labels={"traefik.enable": "yes"}))
+    assert rules(found) == {}
+    assert 'container api, traefik.enable: expected true or false, got "yes"' in texts(found)
+
+
+def test_constraints() -> None:
+    found = assemble(
+        container(labels={"tier": "web"}),
+        container("db", labels={"tier": "db"}),
+        constraints="Label(`tier`, `web`)",
+    )
+    assert set(rules(found)) == {"api"}
+
+
+@pytest.mark.parametrize("status", ["created", "paused", "restarting", "exited", "dead"])
+def test_only_running_containers(status: str) -> None:
+    stopped = container(status=status, labels={RULE: "Host(`a`)", PORT: "80"})
+    assert rules(assemble(stopped)) == {}
+    stopped = container(
+        status=status,
+        networks={},
+        labels={RULE: "Host(`a`)", PORT: "80", "traefik.docker.allownonrunning": "true"},
+    )
+    found = assemble(stopped)
+    assert rules(found) == {"api": "Host(`a`)"}
+    assert servers(found) == []
+    assert found.configuration.errors == {}
+    assert found.diagnostics == ()
+
+
+@pytest.mark.parametrize("health", ["starting", "unhealthy"])
+def test_health(health: str) -> None:
+    labels = {RULE: "Host(`a`)", PORT: "80"}
+    found = assemble(container(health=health, labels=labels))
+    assert rules(found) == {}
+    assert f"its health check says {health}" in texts(found)
+    found = assemble(container(health=health, labels=labels), allowEmptyServices=True)
+    assert rules(found) == {"api": "Host(`a`)"}
+    assert servers(found) == []
+    assert found.diagnostics == ()
+
+
+# Together
+
+
+def test_replicas_and_a_contradiction() -> None:
+    labels = {RULE: "Host(`a`)", PORT: "80"}
+    found = assemble(
+        container("one", ip="10.0.0.2", labels=labels, created_at="2026-01-02"),
+        container("two", ip="10.0.0.3", labels=labels, created_at="2026-01-01"),
+        container("bad", ip="10.0.0.4", labels={RULE: "Host(`b`)"}, created_at="2026-01-03"),
+    )
+    assert rules(found)["api"] == "Host(`a`)"
+    assert servers(found) == ["http://10.0.0.3:80", "http://10.0.0.2:80"]
+    assert "defined differently by container two and container bad" in texts(found)
+
+
+def test_only_what_changed_is_translated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import edgerouter_docker.assemble as module
+
+    seen: list[str] = []
+    real = module.translate
+
+    def counting(container: Container, *rest: Any) -> Any:
+        seen.append(container.name)
+        return real(container, *rest)
+
+    monkeypatch.setattr(module, "translate", counting)
+    assembler = Assembler(settings_of(Options(), "docker"))
+    one, two = container("one"), container("two", ip="10.0.0.3")
+    assembler.assemble({one.id: one, two.id: two})
+    again = container("one")
+    assembler.assemble({again.id: again, two.id: container("two", ip="10.0.0.4")})
+    assert seen == ["one", "two", "two"]
