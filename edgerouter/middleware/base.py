@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+SAFE_IN_PATH = "$&+,/:;=@"
+"""What Go leaves unescaped in a path beside letters, digits and ``-._~``."""
+
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:

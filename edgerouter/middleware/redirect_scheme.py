@@ -65,8 +65,15 @@ def client_url(request: Request) -> str:
     split = _AUTHORITY.fullmatch(request.authority)
     host, port = (split[1], split[2]) if split else (request.authority, "")
     explicit = f":{port}" if split and (scheme, port) not in _DEFAULT_PORTS else ""
-    query = "" if request.query is None else f"?{request.query}"
-    return f"{scheme}://{host}{explicit}{request.path}{query}"
+    return f"{scheme}://{host}{explicit}{request.path}{_client_query(request)}"
+
+
+def _client_query(request: Request) -> str:
+    """Return the query with its ``?``; semicolons are still those of the client."""
+    if request.query is None:
+        return ""
+    written = request.target.partition("?")[2]
+    return f"?{written if written.replace(';', '&') == request.query else request.query}"
 
 
 def redirection(request: Request, location: str, *, permanent: bool) -> Response:

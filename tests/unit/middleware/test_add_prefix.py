@@ -15,6 +15,10 @@ from tests.unit.middleware.exchange import Seen, request
         ("foo", "/bar", "/foo/bar"),
         ("/foo", "/a%2Fb", "/foo/a%2Fb"),
         ("/f o", "/bar", "/f%20o/bar"),
+        ("/f o", "/a%2Fb", "/f%20o/a/b"),
+        ("/(x)", "/bar", "/%28x%29/bar"),
+        ("/(x)", "/b'r", "/(x)/b'r"),
+        ("/é%", "/b%20c", "/%C3%A9%25/b%20c"),
     ],
 )
 async def test_prefix(prefix: str, path: str, expected: str) -> None:

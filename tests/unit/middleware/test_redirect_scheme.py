@@ -42,6 +42,12 @@ async def test_redirections(options: Any, sent: Any, location: bytes) -> None:
     assert seen.request is None
 
 
+async def test_semicolons_of_the_client_stay() -> None:
+    sent = request("/a", authority="foo", query="x&y").evolve(target="/a?x;y")
+    response = await build(Options("https"), BuildContext("m"))(Seen())(sent)
+    assert response.headers.first(b"location") == b"https://foo/a?x;y"
+
+
 @pytest.mark.parametrize(
     ("options", "sent"),
     [

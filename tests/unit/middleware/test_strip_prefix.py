@@ -15,6 +15,7 @@ from tests.unit.middleware.exchange import Seen, request
         ("/foo", "/", b"/foo"),
         ("/foo/", "/", b"/foo"),
         ("/foobar", "/bar", b"/foo"),
+        ("/foo%2Fbar%2Fx", "/bar/x", b"/foo"),
         ("/foo/a%2Fb", "/a%2Fb", b"/foo"),
         ("/a%20b/c", "/c", b"/a b"),
         ("/other/x", "/x", b"/other"),
@@ -43,5 +44,6 @@ async def test_an_earlier_prefix_stays_announced() -> None:
 @pytest.mark.parametrize("path", ["/foo../admin", "/foo./x", "/foo//x", "/foo/.."])
 async def test_what_would_not_be_a_normal_path_is_refused(path: str) -> None:
     middleware = build(Options(("/foo",)), BuildContext("m"))
-    with pytest.raises(BadRequest):
+    with pytest.raises(BadRequest) as refused:
         await middleware(Seen())(request(path))
+    assert refused.value.page == "Bad Request\n"
