@@ -38,7 +38,6 @@ http:
 GREETING = """\
 edgerouter demo
   open        http://localhost:{web}/             the demo backend, through the router
-  dashboard   http://localhost:{api}/dashboard/
   routers     http://localhost:{api}/api/http/routers
   routes      {file} (edit it: changes are live)
   docker      {docker}
