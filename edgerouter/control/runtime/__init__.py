@@ -69,6 +69,7 @@ def build_runtime(
     found += _services(runtime.http, merged)
     found += _routers(runtime.http, merged, static)
     found += _streams(runtime, merged)
+    found += _unread(merged)
     runtime.diagnostics = tuple(found)
     return runtime
 
@@ -159,4 +160,20 @@ def _streams(runtime: RuntimeConfiguration, merged: DynamicConfiguration) -> lis
                 info.disable(message)
                 getattr(view, group)[name] = info
                 found.append(info.diagnostic("warning", message))
+    return found
+
+
+def _unread(merged: DynamicConfiguration) -> list[Diagnostic]:
+    """Say which parts of the configuration have no effect."""
+    message = "TLS is not served yet; certificates, options and stores have no effect"
+    certificates = [f"tls.certificates[{index}]" for index in range(len(merged.tls.certificates))]
+    options = [f"tls.options.{name}" for name in merged.tls.options]
+    stores = [f"tls.stores.{name}" for name in merged.tls.stores]
+    sources = {merged.sources.get(path, "") for path in (*certificates, *options, *stores)}
+    found = [Diagnostic("warning", message, source=source) for source in sorted(sources)]
+    for name in merged.http.models:
+        path = f"http.models.{name}"
+        remedy = "models have no effect; set the entry point's http options instead"
+        source, key = merged.sources.get(path, ""), merged.keys.get(path, path)
+        found.append(Diagnostic("warning", remedy, provider_of(name), source, key))
     return found

@@ -441,6 +441,21 @@ def test_tcp_and_udp_are_shown_and_said_to_be_unserved() -> None:
     assert len(view.diagnostics) == 3
 
 
+def test_what_has_no_effect_is_said() -> None:
+    raw = {
+        "http": {"models": {"web": {"middlewares": ["m"]}}},
+        "tls": {"certificates": [{"certFile": "c"}], "options": {"default": {}, "o": {}}},
+    }
+    decoded, _ = decode_mapping(raw, "f.yml", "file")
+    assert [str(found) for found in build_runtime(static(), {"file": decoded}).diagnostics] == [
+        "f.yml: TLS is not served yet; certificates, options and stores have no effect",
+        (
+            "f.yml, http.models.web: models have no effect; "
+            "set the entry point's http options instead"
+        ),
+    ]
+
+
 def test_the_snapshot() -> None:
     view = runtime(
         {
