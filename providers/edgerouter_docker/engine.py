@@ -100,7 +100,9 @@ class Engine:
         """Return a row for each container, running or not."""
         with self._translated():
             rows = self._connected.containers(all=True)
-            return [summary_of(row) for row in rows]
+            if not isinstance(rows, list):
+                raise TypeError("expected a list of containers")
+            return [_summary(row) for row in rows]
 
     def inspect(self, container_id: str) -> Container | None:
         """Return the container, or None when there is none of that id any more.
@@ -180,10 +182,18 @@ class Engine:
             raise EngineUnavailable(f"{self.endpoint}: {_said(error)}") from error
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
             raise EngineUnavailable(f"{self.endpoint}: {_root(error)}{_remedy(error)}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise EngineUnavailable(
                 f"{self.endpoint}: the answer is not an engine's: {error!r}"
             ) from error
+
+
+def _summary(row: Mapping[str, Any]) -> Summary:
+    """Return what a row says; an odd row says nothing, so that its container is inspected."""
+    try:
+        return summary_of(row)
+    except (AttributeError, TypeError, ValueError):
+        return Summary(row["Id"], "", "", "", ())
 
 
 def is_endpoint_set(options: Options) -> bool:

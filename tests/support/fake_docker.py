@@ -1,0 +1,135 @@
+"""A Docker daemon on a Unix socket that can be made to fail as a real one does not."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+Fault = Callable[[], Awaitable[web.StreamResponse | None]]
+
+
+def container_data(name: str, ip: str = "10.0.0.2", **labels: str) -> dict[str, Any]:
+    """An inspection of a running container."""
+    return {
+        "Id": f"{name:0>64}",
+        "Name": f"/{name}",
+        "Created": "2026-01-01T00:00:00Z",
+        "State": {"Status": "running", "StartedAt": "1"},
+        "HostConfig": {"NetworkMode": "web"},
+        "Config": {"Labels": labels, "StopTimeout": 0},
+        "NetworkSettings": {
+            "Ports": {"80/tcp": None},
+            "Networks": {"web": {"NetworkID": "id-web", "IPAddress": ip}},
+        },
+    }
+
+
+class FakeDocker:
+    """The five calls the provider makes. Handlers in ``faults`` run first, by kind of call."""
+
+    def __init__(self, path: Path) -> None:
+        self.endpoint = f"unix://{path}"
+        self.version: dict[str, Any] = {"Version": "99.0", "ApiVersion": "1.51"}
+        self.containers: dict[str, dict[str, Any]] = {}
+        self.faults: dict[str, Fault] = {}
+        self.calls: Counter[str] = Counter()
+        self.inspected: Counter[str] = Counter()
+        self.requests: list[web.Request] = []
+        self._path = path
+        self._streams: list[asyncio.Queue[bytes | None]] = []
+
+    def add(self, *inspections: dict[str, Any]) -> None:
+        self.containers.update({data["Id"]: data for data in inspections})
+
+    def emit(self, action: str, name: str, **attributes: str) -> None:
+        """Send an event about a container to every stream."""
+        actor = {"ID": f"{name:0>64}", "Attributes": attributes}
+        self.send(json.dumps({"Type": "container", "Action": action, "Actor": actor}).encode())
+
+    def send(self, line: bytes) -> None:
+        for stream in self._streams:
+            stream.put_nowait(line + b"\n")
+
+    def drop_streams(self) -> None:
+        """End the streams as a daemon does that stops."""
+        for stream in self._streams:
+            stream.put_nowait(None)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        kind, handler = self._route(request.path)
+        self.calls[kind] += 1
+        self.requests.append(request)
+        fault = self.faults.get(kind)
+        answer = await fault() if fault is not None else None
+        return answer if answer is not None else await handler(request)
+
+    def _route(
+        self, path: str
+    ) -> tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
+        if path == "/_ping":
+            return "ping", self._ping
+        if path.endswith("/version"):
+            return "version", self._version
+        if path.endswith("/events"):
+            return "events", self._events
+        if path.endswith("/containers/json"):
+            return "list", self._list
+        return "inspect", self._inspect
+
+    async def _ping(self, _request: web.Request) -> web.Response:
+        return web.Response(text="OK")
+
+    async def _version(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.version)
+
+    async def _list(self, _request: web.Request) -> web.Response:
+        return web.json_response([_row(data) for data in self.containers.values()])
+
+    async def _inspect(self, request: web.Request) -> web.Response:
+        container_id = request.path.split("/")[-2]
+        self.inspected[container_id.lstrip("0")] += 1
+        data = self.containers.get(container_id)
+        if data is None:
+            return web.json_response({"message": "No such container"}, status=404)
+        return web.json_response(data)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        stream: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._streams.append(stream)
+        try:
+            while (line := await stream.get()) is not None:
+                await response.write(line)
+        finally:
+            self._streams.remove(stream)
+        return response
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["FakeDocker"]:
+        runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.UnixSite(runner, str(self._path)).start()
+        try:
+            yield self
+        finally:
+            self.drop_streams()
+            await runner.cleanup()
+
+
+def _row(data: dict[str, Any]) -> dict[str, Any]:
+    """The row of the list for an inspection."""
+    health = (data["State"].get("Health") or {}).get("Status")
+    return {
+        "Id": data["Id"],
+        "Names": [data["Name"]],
+        "State": data["State"]["Status"],
+        "Status": f"Up 1 second ({health})" if health else "Up 1 second",
+        "NetworkSettings": {"Networks": data["NetworkSettings"]["Networks"]},
+    }
