@@ -25,8 +25,10 @@ from edgerouter.config.types import (
     DurationMarker,
     LabelOnly,
     NotInLabels,
+    is_unicode,
     parse_bool,
     parse_duration,
+    printable,
     suggestion,
 )
 
@@ -96,7 +98,7 @@ class _Decoder:
         for key, item in raw.items():
             if key == OWN_VALUE or item is None:
                 continue
-            place = _join(path, str(key))
+            place = _join(path, printable(str(key)))
             spec, indexed = names.get(str(key).lower(), (None, False))
             if spec is None:
                 self._fail(place, self._unknown(model, str(key)))
@@ -125,7 +127,7 @@ class _Decoder:
             spec.alias if spec.alias.lower() == name else name
             for name, (spec, _) in names_of(model, text=self._text).items()
         ]
-        return f'unknown option "{key}"{suggestion(key, known)}'
+        return f'unknown option "{printable(key)}"{suggestion(key, known)}'
 
     def _field(self, spec: FieldSpec, item: Any, path: str) -> Any:
         try:
@@ -229,6 +231,9 @@ class _Decoder:
         for key, part in item.items():
             if key == OWN_VALUE:
                 continue
+            if not is_unicode(str(key)):
+                self._fail(path, f'the name "{printable(str(key))}" is not valid Unicode')
+                continue
             try:
                 content = {} if part is None and is_struct(plain_type(element)) else part
                 values[str(key)] = self._value(element, (), content, _join(path, str(key)))
@@ -293,7 +298,10 @@ def _duration(item: Any) -> float:
 def _str(item: Any) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
-    return str(item)
+    text = str(item)
+    if not is_unicode(text):
+        raise ValueError
+    return text
 
 
 _READERS = {bool: _bool, int: _int, float: _float, str: _str}
@@ -316,7 +324,8 @@ def _shown(item: Any) -> str:
         return "a group of options"
     if isinstance(item, (list, tuple)):
         return "a list"
-    return f'"{_str(item)}"'
+    text = str(item).lower() if isinstance(item, bool) else str(item)
+    return f'"{printable(text)}"'
 
 
 def _zero(annotation: Any) -> Any:

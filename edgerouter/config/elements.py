@@ -12,7 +12,7 @@ from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.dynamic.http import MiddlewareDefinition
 from edgerouter.config.schema import FieldSpec, fields_of
-from edgerouter.config.types import NotInLabels, suggestion
+from edgerouter.config.types import NotInLabels, printable, suggestion
 
 SECTIONS = ("http", "tcp", "udp", "tls")
 
@@ -65,8 +65,8 @@ class _Reader:
 
     def read(self, raw: Mapping[str, Any]) -> None:
         models = {spec.name: spec.annotation for spec in fields_of(DynamicConfiguration)}
-        for key, content in raw.items():
-            name = str(key).lower()
+        for key, content in _with_encodable_names(raw).items():
+            name = key.lower()
             if name not in SECTIONS:
                 near = suggestion(str(key), SECTIONS)
                 self._fail(str(key), f'unknown section "{key}"; it is ignored{near}')
@@ -77,7 +77,7 @@ class _Reader:
 
     def _section(self, section: str, model: type, raw: Mapping[str, Any], path: str) -> None:
         specs = {spec.alias.lower(): spec for spec in fields_of(model)}
-        for key, content in raw.items():
+        for key, content in _with_encodable_names(raw).items():
             if key == OWN_VALUE:
                 self._fail(path, "expected a group of options")
                 continue
@@ -109,7 +109,7 @@ class _Reader:
             model = get_args(spec.annotation)[1]
             made_by_name = {
                 str(name): self._element(f"{stem}.{name}", model, item, f"{path}.{name}")
-                for name, item in raw.items()
+                for name, item in _with_encodable_names(raw).items()
                 if name != OWN_VALUE
             }
             self._parts.setdefault(section, {})[spec.name] = made_by_name
@@ -136,7 +136,8 @@ class _Reader:
     def _middleware(self, element: str, raw: Any, path: str) -> MiddlewareDefinition:
         kinds = {}
         if isinstance(raw, Mapping):
-            kinds = {str(k): v for k, v in raw.items() if k != OWN_VALUE and v is not None}
+            named = _with_encodable_names(raw)
+            kinds = {k: v for k, v in named.items() if k != OWN_VALUE and v is not None}
         if len(kinds) != 1:
             what = f"sets several types ({', '.join(sorted(kinds))})" if kinds else "has no type"
             remedy = "name exactly one type below it, such as stripPrefix"
@@ -162,3 +163,8 @@ class _Reader:
         self.diagnostics.append(
             Diagnostic("error", message, self._provider, self._source, key, element)
         )
+
+
+def _with_encodable_names(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``raw`` with names that can be written in a message and on the wire."""
+    return {printable(str(name)): item for name, item in raw.items()}

@@ -13,7 +13,7 @@ from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.elements import SECTIONS, decode_mapping, read_elements
 from edgerouter.config.flat import nest
-from edgerouter.config.types import did_you_mean, suggestion
+from edgerouter.config.types import did_you_mean, is_unicode, printable, suggestion
 
 __all__ = ["KNOWN_LABELS", "ROOTS", "decode_labels", "decode_mapping"]
 
@@ -85,7 +85,9 @@ def _collect(labels: Mapping[str, str]) -> _Collected:
     order = sorted(labels, key=lambda key: (_root_rank(key), key))
     for key in order:
         root, _, path = key.partition(".")
-        if root not in ROOTS:
+        if not is_unicode(key):
+            finding = "the label is ignored: its name is not valid Unicode" if root in ROOTS else ""
+        elif root not in ROOTS:
             finding = _foreign(root, path)
         elif path.partition(".")[0].lower() not in SECTIONS:
             finding = _unread(root, path)
@@ -97,7 +99,7 @@ def _collect(labels: Mapping[str, str]) -> _Collected:
             label = _Label(key, labels[key])
             by_folded[path.lower()] = (earlier[0] if earlier else path, label)
         if finding:
-            collected.findings.append(("warning", key, finding))
+            collected.findings.append(("warning", printable(key), finding))
     collected.paths.update(by_folded.values())
     return collected
 

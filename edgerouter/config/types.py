@@ -93,6 +93,16 @@ def parse_bool(text: str) -> bool:
     raise ValueError(f'expected true or false, got "{text}"')
 
 
+def is_unicode(text: str) -> bool:
+    """Tell whether ``text`` can be encoded; JSON and YAML escapes can make text that cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` for a message: what cannot be encoded becomes ``?``."""
+    return text if is_unicode(text) else text.encode("utf-8", "replace").decode()
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that ``name`` most likely stands for, case apart, or None."""
     by_folded = {candidate.casefold(): candidate for candidate in candidates}

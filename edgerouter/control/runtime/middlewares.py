@@ -75,7 +75,7 @@ def _try(info: MiddlewareInfo, name: str) -> list[Diagnostic]:
         return _refuse(info, f"the middleware type {name} is not served yet")
     try:
         build(info.options, BuildContext(info.name))
-    except BuildError as error:
+    except (BuildError, ValueError) as error:
         return _refuse(info, str(error))
     return []
 

@@ -307,6 +307,24 @@ def test_labels_of_others_are_left_alone(label: str) -> None:
     assert read({label: "x"}) == (DynamicConfiguration(), [])
 
 
+def test_text_that_cannot_be_encoded() -> None:
+    configuration, diagnostics = read(
+        {
+            "traefik.http.routers.a.rule": "\ud800",
+            "traefik.http.routers.\ud800.rule": "x",
+            "other.\ud800": "x",
+        }
+    )
+    assert [str(found) for found in diagnostics] == [
+        (
+            f"{SOURCE}, traefik.http.routers.?.rule: the label is ignored: "
+            "its name is not valid Unicode"
+        ),
+        f'{SOURCE}, traefik.http.routers.a.rule: expected a single value, got "?"',
+    ]
+    assert configuration.http.routers == {"a": Router()}
+
+
 def test_a_broken_key_disables_its_element() -> None:
     configuration, diagnostics = read(
         {"traefik.http.routers.a.rule": "r", "traefik.http.routers.A..b": "x"}

@@ -67,7 +67,7 @@ def test_format_duration_is_gos(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
-@given(st.integers(min_value=-(10**15), max_value=10**15))
+@given(st.integers(min_value=-(10**12), max_value=10**12))
 def test_durations_survive_a_round_trip(microseconds: int) -> None:
     assert parse_duration(format_duration(microseconds / 1e6)) == microseconds / 1e6
 
