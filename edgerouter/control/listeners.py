@@ -1,9 +1,11 @@
 """The listening sockets of the entry points: bound here, served by the workers.
 
 The control plane keeps every socket open for its whole life, so a worker that
-dies takes no listener and no waiting connection with it. Addresses are
+dies takes no listener and no waiting connection with it. Each worker has a
+socket of its own (``SO_REUSEPORT``): the kernel spreads connections evenly,
+whereas one socket for all is emptied by whoever wakes up first. Addresses are
 Traefik's: ``[host]:port[/tcp|/udp]``. A socket may also come from systemd
-(``sd_listen_fds(3)``), named like its entry point.
+(``sd_listen_fds(3)``), named like its entry point; workers share that.
 """
 
 import errno
@@ -11,12 +13,17 @@ import os
 import socket
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 BACKLOG = 4096
 """Connections the kernel keeps for us while no worker accepts; net.core.somaxconn caps it."""
 
 FIRST_SYSTEMD_DESCRIPTOR = 3
+
+NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+Place = tuple[Any, ...]
+"""A socket address as Python knows it."""
 
 
 class ListenError(Exception):
@@ -35,16 +42,26 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """The open listening socket of one entry point."""
+    """The open listening sockets of one entry point."""
 
     name: str
-    socket: socket.socket
+    sockets: tuple[socket.socket, ...]
+    """One per worker, or one for all."""
 
     @property
     def address(self) -> str:
         """The address it really has, as ``host:port``; differs from the option for port 0."""
-        host, port = self.socket.getsockname()[:2]
+        host, port = self.sockets[0].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def of_worker(self, index: int) -> socket.socket:
+        """Return the socket that the worker with this number serves."""
+        return self.sockets[index % len(self.sockets)]
+
+    def close(self) -> None:
+        """Close our own copies; where no worker has one left, connections are refused."""
+        for opened in self.sockets:
+            opened.close()
 
 
 def parse_address(text: str) -> Address:
@@ -66,38 +83,55 @@ def parse_address(text: str) -> Address:
     return Address(host.strip("[]"), int(port), "udp" if protocol.lower() == "udp" else "tcp")
 
 
-def listen(name: str, address: Address, *, reuse_port: bool = False) -> Listener:
-    """Open the TCP socket of the entry point ``name``.
+def listen(name: str, address: Address, *, workers: int = 1, reuse_port: bool = False) -> Listener:
+    """Open the TCP sockets of the entry point ``name``, one per worker.
 
     Raises:
         ListenError: The address is taken, forbidden or not of this machine.
     """
+    sockets: list[socket.socket] = []
     try:
-        return Listener(name, _bind(address, reuse_port=reuse_port))
+        family, place = _first_free(address, reuse_port=reuse_port)
+        for _ in range(workers):
+            sockets.append(_bind(family, place, reuse_port=reuse_port or workers > 1))
+            place = sockets[0].getsockname()
+        for opened in sockets:
+            opened.listen(BACKLOG)
     except OSError as error:
+        for opened in sockets:
+            opened.close()
         raise ListenError(_explain(name, address, error)) from error
+    return Listener(name, tuple(sockets))
 
 
-def _bind(address: Address, *, reuse_port: bool) -> socket.socket:
-    if not address.host:
-        return _bind_everywhere(address.port, reuse_port=reuse_port)
-    family, _, _, _, place = socket.getaddrinfo(
-        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    return _open(family, place, reuse_port=reuse_port)
+def _first_free(address: Address, *, reuse_port: bool) -> tuple[int, Place]:
+    """Return family and socket address for ``address`` if it can be bound.
+
+    Without a host that is all addresses of both IP versions, of version 4 alone where
+    there is no other. It is tried without ``SO_REUSEPORT``, unless that was asked for:
+    otherwise a second edgerouter would take half of the connections unnoticed.
+    """
+    if address.host:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        candidates: list[tuple[int, Place]] = [(found[0][0], found[0][4])]
+    else:
+        candidates = [
+            (socket.AF_INET6, ("::", address.port)),
+            (socket.AF_INET, ("0.0.0.0", address.port)),  # noqa: S104 - asked for.
+        ]
+    for family, place in candidates:
+        try:
+            with _bind(family, place, reuse_port=reuse_port) as tried:
+                return family, tried.getsockname()
+        except OSError as error:
+            if (family, place) == candidates[-1] or error.errno not in NO_SUCH_FAMILY:
+                raise
+    raise AssertionError("there is always a candidate")
 
 
-def _bind_everywhere(port: int, *, reuse_port: bool) -> socket.socket:
-    """Bind all addresses of both IP versions, of version 4 alone where there is no other."""
-    try:
-        return _open(socket.AF_INET6, ("::", port), reuse_port=reuse_port)
-    except OSError as error:
-        if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-            raise
-    return _open(socket.AF_INET, ("0.0.0.0", port), reuse_port=reuse_port)  # noqa: S104 - asked for.
-
-
-def _open(family: int, place: tuple[object, ...], *, reuse_port: bool) -> socket.socket:
+def _bind(family: int, place: Place, *, reuse_port: bool) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -106,7 +140,6 @@ def _open(family: int, place: tuple[object, ...], *, reuse_port: bool) -> socket
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(place[0] != "::"))
         opened.bind(place)
-        opened.listen(BACKLOG)
         opened.setblocking(False)
     except OSError:
         opened.close()

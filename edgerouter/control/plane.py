@@ -53,8 +53,9 @@ def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ())
     configure_logging(configuration.log.model_dump(mode="json"), "")
     for warning in warnings:
         log.warning(str(warning))
+    workers = configuration.edgerouter.workers or cpu_count()
     try:
-        listeners = open_listeners(configuration)
+        listeners = open_listeners(configuration, workers)
         directory = runtime_directory(configuration.edgerouter.runtime_dir)
         admin = admin_socket(directory / ADMIN_SOCKET)
     except (ListenError, StartError) as error:
@@ -64,15 +65,15 @@ def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ())
         return 1
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(Plane(configuration, warnings, listeners, admin).run())
+            return runner.run(Plane(configuration, warnings, workers, listeners, admin).run())
     finally:
         (directory / ADMIN_SOCKET).unlink(missing_ok=True)
         if not configuration.edgerouter.runtime_dir:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def open_listeners(configuration: StaticConfiguration) -> list[Listener]:
-    """Open the socket of every TCP entry point, or take it over from systemd.
+def open_listeners(configuration: StaticConfiguration, workers: int) -> list[Listener]:
+    """Open the sockets of every TCP entry point, or take them over from systemd.
 
     Raises:
         ListenError: One of them cannot be opened; none stays open.
@@ -87,9 +88,11 @@ def open_listeners(configuration: StaticConfiguration) -> list[Listener]:
         if address.protocol == "udp":
             log.warning("UDP entry points are not served yet", extra=fields(entryPointName=name))
         elif name in handed:
-            listeners.append(Listener(name, handed[name]))
+            listeners.append(Listener(name, (handed[name],)))
         else:
-            listeners.append(listen(name, address, reuse_port=entry_point.reuse_port))
+            listeners.append(
+                listen(name, address, workers=workers, reuse_port=entry_point.reuse_port)
+            )
     return listeners
 
 
@@ -145,6 +148,7 @@ class Plane:
         self,
         configuration: StaticConfiguration,
         warnings: Sequence[Diagnostic],
+        workers: int,
         listeners: list[Listener],
         admin: socket.socket,
     ) -> None:
@@ -154,7 +158,7 @@ class Plane:
         self._admin = admin
         self._publisher = Publisher()
         self._supervisor = Supervisor(
-            configuration.edgerouter.workers or cpu_count(),
+            workers,
             listeners,
             self._publisher,
             {"static": configuration.model_dump(mode="json"), "admin": admin.getsockname()},

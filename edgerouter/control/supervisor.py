@@ -36,7 +36,7 @@ CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 YOUNG = 5.0
 """Seconds a worker has to live for its death to count as a single event."""
 
-LONGEST_PAUSE = 5.0
+LONGEST_PAUSE = 2.0
 """Seconds between two starts of a worker that keeps dying, at most."""
 
 REAP_EVERY = 10.0
@@ -105,14 +105,14 @@ class Supervisor:
                 worker.process.kill()
 
     def close_listener(self, name: str) -> None:
-        """Close our own copy of the socket of the entry point ``name``.
+        """Close our own copies of the sockets of the entry point ``name``.
 
         Only when the workers have closed theirs too does the kernel refuse new
         connections instead of keeping them waiting.
         """
         for listener in self._listeners:
             if listener.name == name:
-                listener.socket.close()
+                listener.close()
 
     async def _keep(self, worker: WorkerState) -> None:
         pause = 0.0
@@ -143,7 +143,7 @@ class Supervisor:
 
     def _spawn(self, worker: WorkerState) -> None:
         ours, theirs = socket.socketpair()
-        inherited = [listener.socket.fileno() for listener in self._listeners]
+        inherited = [fileno for (fileno,) in self._descriptors(worker).values()]
         with theirs:
             # A group of its own keeps Ctrl-C in a terminal from reaching the worker.
             worker.process = subprocess.Popen(  # noqa: S603 - our own command.
@@ -155,15 +155,21 @@ class Supervisor:
         worker.started = time.time()
         self._channels[worker.index] = ours
 
+    def _descriptors(self, worker: WorkerState) -> dict[str, list[int]]:
+        """Return the listening descriptors of ``worker`` by entry point."""
+        return {
+            listener.name: [listener.of_worker(worker.index).fileno()]
+            for listener in self._listeners
+        }
+
     async def _attend(self, worker: WorkerState) -> None:
         """Talk to a living worker until it has ended."""
         channel = await Channel.open(self._channels.pop(worker.index))
-        listeners = {listener.name: [listener.socket.fileno()] for listener in self._listeners}
         start = {
             **self._first_frame,
             "type": "start",
             "worker": worker.index,
-            "listeners": listeners,
+            "listeners": self._descriptors(worker),
         }
         try:
             orders = [start] if self._last_order is None else [start, self._last_order]

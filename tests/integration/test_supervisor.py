@@ -48,7 +48,7 @@ class Site:
     async def ask(self) -> Any:
         """Send a request and return the facts of the worker that answers."""
         async with asyncio.timeout(10):
-            host, port = self.listener.socket.getsockname()
+            host, port = self.listener.sockets[0].getsockname()
             reader, writer = await asyncio.open_connection(host, port)
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             answer = await reader.read()
@@ -58,7 +58,7 @@ class Site:
 
 @asynccontextmanager
 async def site(count: int) -> AsyncIterator[Site]:
-    listener = listen("web", Address("127.0.0.1", 0, "tcp"))
+    listener = listen("web", Address("127.0.0.1", 0, "tcp"), workers=count)
     publisher = Publisher()
     command = (sys.executable, str(TINY_WORKER))
     supervisor = Supervisor(count, [listener], publisher, {"static": {}}, command)
@@ -69,7 +69,7 @@ async def site(count: int) -> AsyncIterator[Site]:
     finally:
         supervisor.kill()
         await asyncio.wait_for(running, 10)
-        listener.socket.close()
+        listener.close()
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +161,7 @@ async def test_a_closed_entry_point_refuses_connections_once_workers_have_gone()
     async with site(1) as running:
         running.publish(1)
         await running.ready(1)
-        host, port = running.listener.socket.getsockname()
+        host, port = running.listener.sockets[0].getsockname()
         running.supervisor.drain(DRAIN)
         running.supervisor.close_listener("web")
         await running.until(lambda: not running.publisher.slots)

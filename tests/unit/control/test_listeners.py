@@ -1,7 +1,9 @@
 import os
+import select
 import socket
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -44,29 +46,29 @@ def test_wrong_addresses_are_explained(text: str, reason: str) -> None:
 
 def test_port_0_is_chosen_by_the_system_and_shown() -> None:
     listener = listen("web", Address("127.0.0.1", 0, "tcp"))
-    with listener.socket:
-        port = listener.socket.getsockname()[1]
+    with closing(listener):
+        port = listener.sockets[0].getsockname()[1]
         assert listener.address == f"127.0.0.1:{port}"
-        assert not os.get_inheritable(listener.socket.fileno())
+        assert not os.get_inheritable(listener.sockets[0].fileno())
         with socket.create_connection(("127.0.0.1", port), 5):
             pass
 
 
 def test_without_a_host_both_ip_versions_are_served() -> None:
     listener = listen("web", Address("", 0, "tcp"))
-    with listener.socket:
-        port = listener.socket.getsockname()[1]
+    with closing(listener):
+        port = listener.sockets[0].getsockname()[1]
         with socket.create_connection(("127.0.0.1", port), 5):
             pass
-        if listener.socket.family == socket.AF_INET6:
+        if listener.sockets[0].family == socket.AF_INET6:
             with socket.create_connection(("::1", port), 5):
                 pass
 
 
 def test_a_taken_port_names_entry_point_address_and_remedy() -> None:
     first = listen("web", Address("127.0.0.1", 0, "tcp"))
-    with first.socket:
-        port = first.socket.getsockname()[1]
+    with closing(first):
+        port = first.sockets[0].getsockname()[1]
         with pytest.raises(ListenError) as caught:
             listen("secure", Address("127.0.0.1", port, "tcp"))
     message = str(caught.value)
@@ -76,10 +78,37 @@ def test_a_taken_port_names_entry_point_address_and_remedy() -> None:
 
 def test_reuse_port_lets_two_programs_listen() -> None:
     first = listen("web", Address("127.0.0.1", 0, "tcp"), reuse_port=True)
-    with first.socket:
-        port = first.socket.getsockname()[1]
+    with closing(first):
+        port = first.sockets[0].getsockname()[1]
         second = listen("web", Address("127.0.0.1", port, "tcp"), reuse_port=True)
-        second.socket.close()
+        second.close()
+
+
+def test_each_worker_gets_connections_of_its_own() -> None:
+    listener = listen("web", Address("127.0.0.1", 0, "tcp"), workers=2)
+    with closing(listener):
+        addresses = {opened.getsockname() for opened in listener.sockets}
+        assert len(listener.sockets) == 2
+        assert len(addresses) == 1
+        assert [listener.of_worker(index) for index in (0, 1, 2)] == [
+            *listener.sockets,
+            listener.sockets[0],
+        ]
+        accepted = [0, 0]
+        for _ in range(64):
+            with socket.create_connection(addresses.copy().pop(), 5):
+                ready, _, _ = select.select(listener.sockets, [], [], 5)
+                accepted[listener.sockets.index(ready[0])] += 1
+                ready[0].accept()[0].close()
+        assert min(accepted) > 8
+
+
+def test_two_programs_do_not_share_a_port_unnoticed() -> None:
+    first = listen("web", Address("127.0.0.1", 0, "tcp"), workers=2)
+    with closing(first):
+        port = first.sockets[0].getsockname()[1]
+        with pytest.raises(ListenError, match="the port is taken"):
+            listen("web", Address("127.0.0.1", port, "tcp"), workers=2)
 
 
 def test_an_address_of_another_machine() -> None:
@@ -100,7 +129,7 @@ if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 try:
-    listen("web", Address("127.0.0.1", {port}, "tcp")).socket.close()
+    listen("web", Address("127.0.0.1", {port}, "tcp")).close()
     print("allowed")
 except ListenError as error:
     print(error)

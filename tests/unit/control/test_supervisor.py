@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgerouter.control.supervisor import Reaper, WorkerState, cpu_count, zombies
+from edgerouter.control.supervisor import Reaper, WorkerState, cpu_count
 
 ORPHAN = """
 import ctypes, os, subprocess
