@@ -95,6 +95,11 @@ class View:
             "certificates": _count([]),
             "features": self._features(),
             "providers": [_go_name(name) for name in self.configuration.providers.enabled],
+            "edgerouter": {
+                "version": self._publisher.version,
+                "failedRebuilds": self.failed_rebuilds,
+                "fenced": sorted(self._publisher.fenced),
+            },
         }
 
     def raw_data(self) -> Item:
