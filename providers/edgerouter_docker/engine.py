@@ -20,6 +20,7 @@ import docker
 import docker.errors
 import docker.tls
 import requests
+import urllib3
 from docker.utils import kwargs_from_env
 
 from edgerouter_docker.inventory import Container, Summary, container_of, summary_of
@@ -51,6 +52,16 @@ class UnreadableContainer(Exception):
     """One container cannot be read; the others can."""
 
 
+class _Client(docker.APIClient):
+    """The SDK's client; its TLS options count for more than ``REQUESTS_CA_BUNDLE``."""
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        chosen = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, chosen, cert)
+
+
 class Engine:
     """A connection to one engine. Methods block; call them in a thread."""
 
@@ -74,7 +85,7 @@ class Engine:
         """
         with self._translated():
             _try_socket(self.endpoint)
-            self._api = docker.APIClient(**self._client_arguments())
+            self._api = _Client(**self._client_arguments())
             self._resources.callback(self._api.close)
             if self._options.username:
                 self._api.auth = (self._options.username, self._options.password)
@@ -157,6 +168,9 @@ class Engine:
         return arguments
 
     def _tls(self, options: ClientTLS) -> docker.tls.TLSConfig:
+        if options.insecure_skip_verify:
+            # It was asked for, so there is no need to repeat it at every call.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         client = (self._file(options.cert), self._file(options.key)) if options.cert else None
         return docker.tls.TLSConfig(
             ca_cert=self._file(options.ca) or None,

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -67,7 +69,7 @@ async def test_container_comes_and_goes(
     assert said.servers("api") == [url(api)]
     assert said.configuration.http.routers["api"].service == "api"
     assert said.configuration.sources["http.routers.api"] == f"container {api.name}"
-    await in_thread(api.stop, timeout=5)
+    await in_thread(api.stop, timeout=2)
     said = await context.until(lambda c: "api" not in c.newest.rules)
     assert said.servers("api") == []
     await in_thread(api.start)
@@ -189,7 +191,7 @@ async def test_allow_non_running_keeps_the_route(
     await context.until(lambda c: True)
     await in_thread(api.start)
     await context.until(lambda c: c.newest.servers("api") == [url(api)])
-    await in_thread(api.stop, timeout=5)
+    await in_thread(api.stop, timeout=2)
     said = await context.until(lambda c: not c.newest.servers("api"))
     assert said.rules["api"] == "Host(`api.test`)"
     assert "http.services.api" not in said.configuration.errors
@@ -318,6 +320,25 @@ async def test_watch_off_looks_once(
     await DockerProvider("docker", options(watch=False)).run(context)
     assert len(context.publications) == 1
     assert context.newest.servers("api")
+
+
+async def test_ssh(
+    options: Callable[..., Options],
+    run_container: Callable[..., Container],
+    docker_host: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The far side of ``ssh://`` is the docker command; here it is reached without the way."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\nexec docker -H {docker_host} system dial-stdio\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    api = await in_thread(run_container, labels=routed("api"))
+    async with running(DockerProvider("docker", options(endpoint="ssh://far"))) as context:
+        await context.until(lambda c: c.newest.servers("api"))
+        await in_thread(api.kill)
+        await context.until(lambda c: not c.newest.servers("api"))
 
 
 async def test_clean_end(options: Callable[..., Options]) -> None:

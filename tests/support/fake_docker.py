@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ class FakeDocker:
 
     def __init__(self, path: Path) -> None:
         self.endpoint = f"unix://{path}"
+        self.tcp_endpoint = ""
         self.version: dict[str, Any] = {"Version": "99.0", "ApiVersion": "1.51"}
         self.containers: dict[str, dict[str, Any]] = {}
         self.faults: dict[str, Fault] = {}
@@ -112,10 +114,14 @@ class FakeDocker:
         return response
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["FakeDocker"]:
+    async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["FakeDocker"]:
+        """Serve on the Unix socket, and on a TCP port at ``tcp_endpoint``."""
         runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
         await runner.setup()
         await web.UnixSite(runner, str(self._path)).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        _, (host, port) = runner.addresses
+        self.tcp_endpoint = f"tcp://{host}:{port}"
         try:
             yield self
         finally:

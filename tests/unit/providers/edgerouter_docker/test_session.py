@@ -1,6 +1,8 @@
 """Faults and storms, with a daemon that can be made to show them."""
 
 import asyncio
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -285,3 +287,47 @@ async def test_requests(daemon: FakeDocker) -> None:
     assert "health_status" in events.query["filters"]
     assert all(request.method == "GET" for request in daemon.requests)
     assert events.headers["Authorization"] == "Basic bWU6c2VjcmV0"
+
+
+async def test_tcp(daemon: FakeDocker) -> None:
+    async with running(provider(daemon, endpoint=daemon.tcp_endpoint)) as context:
+        await context.until(lambda c: c.newest.servers("api"))
+        daemon.add(container_data("late", "10.0.0.3"))
+        daemon.emit("start", "late")
+        await context.until(lambda c: c.newest.servers("late"))
+
+
+async def test_tls_with_a_client_certificate(tmp_path: Path) -> None:
+    """Certificates are given as files or as text; a certificate nobody trusts is refused."""
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    await asyncio.to_thread(_make_certificate, certificate, key)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate, key)
+    server.load_verify_locations(certificate)
+    server.verify_mode = ssl.CERT_REQUIRED
+    files = {"ca": str(certificate), "cert": str(certificate), "key": str(key)}
+    texts = {"ca": certificate.read_text(), "cert": certificate.read_text(), "key": key.read_text()}
+    async with FakeDocker(tmp_path / "docker.sock").serving(server) as daemon:
+        daemon.add(container_data("api"))
+        for tls in (files, texts, {**files, "ca": "", "insecureSkipVerify": True}):
+            options = {"endpoint": daemon.tcp_endpoint, "tls": tls}
+            async with running(provider(daemon, **options)) as context:
+                await context.until(lambda c: c.newest.servers("api"))
+        for tls, message in (
+            ({**files, "ca": ""}, "CERTIFICATE_VERIFY_FAILED|certificate verify failed"),
+            ({**files, "cert": "", "key": ""}, "closed connection|certificate required|EOF|reset|alert"),
+            ({**files, "ca": "/nowhere.pem"}, "ca|CA"),
+        ):
+            with pytest.raises(ProviderUnavailable, match=message):
+                await provider(daemon, endpoint=daemon.tcp_endpoint, tls=tls).run(
+                    RecordingContext()
+                )
+
+
+def _make_certificate(certificate: Path, key: Path) -> None:
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
+    names = ("-subj", "/CN=docker", "-addext", "subjectAltName=IP:127.0.0.1")
+    files = ("-keyout", str(key), "-out", str(certificate))
+    subprocess.run(
+        ["openssl", "req", "-x509", *curve, *names, *files], check=True, capture_output=True
+    )
