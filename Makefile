@@ -1,6 +1,7 @@
 # Every target can be run on its own; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+export PATH := $(PATH):/usr/sbin:/sbin
 
 BIN := .venv/bin
 IMAGE ?= edgerouter:latest

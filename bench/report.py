@@ -4,6 +4,7 @@ import json
 import platform
 import statistics
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -41,7 +42,7 @@ def machine() -> dict[str, str]:
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    traefik = str(ROOT / ".venv" / "bin" / "traefik")
+    traefik = str(Path(sys.executable).with_name("traefik"))
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": model,

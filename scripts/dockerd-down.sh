@@ -3,6 +3,7 @@
 #
 #   scripts/dockerd-down.sh [--purge]     --purge removes the images and all other state as well
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 
 ROOT=${ER_DOCKER_ROOT:-/var/tmp/er-docker}
 BRIDGE=${ER_DOCKER_BRIDGE:-er-docker0}

@@ -8,6 +8,7 @@
 # runs in this network namespace nothing is started: two engines flush each other's iptables chains.
 # ER_DOCKER_SHARED=1 says that the user's engine may be used.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 
 ROOT=${ER_DOCKER_ROOT:-/var/tmp/er-docker}
 BRIDGE=${ER_DOCKER_BRIDGE:-er-docker0}
