@@ -13,6 +13,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,22 +55,23 @@ def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ())
     for warning in warnings:
         log.warning(str(warning))
     workers = configuration.edgerouter.workers or cpu_count()
-    try:
-        listeners = open_listeners(configuration, workers)
-        directory = runtime_directory(configuration.edgerouter.runtime_dir)
-        admin = admin_socket(directory / ADMIN_SOCKET)
-    except (ListenError, StartError) as error:
-        log.critical(str(error))
-        if configuration.log.file_path:
-            sys.stderr.write(f"edgerouter: {error}\n")
-        return 1
-    try:
+    with ExitStack() as opened:
+        try:
+            listeners = open_listeners(configuration, workers)
+            for listener in listeners:
+                opened.callback(listener.close)
+            directory = runtime_directory(configuration.edgerouter.runtime_dir)
+            if not configuration.edgerouter.runtime_dir:
+                opened.callback(shutil.rmtree, directory, ignore_errors=True)
+            admin = opened.enter_context(admin_socket(directory / ADMIN_SOCKET))
+            opened.callback((directory / ADMIN_SOCKET).unlink, missing_ok=True)
+        except (ListenError, StartError) as error:
+            log.critical(str(error))
+            if configuration.log.file_path:
+                sys.stderr.write(f"edgerouter: {error}\n")
+            return 1
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(Plane(configuration, warnings, workers, listeners, admin).run())
-    finally:
-        (directory / ADMIN_SOCKET).unlink(missing_ok=True)
-        if not configuration.edgerouter.runtime_dir:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 def open_listeners(configuration: StaticConfiguration, workers: int) -> list[Listener]:
