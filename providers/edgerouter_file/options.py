@@ -1,5 +1,7 @@
 """The static options under ``providers.file``: Traefik's names and defaults."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from edgerouter.config.static.section import Section
@@ -15,4 +17,7 @@ class Options(Section):
     watch: bool = Field(True, description="Load files again when they change.")
     debug_log_generated_template: bool = Field(
         False, description="Log templates and what they rendered to, at level DEBUG."
+    )
+    compat: Literal["", "traefik"] = Field(
+        "", description="Set by edgerouter.compat: a mistake anywhere rejects all files."
     )

@@ -64,6 +64,7 @@ class FileProvider:
         self._root = Path(options.filename or options.directory).absolute()
         self._files: dict[Path, _File] = {}
         self._root_problem: tuple[Diagnostic, ...] = ()
+        self._faultless = DynamicConfiguration()
         self._again = asyncio.Event()
 
     def reload(self) -> None:
@@ -136,7 +137,13 @@ class FileProvider:
         parts = [file.good for file in self._files.values() if file.good is not None]
         configuration, duplicates = combine(parts, provider=self._name)
         found = [d for file in self._files.values() for d in file.diagnostics]
-        context.publish(configuration, [*self._root_problem, *found, *duplicates])
+        found = [*self._root_problem, *found]
+        if self._options.compat == "traefik":
+            # One mistake, and nothing of what is new counts.
+            if any(diagnostic.severity == "error" for diagnostic in found):
+                configuration = self._faultless
+            self._faultless = configuration
+        context.publish(configuration, [*found, *duplicates])
 
     # Reading; this runs in a thread.
 

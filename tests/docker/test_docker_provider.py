@@ -15,6 +15,8 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from edgerouter_docker import DockerProvider
+from edgerouter_docker.engine import Engine
+from edgerouter_docker.inventory import says_the_same
 from edgerouter_docker.options import Options
 from tests.support.docker.engine import Fleet, container_ip
 from tests.support.recording_context import RecordingContext, running
@@ -320,6 +322,34 @@ async def test_watch_off_looks_once(
     await DockerProvider("docker", options(watch=False)).run(context)
     assert len(context.publications) == 1
     assert context.newest.servers("api")
+
+
+async def test_list_and_inspection_agree(options: Callable[..., Options], fleet: Fleet) -> None:
+    """Else every reconciliation would inspect containers that did not change."""
+    await in_thread(_one_of_each, fleet)
+    engine = Engine(options())
+    await in_thread(engine.connect)
+    try:
+        rows = await in_thread(engine.list)
+        assert len(rows) >= 8
+        for row in rows:
+            container = await in_thread(engine.inspect, row.id)
+            if container is not None:  # Not another test's that has just gone.
+                assert says_the_same(row, container), (row, container)
+    finally:
+        await in_thread(engine.close)
+
+
+def _one_of_each(fleet: Fleet) -> None:
+    front, back = fleet.network(), fleet.network()
+    fleet.run_container(network=front, networks=[back])
+    fleet.run_container(network_mode="none")
+    fleet.run_container(network_mode="host", environment=PORT_65001)
+    other = fleet.run_container(health={"test": ["CMD", "/whoami", "-check"], "interval": 10**11})
+    fleet.run_container(network_mode=f"container:{other.id}", environment=PORT_8081)
+    fleet.run_container(start=False)
+    fleet.run_container().kill()
+    fleet.run_container().pause()
 
 
 async def test_ssh(

@@ -315,7 +315,10 @@ async def test_tls_with_a_client_certificate(tmp_path: Path) -> None:
                 await context.until(lambda c: c.newest.servers("api"))
         for tls, message in (
             ({**files, "ca": ""}, "CERTIFICATE_VERIFY_FAILED|certificate verify failed"),
-            ({**files, "cert": "", "key": ""}, "closed connection|certificate required|EOF|reset|alert"),
+            (
+                {**files, "cert": "", "key": ""},
+                "closed connection|certificate required|EOF|reset|alert",
+            ),
             ({**files, "ca": "/nowhere.pem"}, "ca|CA"),
         ):
             with pytest.raises(ProviderUnavailable, match=message):

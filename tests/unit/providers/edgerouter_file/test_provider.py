@@ -108,6 +108,22 @@ async def test_directory(tmp_path: Path) -> None:
         assert said.diagnostics == ()
 
 
+async def test_as_traefik_one_mistake_rejects_everything(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(router("a"))
+    broken = tmp_path / "b.yml"
+    broken.write_text("http: {routers: {b: {rul: x}}}\n")
+    async with running(provider(directory=str(tmp_path), compat="traefik")) as context:
+        said = await context.until(lambda c: c.publications)
+        assert said.rules == {}
+        assert f"{broken}:1" in said.texts()
+        replace_file(broken, router("b"))
+        await context.until(lambda c: set(c.newest.rules) == {"a", "b"})
+        replace_file(broken, "http: ]\n")
+        replace_file(tmp_path / "a.yml", router("aa"))
+        said = await context.until(lambda c: c.newest.diagnostics)
+        assert set(said.rules) == {"a", "b"}
+
+
 async def test_duplicates_are_reported(tmp_path: Path) -> None:
     (tmp_path / "1.yml").write_text(router("a", "Host(`1`)"))
     (tmp_path / "2.yml").write_text(router("a", "Host(`2`)"))
