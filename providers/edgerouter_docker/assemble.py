@@ -12,6 +12,7 @@ from edgerouter_docker.network import Surroundings
 from edgerouter_docker.own_container import find_own
 from edgerouter_docker.translate import Settings, Translated, translate
 
+LOOPBACK = "127.0.0.1"
 _HOST_NAMES = ("host.docker.internal", "host.containers.internal")
 
 
@@ -27,7 +28,7 @@ class Assembler:
     """Translates and merges containers, and remembers which servers are whose."""
 
     def __init__(
-        self, settings: Settings, *, own_ids: Iterable[str] = (), host_address: str = "127.0.0.1"
+        self, settings: Settings, *, own_ids: Iterable[str] = (), host_address: str = LOOPBACK
     ) -> None:
         self._settings = settings
         self._own_ids = tuple(own_ids)
@@ -132,4 +133,4 @@ def host_address(*, is_inside: bool) -> str:
             return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
         except OSError:
             continue
-    return "127.0.0.1"
+    return LOOPBACK

@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from edgerouter.provider import ProviderContext, ProviderUnavailable
-from edgerouter_docker.assemble import Assembler, host_address
+from edgerouter_docker.assemble import LOOPBACK, Assembler, host_address
 from edgerouter_docker.calls import CallThread, finish
 from edgerouter_docker.engine import Engine, EngineUnavailable
 from edgerouter_docker.options import Options as DockerOptions
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+RESOLVE_TIMEOUT = 1.0
 PATIENCE = 15.0
 """Seconds of quick attempts after a lost connection, enough for an engine that restarts; then the
 provider counts as unavailable."""
@@ -51,7 +52,8 @@ class DockerProvider:
             ProviderUnavailable: The engine cannot be reached, or has been away for a while.
         """
         if self._state is None:
-            own_ids, host = await asyncio.to_thread(_whereabouts)
+            own_ids = own_container_ids()
+            host = await _host_address(is_inside=bool(own_ids))
             assembler = Assembler(self._settings, own_ids=own_ids, host_address=host)
             self._state = State(assembler)
         calls = CallThread("docker-calls")
@@ -82,6 +84,10 @@ class DockerProvider:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _whereabouts() -> tuple[list[str], str]:
-    own_ids = own_container_ids()
-    return own_ids, host_address(is_inside=bool(own_ids))
+async def _host_address(*, is_inside: bool) -> str:
+    """Ask for the host's address; few containers need it, so nobody waits long for it."""
+    try:
+        async with asyncio.timeout(RESOLVE_TIMEOUT):
+            return await asyncio.to_thread(host_address, is_inside=is_inside)
+    except TimeoutError:
+        return LOOPBACK
