@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Start a private Docker Engine for the tests, or reuse the one that already runs. Needs root.
+# Start a private Docker Engine for the tests, or reuse the one that already runs.
 #
 #   eval "$(scripts/dockerd-up.sh)"     exports DOCKER_HOST
 #
 # State lives in $ER_DOCKER_ROOT (default /var/tmp/er-docker) and survives a stop: images are kept.
 # A second call returns at once, parallel calls start one engine. When an engine of the user already
 # runs in this network namespace nothing is started: two engines flush each other's iptables chains.
-# ER_DOCKER_SHARED=1 says that the user's engine may be used.
+# ER_DOCKER_SHARED=1 says that the user's engine (DOCKER_HOST, or the standard socket) may be used;
+# starting one needs root.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -32,10 +33,6 @@ refuse_second_engine() {
   pid=$(cat /var/run/docker.pid 2>/dev/null || echo none)
   theirs=$(readlink "/proc/$pid/ns/net" 2>/dev/null || echo "$ours")
   [ "$theirs" = "$ours" ] || return 0
-  if [ "${ER_DOCKER_SHARED:-}" = 1 ]; then
-    echo "export DOCKER_HOST=unix://$STANDARD_SOCKET"
-    exit 0
-  fi
   fail "another engine answers on $STANDARD_SOCKET; a second one would break its published ports.
 Set ER_DOCKER_SHARED=1 to let the tests use it, or run them in a network namespace of their own." 2
 }
@@ -73,7 +70,14 @@ launch() { # $1: storage driver
   return 1
 }
 
-[ "$(id -u)" = 0 ] || fail "a Docker Engine needs root" 2
+if [ "${ER_DOCKER_SHARED:-}" = 1 ]; then
+  offered=${DOCKER_HOST:-unix://$STANDARD_SOCKET}
+  if answers "${offered#unix://}"; then
+    echo "export DOCKER_HOST=$offered"
+    exit 0
+  fi
+fi
+[ "$(id -u)" = 0 ] || fail "starting a Docker Engine needs root (ER_DOCKER_SHARED=1 uses yours)" 2
 for tool in dockerd curl ip flock; do
   command -v "$tool" >/dev/null || fail "$tool is not installed (scripts/test-deps.sh installs it)" 2
 done
