@@ -26,7 +26,8 @@ rewrites this page. Each router has one core of its own (`taskset`), the upstrea
 load generator (wrk) share another. All have the same routes; they take turns, round by round
 (three, or `make bench ARGS='--rounds 5'`). CPU is the time of all processes and threads of the
 router. Shown is the median, below it the smallest and the largest value; ratios are of medians,
-edgerouter's to the other's.
+edgerouter's to the other's. Other work on the machine changes rates and latencies more than CPU
+times.
 """
 
 

@@ -25,7 +25,7 @@ FLAGS = ("--providers.providersthrottleduration=1ms",)
 def measure(settings: Settings) -> list[Series]:
     delay = Series("Write to effect", "ms")
     swaps = Series("Swaps", "")
-    requests = Series("Requests meanwhile", "")
+    requests = Series("Requests per second meanwhile", "1/s")
     failed = Series("Failed requests", "")
     before = Series("Memory of all processes before", "MB")
     after = Series("Memory of all processes after", "MB")
@@ -49,7 +49,7 @@ def measure(settings: Settings) -> list[Series]:
             for value in delays:
                 delay.add(contestant, value * 1000)
             swaps.add(contestant, len(delays))
-            requests.add(contestant, result.requests)
+            requests.add(contestant, result.rate)
             failed.add(contestant, result.failed)
     return [delay, swaps, requests, failed, before, after]
 
