@@ -65,6 +65,7 @@ class Exchange:
     origin_status = 0
     origin_duration = 0.0
     origin_size = 0
+    """Size of the server's body where a middleware has changed it, else 0."""
     origin_headers: Headers | None = None
     """The header of the server's answer as it came, for the access log."""
     retries = 0

@@ -248,6 +248,9 @@ def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[
     origin = int(exchange.origin_duration * 1e9)
     seconds = int(exchange.start)
     fraction = f".{int((exchange.start - seconds) * 1e9):09}"
+    origin_size = exchange.origin_size
+    if exchange.origin_status and not origin_size:  # Nobody between has changed the body.
+        origin_size = exchange.response_size
     record: dict[str, Any] = {
         "ClientAddr": peer.address,
         "ClientPort": str(peer.port),
@@ -255,7 +258,7 @@ def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[
         "DownstreamContentSize": exchange.response_size,
         "DownstreamStatus": exchange.status,
         "Duration": nanoseconds,
-        "OriginContentSize": exchange.origin_size,
+        "OriginContentSize": origin_size,
         "OriginDuration": origin,
         "OriginStatus": exchange.origin_status,
         "Overhead": nanoseconds - origin,
@@ -266,8 +269,8 @@ def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[
         "StartUTC": _utc(seconds) + fraction + "Z",
         "entryPointName": peer.entrypoint,
     }
-    if exchange.response_size and exchange.response_size != exchange.origin_size:
-        record["GzipRatio"] = exchange.origin_size / exchange.response_size
+    if exchange.response_size and exchange.response_size != origin_size:
+        record["GzipRatio"] = origin_size / exchange.response_size
     if exchange.router:
         record["RouterName"] = exchange.router
     if exchange.server:

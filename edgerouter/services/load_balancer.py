@@ -73,6 +73,7 @@ class LoadBalancer:
             else:
                 exchange.origin_duration = perf_counter() - start
                 exchange.origin_status = response.status
+                exchange.origin_headers = response.headers
                 return response
 
     async def _stay(self, request: Request, sticky: StickyCookie) -> Response:

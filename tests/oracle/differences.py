@@ -13,8 +13,72 @@ class Difference:
     ours: Mapping[str, Any]
 
 
-DIFFERENCES: dict[str, Difference] = {}
+def _refused(reason: str, status: int = 400) -> Difference:
+    return Difference(reason, {"status": status})
+
+
+def _served(reason: str) -> Difference:
+    return Difference(reason, {"status": 200})
+
+
+_STRICT = "RFC 9112 forbids it or lets a proxy refuse it; two parsers may read it differently"
+_PARSER = "the parser takes registered methods and ASCII targets only"
+_TRAILERS = "request trailers reach the server"
+_FAMILY = "an untrusted client cannot set any X-Forwarded-* field, known to Traefik or not"
+_NO_SNIFFING = "no content type is made up"
+
+DIFFERENCES: dict[str, Difference] = {
+    "host: regexp with dot": _served("HostRegexp, too, ignores the dot at the end of a host"),
+    "path: UTF-8 raw": _refused(_PARSER),
+    "path: raw high byte": _refused(_PARSER),
+    "query passed on: raw high bytes": _refused(_PARSER),
+    "query passed on: fragment": _refused("a request target has no fragment (RFC 9112, 3.2)"),
+    "method: lower case in request": _refused(_PARSER),
+    "method: unusual": _refused(_PARSER),
+    "forwarded: spoofed, untrusted": _served(_FAMILY),
+    "forwarded: spoofed, not listed": _served(_FAMILY),
+    "forwarded: trusted, empty": _served("an empty X-Forwarded-For adds no empty element"),
+    "header: hop-by-hop": _served(_TRAILERS + ", so their announcement does"),
+    "header: empty user agent": _served("an empty field stays what it is"),
+    "header: kept by option": _served("a field kept by forwardedHeaders.connection is sent on"),
+    "body: chunked with trailers": _served(_TRAILERS),
+    "body: trailers not announced": _served(_TRAILERS),
+    "body: bad chunk size": _refused("the client is at fault, not the router"),
+    "body: length and chunked": _refused(_STRICT),
+    "body: two lengths, equal": _refused(_STRICT),
+    "body: chunked twice": _refused(_STRICT),
+    "body: coding in HTTP/1.0": _refused(_STRICT),
+    "request: GET *": _refused(_STRICT),
+    "bad: Host with a bad port": _refused(_STRICT),
+    "bad: version 3.0": _refused("a version that is not spoken is a bad request"),
+    "bad: version 1.2": _refused("a version that is not spoken is a bad request"),
+    "bad: folded field": _refused(_STRICT),
+    "bad: empty line first": _served("RFC 9112, 2.2: an empty line before a request is ignored"),
+    "limit: slow body": _refused("the client is late, not the server", 408),
+    "redirection: no Host to keep": Difference(
+        "a host that is an IPv6 address is redirected like any other", {"status": 302}
+    ),
+    "redirect regexp": Difference(
+        "redirectRegex is not served yet: its routers are disabled and say so", {"status": 404}
+    ),
+    "element: internal service": Difference("the teapot says so", {"status": 418}),
+    "answer: early hints": _served(_NO_SNIFFING),
+    "answer: two interim": _served(_NO_SNIFFING),
+    "answer: equal lengths": _refused(_STRICT, 500),
+    "answer: cut head": _refused("the server broke off, so 502", 502),
+    "answer: cut body": Difference(
+        "what has come is sent before the connection is cut", {"status": 200, "complete": False}
+    ),
+}
 """By the name of the case."""
 
-ROUTER_DIFFERENCES: dict[str, str] = {}
+_NO_TLS = "TLS is not served yet, so the router has a warning"
+_NO_REDIRECT_REGEX = "redirectRegex is not served yet, so the router is disabled"
+
+ROUTER_DIFFERENCES: dict[str, str] = {
+    "matched@file": _NO_REDIRECT_REGEX,
+    "prefixed-matched@file": _NO_REDIRECT_REGEX,
+    "secure-only@file": _NO_TLS,
+    "prefixed-secure-only@file": _NO_TLS,
+}
 """Routers that the API describes otherwise on purpose, with the reason."""

@@ -207,6 +207,13 @@ def test_json_line(tmp_path: Path) -> None:
     }
 
 
+def test_an_unchanged_body_has_the_same_size_at_the_origin(tmp_path: Path) -> None:
+    exchange = make_exchange(origin_size=0, response_size=7)
+    record = json.loads(written(tmp_path, {"format": "json"}, make_request(), exchange))
+    assert record["OriginContentSize"] == 7
+    assert "GzipRatio" not in record
+
+
 def test_json_line_of_an_unreadable_request_names_the_error(tmp_path: Path) -> None:
     record = json.loads(written(tmp_path, {"format": "json"}, None, rejected()))
     assert record["error"] == "no Host"
