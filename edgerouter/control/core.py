@@ -21,7 +21,7 @@ from edgerouter.control.providers import Providers
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
 from edgerouter.control.supervisor import Supervisor
-from edgerouter.control.systemd import notify
+from edgerouter.control.systemd import feed_watchdog, notify
 from edgerouter.control.view import View
 from edgerouter.ipc.channel import Message, encode
 from edgerouter.observability.logs import fields
@@ -66,6 +66,7 @@ class Core:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._providers.run(), name="providers")
             tasks.create_task(self._aggregate(), name="aggregator")
+            tasks.create_task(feed_watchdog(), name="watchdog")
             await self._published.wait()
             notify("READY=1")
             # Imported in a thread and only now: slow, and not needed for the first request.
