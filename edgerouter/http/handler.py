@@ -20,7 +20,10 @@ Middleware = Callable[[Handler], Handler]
 
 
 def chain(handler: Handler, middlewares: Sequence[Middleware]) -> Handler:
-    """Wrap ``handler`` in ``middlewares``, the first outermost; called per table, not per request."""
+    """Wrap ``handler`` in ``middlewares``, the first outermost.
+
+    Called when a table is built, never per request.
+    """
     for middleware in reversed(middlewares):
         handler = middleware(handler)
     return handler

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Tunnel(Protocol):
-    """The upstream side of an upgrade (RFC 9110, section 7.8)."""
+    """One side of an upgrade (RFC 9110, section 7.8)."""
 
     async def read(self) -> bytes:
         """Return the next bytes from the server, an empty string when it has finished."""
@@ -12,6 +12,10 @@ class Tunnel(Protocol):
 
     async def write(self, data: bytes) -> None:
         """Send ``data``; waits while the server is full."""
+        ...
+
+    def is_lost(self) -> bool:
+        """Tell whether the connection is gone, rather than finished in one direction."""
         ...
 
     def write_eof(self) -> None:

@@ -90,6 +90,17 @@ class EntryPoint:
         self.keep_alive_max_requests: int = transport.get("keepAliveMaxRequests") or 0
         self.keep_alive_max_time: float = transport.get("keepAliveMaxTime") or 0.0
 
+    def wants_close(self, requests: int, age: float) -> bool:
+        """Tell whether a connection ends with its present request, its ``requests``-th.
+
+        ``age`` is the time since it was accepted, in seconds.
+        """
+        return (
+            self.closing
+            or bool(self.keep_alive_max_requests and requests >= self.keep_alive_max_requests)
+            or bool(self.keep_alive_max_time and age >= self.keep_alive_max_time)
+        )
+
     def check_path(self, path: str) -> None:
         """Refuse escapes that this entry point does not allow.
 
@@ -122,7 +133,7 @@ class EntryPoint:
         except ExchangeError as error:
             request.exchange.error = str(error)
             return error_response(error.status, error.page)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the border of one request: nothing may pass it
             request.exchange.error = "internal error"
             _log.exception("A request failed inside the router")
             return error_response(500)

@@ -62,19 +62,19 @@ class Target:
         """
         head = self._head(request)
         body = request.body
-        # What ``ready`` returns is taken: a chunked body must not be asked.
+        # First the connection: while there is none, nothing of the body may be taken.
+        connection = self.pool.take_idle() or await self.pool.connect()
         data = None if body.length is None else body.ready()
         if data is None:
-            connection = self.pool.take_idle() or await self.pool.connect()
             return await self._exchange_upload(connection, request, head)
         message = head + data if data else head
         while True:
-            connection = self.pool.take_idle() or await self.pool.connect()
             try:
                 return await self._exchange(connection, request, message)
             except StaleConnection:  # Raised by re-used connections only, so this ends.
                 if request.method not in _IDEMPOTENT:
                     raise
+            connection = self.pool.take_idle() or await self.pool.connect()
 
     def _head(self, request: Request) -> bytes:
         headers = request.headers

@@ -79,6 +79,9 @@ class TransportTunnel:
         self._lost = True
         self._queue.feed_eof()
 
+    def is_lost(self) -> bool:
+        return self._lost
+
     async def read(self) -> bytes:
         return await self._queue.read()
 
@@ -110,7 +113,10 @@ async def pump(downstream: Tunnel, upstream: Tunnel) -> tuple[int, int]:
             while data := await source.read():
                 counts[index] += len(data)
                 await sink.write(data)
-            sink.write_eof()
+            if source.is_lost():
+                sink.close()
+            else:
+                sink.write_eof()
         except (ConnectionError, ExchangeError):
             source.close()
             sink.close()

@@ -7,7 +7,6 @@ Counterpart: ``edgerouter/control/publisher.py``.
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -18,6 +17,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.ipc.channel import Channel, Message, encode
 from edgerouter.observability import logs
 from edgerouter.observability.access_log import AccessLog
+from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.services.internal import LifeCycle
@@ -38,7 +38,7 @@ class Worker:
         self._life_cycle = LifeCycle()
         self._unmatched = Unmatched()
         self._servers: dict[str, list[asyncio.Server]] = {}
-        self._connections: dict[str, set[DownstreamH1]] = {}
+        self._connections = {name: Connections() for name in self._listeners}
         self._draining: asyncio.Task[None] | None = None
         self._access_log = (
             AccessLog(static["accessLog"]) if static.get("accessLog") is not None else None
@@ -67,8 +67,6 @@ class Worker:
 
     async def run(self) -> None:
         """Obey the channel until drained."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._drain, {})
         while (message := await self._channel.receive()) is not None:
             await self._obey(message)
         self._drain({})
@@ -116,7 +114,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name, descriptors in self._listeners.items():
             entrypoint = self._entrypoints[name]
-            connections = self._connections[name] = set()
+            connections = self._connections[name]
             factory: Callable[[], DownstreamH1] = _factory(entrypoint, connections, loop)
             self._servers[name] = [
                 await loop.create_server(
@@ -160,24 +158,23 @@ class Worker:
         for server in self._servers.get(name, ()):
             server.close()
         entrypoint.closing = True
-        connections = self._connections.get(name, set())
-        for connection in list(connections):
+        connections = self._connections[name]
+        for connection in connections:
             connection.shut_down()
         try:
             async with asyncio.timeout(grace):
-                while connections:
-                    await asyncio.sleep(0.02)
+                await connections.emptied()
         except TimeoutError:
             log.warning(
                 "Requests were still under way at the end of the grace time",
                 extra=logs.fields(entryPoint=name, connections=len(connections)),
             )
-        for connection in list(connections):
+        for connection in connections:
             connection.abort()
 
 
 def _factory(
-    entrypoint: EntryPoint, connections: set[DownstreamH1], loop: asyncio.AbstractEventLoop
+    entrypoint: EntryPoint, connections: Connections, loop: asyncio.AbstractEventLoop
 ) -> Callable[[], DownstreamH1]:
     return lambda: DownstreamH1(entrypoint, connections, loop)
 

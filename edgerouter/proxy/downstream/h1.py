@@ -1,6 +1,6 @@
 """HTTP/1.1 towards clients (RFC 9112): one instance per connection.
 
-aiohttp's C parser reads heads; bodies are framed by ``proxy/framing.py``. One
+Heads come from ``parser.py``, bodies are framed by ``proxy/framing.py``. One
 exchange at a time: what a client pipelines waits, with reading paused when it
 is much. The task of an exchange is owned here and cancelled when the client
 goes away. Counterpart towards servers: ``proxy/upstream/h1.py``.
@@ -10,39 +10,31 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from aiohttp import http_exceptions
-from aiohttp.http_parser import HttpRequestParser
-
 from edgerouter.http.errors import (
     BadRequest,
     ClientDisconnected,
     ExchangeError,
-    HeadTooLarge,
     MethodNotImplemented,
     RequestTimeout,
 )
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
+from edgerouter.proxy.downstream.connections import Connections
+from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.head import HeadReader, RequestHead
-from edgerouter.proxy.downstream.proxy_protocol import (
-    MAX_HEADER,
-    ProxyProtocolError,
-    read_proxy_header,
-)
+from edgerouter.proxy.downstream.parser import HeadParser
+from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyProtocolError
 from edgerouter.proxy.downstream.writer import response_head
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.errorpage import error_response
 from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
 from edgerouter.proxy.tunnel import DownstreamTunnel, pump
 
-MAX_FIELDS = 500
-"""Header fields in one head."""
 PIPELINE_LIMIT = 64 * 1024
 """Bytes of pipelined requests that may wait before reading is paused."""
 WRITE_HIGH_WATER = 256 * 1024
 LINGER_SECONDS = 2.0
 """How long to swallow what a client still sends after we have answered and closed."""
-FOREVER = float("inf")
 
 
 class DownstreamH1(asyncio.Protocol):
@@ -51,7 +43,7 @@ class DownstreamH1(asyncio.Protocol):
     def __init__(
         self,
         entrypoint: EntryPoint,
-        connections: "set[DownstreamH1]",
+        connections: Connections,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._entrypoint = entrypoint
@@ -62,21 +54,16 @@ class DownstreamH1(asyncio.Protocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # set by connection_made
         self._peer: Peer | None = None
         self._reader: HeadReader
-        self._parser: Any = None
-        self._proxy_header: bytearray | None = None
+        self._heads = HeadParser(loop, entrypoint.max_header_bytes)
+        self._proxy_header: ProxyHeaderReader | None = None
         self._pending = b""
         self._paused = False
-        self._deadline = FOREVER
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(loop, self._expired)
         self._opened = loop.time()
         self._requests = 0
         self._drained: asyncio.Future[None] | None = None
         self._write_paused = False
         self._lingering = False
-
-        # Per head.
-        self._head_size = 0
-        self._head_tail = b""
 
         # Per exchange.
         self._task: asyncio.Task[None] | None = None
@@ -97,9 +84,9 @@ class DownstreamH1(asyncio.Protocol):
         ip = ip.removeprefix("::ffff:") if "." in ip else ip
         trusted_proxy = self._entrypoint.proxy_protocol
         if trusted_proxy is not None and ip in trusted_proxy:
-            self._proxy_header = bytearray()
+            self._proxy_header = ProxyHeaderReader()
         self._set_peer(ip, port)
-        self._set_deadline(self._entrypoint.head_timeout)
+        self._deadline.set(self._entrypoint.head_timeout)
 
     def _set_peer(self, ip: str, port: int) -> None:
         self._peer = Peer(
@@ -110,14 +97,12 @@ class DownstreamH1(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.cancel()
         if self._body is not None:
             self._body.fail(ClientDisconnected("the client closed the connection"))
         if self._tunnel is not None:
             self._tunnel.lost()
-        elif self._task is not None:
+        if self._task is not None:
             self._task.cancel("the client closed the connection")
         self.resume_writing()
 
@@ -143,7 +128,7 @@ class DownstreamH1(asyncio.Protocol):
         elif self._lingering:
             pass
         elif self._proxy_header is not None:
-            self._read_proxy_header(data)
+            self._read_proxy_header(self._proxy_header, data)
         elif self._body is not None:
             self._feed_body(data)
         elif self._task is not None:
@@ -156,69 +141,35 @@ class DownstreamH1(asyncio.Protocol):
     # Heads.
 
     def _read_head(self, data: bytes) -> None:
-        """Feed a head to the parser, up to its end and not further."""
-        while data:
-            rest = b""
-            if self._head_size == 0:
-                self._start_head()
-                end = data.find(b"\r\n\r\n") + 4
-            else:  # The end may straddle what has been fed before.
-                joined = self._head_tail + data
-                end = joined.find(b"\r\n\r\n") + 4
-                if end > 3:
-                    end -= len(self._head_tail)
-            if end > 3:
-                data, rest = (data, b"") if end == len(data) else (data[:end], data[end:])
-            self._head_size += len(data)
-            self._head_tail = (self._head_tail + data)[-3:] if end <= 3 else b""
-            try:
-                if self._head_size > self._entrypoint.max_header_bytes:
-                    raise HeadTooLarge("the request head is larger than maxHeaderBytes")
-                messages, _, _ = self._parser.feed_data(data)
-            except ExchangeError as error:
-                return self._refuse(error)
-            except Exception as error:  # noqa: BLE001 - whatever a hostile head makes the parser raise
-                return self._refuse(_translate(error))
-            if end > 3:
-                self._head_size = 0
-            if messages:
-                if end <= 3:
-                    return self._refuse(BadRequest("the request head does not end with CRLF CRLF"))
-                return self._begin(messages[0][0], rest)
-            data = rest
-        return None
-
-    def _start_head(self) -> None:
-        if self._parser is None:
-            limit = self._entrypoint.max_header_bytes
-            self._parser = HttpRequestParser(
-                None,
-                self._loop,
-                65536,
-                max_line_size=limit,
-                max_field_size=limit,
-                max_headers=MAX_FIELDS,
-                response_with_body=False,
-                auto_decompress=False,
-            )
-        self._set_deadline(self._entrypoint.head_timeout)
+        if not self._heads.size:
+            self._deadline.set(self._entrypoint.head_timeout)
+        try:
+            found = self._heads.feed(data)
+            if found is not None:
+                self._begin(*found)
+        except ExchangeError as error:
+            self._refuse(error)
 
     def _begin(self, message: Any, rest: bytes) -> None:
-        """Start the exchange of a complete head; ``rest`` is what came behind it."""
+        """Start the exchange of a complete head; ``rest`` is what came behind it.
+
+        Raises:
+            ExchangeError: The request must be refused.
+        """
         self._requests += 1
         version = message.version
         self._keep_alive = not message.should_close
-        try:
-            if message.method == "CONNECT":
-                raise MethodNotImplemented("CONNECT is not supported: this is not a forward proxy")
-            if version[0] != 1:
-                raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here")
-            head = self._reader.read(message.method, message.path, version, message.raw_headers)
-        except ExchangeError as error:
-            return self._refuse(error)
+        if message.method == "CONNECT":
+            text = "CONNECT is not supported: this is not a forward proxy"
+            raise MethodNotImplemented(text)
+        if version[0] != 1:
+            text = "only HTTP/1.0 and HTTP/1.1 are spoken here"
+            raise BadRequest(text)
+        head = self._reader.read(message.method, message.path, version, message.raw_headers)
         request = head.request
         request.inform = self._inform
-        self._apply_keep_alive_limits()
+        if self._entrypoint.wants_close(self._requests, self._loop.time() - self._opened):
+            self._keep_alive = False
         self._head_sent = False
         self._must_continue = False
         if head.chunked or head.length:
@@ -226,28 +177,16 @@ class DownstreamH1(asyncio.Protocol):
         elif rest:
             self._pending = rest
         if self._entrypoint.write_timeout:
-            self._set_deadline(self._entrypoint.write_timeout)
+            self._deadline.set(self._entrypoint.write_timeout)
         elif self._body is None:
-            self._deadline = FOREVER
+            self._deadline.clear()
         self._task = self._loop.create_task(self._serve(request))
-        return None
-
-    def _apply_keep_alive_limits(self) -> None:
-        entrypoint = self._entrypoint
-        limit = entrypoint.keep_alive_max_requests
-        age = entrypoint.keep_alive_max_time
-        if (
-            entrypoint.closing
-            or (limit and self._requests >= limit)
-            or (age and self._loop.time() - self._opened >= age)
-        ):
-            self._keep_alive = False
 
     def _begin_body(self, head: RequestHead, rest: bytes) -> None:
         body = ChunkedBody(self) if head.chunked else LengthBody(self, head.length)
         head.request.body = self._body = body
         if self._entrypoint.read_timeout is None:
-            self._deadline = FOREVER  # From here on it is set whenever the reader waits.
+            self._deadline.clear()  # From here on it is set whenever the reader waits.
         if rest:
             self._feed_body(rest)
         elif head.request.expects_continue:
@@ -266,11 +205,11 @@ class DownstreamH1(asyncio.Protocol):
             return
         if rest is None:
             if self._entrypoint.read_timeout is None and body.is_awaited():
-                self._set_deadline(self._entrypoint.head_timeout)
+                self._deadline.set(self._entrypoint.head_timeout)
             return
         self._body = None
         if not self._entrypoint.write_timeout:
-            self._deadline = FOREVER
+            self._deadline.clear()
         self._pending = rest
         self._resume()
 
@@ -291,18 +230,18 @@ class DownstreamH1(asyncio.Protocol):
             self._must_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._entrypoint.read_timeout is None:
-            self._set_deadline(self._entrypoint.head_timeout)
+            self._deadline.set(self._entrypoint.head_timeout)
         self._resume()
 
     def body_full(self) -> None:
         if self._entrypoint.read_timeout is None:
-            self._deadline = FOREVER
+            self._deadline.clear()
         self._pause()
 
     def body_abandoned(self) -> None:
         self._keep_alive = False
         if self._entrypoint.read_timeout is None:
-            self._deadline = FOREVER
+            self._deadline.clear()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -336,8 +275,9 @@ class DownstreamH1(asyncio.Protocol):
             else:
                 await self._serve_tunnel(request, response)
         except asyncio.CancelledError:
-            exchange.status = 499
-            exchange.error = exchange.error or "the client closed the connection"
+            if self._tunnel is None:
+                exchange.status = 499
+                exchange.error = exchange.error or "the client closed the connection"
             self._keep_alive = False
             raise
         except ExchangeError as error:  # The head is out: all that can be said is to break off.
@@ -347,6 +287,8 @@ class DownstreamH1(asyncio.Protocol):
         finally:
             if response is not None:
                 response.close()
+            if isinstance(request.body, IncomingBody):
+                exchange.request_size = request.body.received
             if self._entrypoint.finished is not None:
                 self._entrypoint.finished(request, response)
             self._end()
@@ -401,7 +343,7 @@ class DownstreamH1(asyncio.Protocol):
         upstream = response.tunnel
         assert upstream is not None  # noqa: S101 - for the type checker; the caller has looked
         self._keep_alive = False
-        self._deadline = FOREVER
+        self._deadline.clear()
         self._tunnel = tunnel = DownstreamTunnel(self._transport, self._drain, self._pause_for)
         self._transport.write(response_head(response, request.method, (1, 1), keep_alive=True))
         if self._pending:
@@ -439,7 +381,7 @@ class DownstreamH1(asyncio.Protocol):
         if self._body is not None or not self._keep_alive or self._entrypoint.closing:
             self._close_gently()
             return
-        self._set_deadline(self._entrypoint.idle_timeout)
+        self._deadline.set(self._entrypoint.idle_timeout)
         if self._pending:
             data, self._pending = self._pending, b""
             self._read_head(data)
@@ -464,11 +406,11 @@ class DownstreamH1(asyncio.Protocol):
         self._resume()
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        self._set_deadline(LINGER_SECONDS)
+        self._deadline.set(LINGER_SECONDS)
 
     def shut_down(self) -> None:
         """Close when idle; a connection with an exchange closes after it."""
-        if self._task is None and not self._head_size:
+        if self._task is None and not self._heads.size:
             self._transport.close()
         elif self._tunnel is None:
             self._keep_alive = False
@@ -477,62 +419,28 @@ class DownstreamH1(asyncio.Protocol):
         """Break off at once, whatever is under way."""
         self._transport.abort()
 
-    def is_busy(self) -> bool:
-        """Tell whether an exchange is under way."""
-        return self._task is not None
-
-    def _set_deadline(self, seconds: float) -> None:
-        """Set when the current phase ends; one lazily re-armed timer serves all phases."""
-        deadline = self._loop.time() + seconds
-        self._deadline = deadline
-        if self._timer is None or self._timer.when() > deadline:
-            if deadline == FOREVER:
-                return
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self._deadline == FOREVER:
-            return
-        if self._deadline > self._loop.time():
-            self._timer = self._loop.call_at(self._deadline, self._on_timer)
-        elif self._body is not None:
-            self._deadline = FOREVER
+    def _expired(self) -> None:
+        """The current phase has lasted too long."""
+        if self._body is not None:
             self._keep_alive = False
             self._body.fail(RequestTimeout("the client sent no more of the request body in time"))
         elif self._task is not None:
             self._transport.abort()
-        elif self._head_size:
+        elif self._heads.size:
             self._refuse(RequestTimeout("the request head did not come in time"))
         else:
             self._transport.close()
 
-    def _read_proxy_header(self, data: bytes) -> None:
-        buffer = self._proxy_header
-        assert buffer is not None  # noqa: S101 - for the type checker; the caller has looked
-        buffer += data
+    def _read_proxy_header(self, reader: ProxyHeaderReader, data: bytes) -> None:
         try:
-            found = read_proxy_header(bytes(buffer))
+            found = reader.feed(data)
         except ProxyProtocolError:
             self._transport.abort()
             return
-        if found is None:
-            if len(buffer) > MAX_HEADER:
-                self._transport.abort()
-            return
-        self._proxy_header = None
-        if found.source is not None:
-            self._set_peer(*found.source)
-        rest = bytes(buffer[found.size :])
-        if rest:
-            self.data_received(rest)
-
-
-def _translate(error: Exception) -> ExchangeError:
-    """Make aiohttp's parser errors ours."""
-    if isinstance(error, http_exceptions.LineTooLong) or "Too many headers" in str(error):
-        return HeadTooLarge("the request line or a field is too long, or there are too many fields")
-    text = str(getattr(error, "message", "") or error).partition("\n")[0].rstrip(":")
-    return BadRequest(text)
+        if found is not None:
+            self._proxy_header = None
+            header, rest = found
+            if header.source is not None:
+                self._set_peer(*header.source)
+            if rest:
+                self.data_received(rest)

@@ -81,67 +81,54 @@ class HeadReader:
                 append(pair)
 
         request = Request()
-        request.expects_continue = False
         head = RequestHead(request)
-        authority = b""
-        connection: list[bytes] = []
-        upgrade = b""
-        for kind, pair in special:
-            if kind == fields.HOST:
-                authority = pair[1]
-            elif kind == fields.CONNECTION:
-                connection += tokens(pair[1])
-            elif kind == fields.UPGRADE:
-                upgrade = pair[1]
-            else:
-                self._read_special(kind, pair, head, headers, version)
-
-        websocket = False
+        request.expects_continue = False
+        request.method = method
+        request.target = target
+        request.version = version
+        request.headers = headers
+        authority, connection, upgrade = self._read_special(special, head, version)
         request.upgrade = ""
         if connection:
             # An upgrade to h2c would hide requests from us (RFC 9113, section 3.1, ended it).
             if upgrade and b"upgrade" in connection and upgrade.lower() != b"h2c":
                 request.upgrade = upgrade.decode("latin-1")
-                websocket = upgrade.lower() == b"websocket"
-            headers = self._without_connection_tokens(headers, connection)
+            request.headers = self._without_connection_tokens(headers, connection)
+        self._read_target(request, authority)
+        request.scheme = self._scheme
+        request.body = EMPTY
+        request.peer = self._peer
+        request.exchange = Exchange()
+        return head
 
-        path, query = target, None
-        if target.startswith("/") and "#" not in target and "?" not in target:
-            pass
-        elif not (target == "*" and method == "OPTIONS"):
-            absolute, path, query = split_target(target)
-            if absolute is not None:  # RFC 9112, section 3.2.2: it wins over Host.
-                authority = absolute.encode("utf-8", "surrogateescape")
-        if query and ";" in query:
-            query = query.replace(";", "%3B" if self._entrypoint.encode_semicolons else "&")
-
-        peer = self._peer
+    def _read_target(self, request: Request, authority: bytes) -> None:
+        """Set what target and ``Host`` say: authority, host, path, query, ``X-Forwarded-*``."""
+        target = path = request.target
+        query = None
+        if "?" in target or "#" in target or not target.startswith("/"):
+            if target != "*" or request.method != "OPTIONS":
+                absolute, path, query = split_target(target)
+                if absolute is not None:  # RFC 9112, section 3.2.2: it wins over Host.
+                    authority = absolute.encode("utf-8", "surrogateescape")
+            if query and ";" in query:
+                query = query.replace(";", "%3B" if self._entrypoint.encode_semicolons else "&")
         if authority != self._last_host:
             self._remember(authority)
-        if peer.trusted or websocket:
-            headers = self._entrypoint.forwarded.complete(
-                headers,
+        request.authority = authority.decode("latin-1")
+        request.host = self._host
+        request.path = normalise(path, sanitise=self._entrypoint.sanitise_path)
+        request.query = query
+        websocket = bool(request.upgrade) and request.upgrade.lower() == "websocket"
+        if self._peer.trusted or websocket:
+            request.headers = self._entrypoint.forwarded.complete(
+                request.headers,
                 authority,
-                peer.ip_bytes,
+                self._peer.ip_bytes,
                 secure=self._scheme == "https",
                 websocket=websocket,
             )
         else:
-            headers += self._added
-
-        request.method = method
-        request.scheme = self._scheme
-        request.authority = authority.decode("latin-1")
-        request.host = self._host
-        request.target = target
-        request.path = normalise(path, sanitise=self._entrypoint.sanitise_path)
-        request.query = query
-        request.version = version
-        request.headers = headers
-        request.body = EMPTY
-        request.peer = peer
-        request.exchange = Exchange()
-        return head
+            request.headers += self._added
 
     def _remember(self, authority: bytes) -> None:
         """Work out what follows from ``Host``; clients repeat it on a connection."""
@@ -153,42 +140,42 @@ class HeadReader:
 
     def _read_special(
         self,
-        kind: int,
-        pair: tuple[bytes, bytes],
+        special: list[tuple[int, tuple[bytes, bytes]]],
         head: RequestHead,
-        headers: Headers,
         version: tuple[int, int],
-    ) -> None:
-        value = pair[1]
+    ) -> tuple[bytes, list[bytes], bytes]:
+        """Take in the fields that are not just passed on; return Host, Connection and Upgrade."""
+        authority = upgrade = b""
+        connection: list[bytes] = []
+        for kind, pair in special:
+            if kind == fields.HOST:
+                authority = pair[1]
+            elif kind == fields.CONNECTION:
+                connection += tokens(pair[1])
+            elif kind == fields.UPGRADE:
+                upgrade = pair[1]
+            elif kind in (fields.CONTENT_LENGTH, fields.TRANSFER_ENCODING, fields.EXPECT):
+                _read_framing(kind, pair[1], head, version)
+            elif self._keeps(kind, pair):
+                head.request.headers.append(pair)
+        return authority, connection, upgrade
+
+    def _keeps(self, kind: int, pair: tuple[bytes, bytes]) -> bool:
+        """Tell whether a field of a special kind goes on to the server.
+
+        Raises:
+            BadRequest: The entry point refuses its name.
+        """
         if kind == fields.FORWARDED:
-            if self._peer.trusted:
-                headers.append(pair)
-        elif kind == fields.CONTENT_LENGTH:
-            head.length = int(value)  # The parser has seen that it is a number.
-        elif kind == fields.TRANSFER_ENCODING:
-            if version < (1, 1):
-                message = "Transfer-Encoding in an HTTP/1.0 request"
-                raise BadRequest(message)
-            if value.strip().lower() != b"chunked":
-                message = f"the transfer coding {value[:40]!r} is not supported, only chunked is"
-                raise UnsupportedTransferCoding(message)
-            head.chunked = True
-        elif kind == fields.EXPECT:
-            if value.strip().lower() != b"100-continue":
-                message = f"the expectation {value[:40]!r} cannot be met"
-                raise ExpectationFailed(message)
-            head.request.expects_continue = version >= (1, 1)
-        elif kind == fields.TE:
-            if b"trailers" in tokens(value):
-                headers.append((b"TE", b"trailers"))
-        elif kind == fields.UNDERSCORE:
+            return self._peer.trusted
+        if kind == fields.TE:  # RFC 9110, section 10.1.4: the one coding a proxy may pass on.
+            return tokens(pair[1]) == [b"trailers"]
+        if kind == fields.UNDERSCORE:
             if self._entrypoint.underscores == "reject":
                 message = f"the field name {pair[0][:64]!r} has an underscore"
                 raise BadRequest(message)
-            if self._entrypoint.underscores == "keep":
-                headers.append(pair)
-        elif kind in (fields.TRAILER, fields.DATE):
-            headers.append(pair)
+            return self._entrypoint.underscores == "keep"
+        return kind in (fields.TRAILER, fields.DATE)
 
     def _without_connection_tokens(self, headers: Headers, listed: list[bytes]) -> Headers:
         """Drop the fields that ``Connection`` lists (RFC 9110, section 7.6.1), ours excepted."""
@@ -203,3 +190,26 @@ class HeadReader:
         if not dropped:
             return headers
         return Headers([pair for pair in headers if pair[0].lower() not in dropped])
+
+
+def _read_framing(kind: int, value: bytes, head: RequestHead, version: tuple[int, int]) -> None:
+    """Take in a field that says what follows the head.
+
+    Raises:
+        ExchangeError: It cannot be met.
+    """
+    if kind == fields.CONTENT_LENGTH:
+        head.length = int(value)  # The parser has seen that it is a number.
+    elif kind == fields.TRANSFER_ENCODING:
+        if version < (1, 1):
+            message = "Transfer-Encoding in an HTTP/1.0 request"
+            raise BadRequest(message)
+        if value.strip().lower() != b"chunked":
+            message = f"the transfer coding {value[:40]!r} is not supported, only chunked is"
+            raise UnsupportedTransferCoding(message)
+        head.chunked = True
+    else:
+        if value.strip().lower() != b"100-continue":
+            message = f"the expectation {value[:40]!r} cannot be met"
+            raise ExpectationFailed(message)
+        head.request.expects_continue = version >= (1, 1)

@@ -27,6 +27,30 @@ class ProxyHeader:
     """The client's address and port; None when the proxy speaks for itself (LOCAL, UNKNOWN)."""
 
 
+class ProxyHeaderReader:
+    """Collects the header at the start of a connection."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def feed(self, data: bytes) -> tuple[ProxyHeader, bytes] | None:
+        """Return the header and what came behind it, or None when more bytes are needed.
+
+        Raises:
+            ProxyProtocolError: The header is malformed or too long.
+        """
+        self._data += data
+        header = read_proxy_header(self._data)
+        if header is None:
+            if len(self._data) > MAX_HEADER:
+                message = f"the header is longer than {MAX_HEADER} bytes"
+                raise ProxyProtocolError(message)
+            return None
+        return header, self._data[header.size :]
+
+
 def read_proxy_header(data: bytes) -> ProxyHeader | None:
     """Return the header at the start of ``data``, or None when more bytes are needed.
 

@@ -10,16 +10,14 @@ from typing import Any
 
 from aiohttp.http_parser import HttpResponseParser
 
-from edgerouter.http import fields
 from edgerouter.http.body import EMPTY, Body, FixedBody
-from edgerouter.http.date import http_date
 from edgerouter.http.errors import (
     ExchangeError,
     StaleConnection,
     UpstreamProtocolError,
     UpstreamReset,
 )
-from edgerouter.http.headers import Headers, tokens
+from edgerouter.http.headers import Headers
 from edgerouter.http.message import Response
 from edgerouter.proxy.framing import (
     ChunkedBody,
@@ -29,6 +27,7 @@ from edgerouter.proxy.framing import (
     UntilCloseBody,
 )
 from edgerouter.proxy.tunnel import UpstreamTunnel
+from edgerouter.proxy.upstream.head import ResponseHead, end_to_end, read_head
 
 MAX_HEAD = 1024 * 1024
 """Bytes of a response head, as Go's transport allows by default."""
@@ -36,7 +35,6 @@ MAX_FIELDS = 1000
 WRITE_HIGH_WATER = 256 * 1024
 
 Inform = Callable[[int, Iterable[tuple[bytes, bytes]]], None]
-_SEEN = fields.KINDS_SEEN
 
 
 class HeadBody(FixedBody):
@@ -265,76 +263,43 @@ class UpstreamH1(asyncio.Protocol):
         if self._interim is not None and message.code == 100:
             self._interim.set()
         elif self._inform is not None:
-            self._inform(message.code, _end_to_end(message.raw_headers))
+            self._inform(message.code, end_to_end(message.raw_headers))
 
     def _final(self, message: Any, data: bytes) -> None:
         status: int = message.code
-        headers = Headers()
-        append = headers.append
-        length: int | None = None
-        chunked = dated = False
-        keep_alive: bool = message.version >= (1, 1)
-        upgrade = b""
-        hop: list[bytes] = []
-        for pair in message.raw_headers:
-            kind = _SEEN.get(pair[0])
-            if kind is None:
-                kind = fields.classify(pair[0])
-            if not kind or kind >= fields.FORWARDED:
-                append(pair)
-                if kind == fields.DATE:
-                    dated = True
-            elif kind == fields.CONTENT_LENGTH:
-                length = int(pair[1])
-            elif kind == fields.TRANSFER_ENCODING:
-                chunked = True
-                if pair[1].strip().lower() != b"chunked":
-                    return self._fail(
-                        UpstreamProtocolError(f"the server uses the transfer coding {pair[1]!r}")
-                    )
-            elif kind == fields.CONNECTION:
-                listed = tokens(pair[1])
-                if b"close" in listed:
-                    keep_alive = False
-                elif b"keep-alive" in listed:
-                    keep_alive = True
-                else:
-                    hop += listed
-            elif kind == fields.UPGRADE:
-                upgrade = pair[1]
-        if hop:  # RFC 9110, section 7.6.1: what Connection lists is for this hop.
-            headers = headers.without(*hop)
-        if not dated:
-            headers.append((b"Date", http_date()))
-        self._keep_alive = keep_alive
+        try:
+            head = read_head(message.version, message.raw_headers)
+        except UpstreamProtocolError as error:
+            self._fail(error)
+            return
+        headers = head.headers
+        self._keep_alive = head.keep_alive
         future, self._head = self._head, None
         if self._interim is not None:
             self._interim.set()
         if status == 101:
-            response = self._upgraded(headers, upgrade, data)
+            response = self._upgraded(headers, head.upgrade, data)
         elif self._method == "HEAD" or status in (204, 304):
-            response = Response(status, headers, HeadBody(length))
+            response = Response(status, headers, HeadBody(head.length))
             if data:
                 self._keep_alive = False
             self._free_if_done()
         else:
-            response = self._with_body(status, headers, length, data, chunked=chunked)
+            response = self._with_body(status, head, data)
         if future is not None and not future.done():
             future.set_result(response)
         else:
             response.close()
-        return None
 
-    def _with_body(
-        self, status: int, headers: Headers, length: int | None, data: bytes, *, chunked: bool
-    ) -> Response:
-        if not chunked and length is not None and len(data) >= length:
+    def _with_body(self, status: int, head: ResponseHead, data: bytes) -> Response:
+        headers, length = head.headers, head.length
+        if not head.chunked and length is not None and len(data) >= length:
             if len(data) > length:
                 self._keep_alive = False
                 data = data[:length]
             self._free_if_done()
             return Response(status, headers, FixedBody(data) if data else EMPTY)
-        if chunked:
+        if head.chunked:
             body: IncomingBody = ChunkedBody(self)
         elif length is not None:
             body = LengthBody(self, length)
@@ -414,10 +379,3 @@ class UpstreamH1(asyncio.Protocol):
             self._paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()
-
-
-def _end_to_end(raw_headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the fields of an interim response that go on to the client."""
-    return Headers(
-        [p for p in raw_headers if not (k := fields.kind(p[0])) or k >= fields.FORWARDED]
-    )
