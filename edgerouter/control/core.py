@@ -133,6 +133,8 @@ def load_providers(
     providers: dict[str, Provider] = {}
     diagnostics = []
     for name, options in configuration.providers.enabled.items():
+        if "compat" in type(options).model_fields:
+            options = options.model_copy(update={"compat": configuration.edgerouter.compat})
         try:
             providers[name] = installed[name].load()(name, options)
         except Exception as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgerouter.http.handler import Handler, Middleware, chain
 from edgerouter.http.message import Request, Response
-from edgerouter.middleware import builder_of, options_of
+from edgerouter.middleware import builder_of, options_from
 from edgerouter.middleware.base import BuildContext
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.forward import Target
@@ -267,7 +267,7 @@ def _build_middleware(name: str, definition: Definition) -> Middleware:
     if build is None:
         message = f"the middleware type {kind} is not served yet"
         raise BuildError(message)
-    options = options_of(kind)(**(definition.get("options") or {}))
+    options = options_from(kind, definition.get("options") or {})
     return build(options, BuildContext(name=name))
 
 

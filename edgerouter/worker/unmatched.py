@@ -39,7 +39,8 @@ class Unmatched:
         if route := self._match(self.secure, here, request):
             return f"router {route} matches, but answers only TLS connections"
         for name in self.tables:
-            if name != here and (route := self._match(self.tables, name, request)):
+            route = self._match(self.tables, name, request) if name != here else ""
+            if route and not route.endswith("@internal"):  # Redirections match everything.
                 return f"router {route} matches, but listens on entry point {name}, not on {here}"
         table = self.tables.get(here)
         nearest = table.nearest(request) if table is not None else []

@@ -60,7 +60,7 @@ time.sleep(60)
             assert tail.stdout.readline() == b"ready\n"
             tail.terminate()
         assert len(running.pids()) == 2
-        assert running.cpu() >= 0.3
+        assert running.cpu() >= 0.25  # The kernel counts in ticks of 10 ms.
         assert len(running.memory()) == 2
 
 
