@@ -133,10 +133,12 @@ def load_providers(
     providers: dict[str, Provider] = {}
     diagnostics = []
     for name, options in configuration.providers.enabled.items():
-        if "compat" in type(options).model_fields:
-            options = options.model_copy(update={"compat": configuration.edgerouter.compat})
+        compat = {"compat": configuration.edgerouter.compat}
+        if not compat.keys() <= type(options).model_fields.keys():
+            compat = {}
         try:
-            providers[name] = installed[name].load()(name, options)
+            provider = installed[name].load()
+            providers[name] = provider(name, options.model_copy(update=compat))
         except Exception as error:
             # A wrong option is a ValueError; everything else is a mistake in the provider.
             trace = None if isinstance(error, ValueError) else error
