@@ -51,11 +51,9 @@ def _normalise(path: str, sanitise: bool) -> str:
         raise BadRequest(message)
     if "%" in path:
         path = _ESCAPE.sub(_normal_escape, path)
-    if sanitise:
-        path = clean(path)
-    if _UNESCAPED_OUTSIDE(path):
+    if _UNESCAPED_OUTSIDE(path):  # First: it may decode slashes, and so bring about dot segments.
         path = _rebuild(path)
-    return path
+    return clean(path) if sanitise else path
 
 
 def _normal_escape(match: re.Match[str]) -> str:

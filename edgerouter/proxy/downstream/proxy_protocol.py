@@ -3,6 +3,7 @@
 Pure: bytes in, header out.
 """
 
+import re
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -11,6 +12,7 @@ SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 MAX_HEADER = 4096
 """Bytes; longer headers (with many TLVs) are refused."""
 _V1_MAX = 107
+_PORT = re.compile("[0-9]{1,5}").fullmatch
 
 
 class ProxyProtocolError(ValueError):
@@ -79,16 +81,20 @@ def _read_v1(data: bytes) -> ProxyHeader | None:
     if len(words) != 6 or words[1] not in ("TCP4", "TCP6"):
         message = f"bad version 1 header {data[:end]!r}"
         raise ProxyProtocolError(message)
-    try:
-        source, port = ip_address(words[2]), int(words[4])
-        ip_address(words[3])
-    except ValueError as error:
-        message = f"bad address in version 1 header {data[:end]!r}"
-        raise ProxyProtocolError(message) from error
-    if source.version != int(words[1][3]) or not 0 <= port <= 65535:
-        message = f"bad address in version 1 header {data[:end]!r}"
+    version = int(words[1][3])
+    ports = [int(word) if _PORT(word) else 65536 for word in words[4:]]
+    if not all(_is_address(word, version) for word in words[2:4]) or max(ports) > 65535:
+        message = f"bad address or port in version 1 header {data[:end]!r}"
         raise ProxyProtocolError(message)
-    return ProxyHeader(end + 2, (str(source), port))
+    return ProxyHeader(end + 2, (str(ip_address(words[2])), ports[0]))
+
+
+def _is_address(word: str, version: int) -> bool:
+    """Tell whether ``word`` is an address of this IP version; a zone has no meaning elsewhere."""
+    try:
+        return "%" not in word and ip_address(word).version == version
+    except ValueError:
+        return False
 
 
 def _read_v2(data: bytes) -> ProxyHeader | None:
