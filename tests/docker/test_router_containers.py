@@ -3,6 +3,7 @@
 import http.client
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from docker.models.containers import Container
@@ -148,8 +149,8 @@ def _routers_service(router: RouterProcess, name: str) -> str:
     return service if "@" in service else f"{service}@docker"
 
 
-def _service(router: RouterProcess, name: str) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = router.get(f"/api/http/services/{name}@docker")
+def _service(router: RouterProcess, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = router.get(f"/api/http/services/{name}@docker")
     return found
 
 
