@@ -14,7 +14,7 @@ PROVIDERS = [path.name for path in sorted((ROOT / "providers").iterdir()) if pat
 OPEN_TO_PROVIDERS = ("edgerouter.config", "edgerouter.provider", "edgerouter.gotemplate")
 PARSERS = {
     "edgerouter.control.admin",
-    "edgerouter.proxy.downstream.h1",
+    "edgerouter.proxy.downstream.parser",
     "edgerouter.proxy.upstream.h1",
 }
 """The only modules that know aiohttp; its parsers are not a public interface."""
