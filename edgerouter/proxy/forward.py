@@ -114,12 +114,13 @@ class Target:
 
     async def _exchange(self, connection: UpstreamH1, request: Request, message: bytes) -> Response:
         future = connection.begin(request.method, request.inform)
+        exchange = connection.exchanges
         connection.write(message)
         try:
             response = await (self._within_time(future) if self._response_timeout else future)
             _check_switch(request, response)
         except BaseException:
-            connection.abort()
+            connection.give_up(exchange)
             raise
         return response
 
@@ -127,6 +128,7 @@ class Target:
         self, connection: UpstreamH1, request: Request, message: bytes
     ) -> Response:
         future = connection.begin(request.method, request.inform, uploads=True)
+        exchange = connection.exchanges
         connection.write(message)
         wait = CONTINUE_WAIT if request.expects_continue else 0.0
         upload = asyncio.get_running_loop().create_task(
@@ -137,7 +139,7 @@ class Target:
             _check_switch(request, response)
         except BaseException:
             upload.cancel()
-            connection.abort()
+            connection.give_up(exchange)
             raise
         response.upload = upload
         return response

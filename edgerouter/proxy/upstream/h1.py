@@ -71,6 +71,7 @@ class UpstreamH1(asyncio.Protocol):
         self._body: IncomingBody | None = None
         self._tunnel: UpstreamTunnel | None = None
         self._keep_alive = False
+        self._free = False
         self._uploading = False
         self._buffer = b""
         self._received = False
@@ -86,6 +87,7 @@ class UpstreamH1(asyncio.Protocol):
         ``uploads`` the connection is not free before ``upload`` has ended.
         """
         self.exchanges += 1
+        self._free = False
         self._method = method
         self._inform = inform
         self._received = False
@@ -107,8 +109,10 @@ class UpstreamH1(asyncio.Protocol):
         try:
             if wait and self._interim is not None:
                 await self._await_interim(self._interim, wait)
-                if self._head is None:
-                    return  # Answered without the body (RFC 9110, section 10.1.1).
+                if self._head is None:  # Answered without the body (RFC 9110, section 10.1.1).
+                    self._keep_alive = False
+                    self._free_if_done()
+                    return
             await self._send_body(body)
         except ExchangeError as error:
             self._fail(error)
@@ -138,6 +142,15 @@ class UpstreamH1(asyncio.Protocol):
             pass  # RFC 9110, section 10.1.1: do not wait for ever.
         finally:
             self._interim = None
+
+    def give_up(self, exchange: int) -> None:
+        """Break off the exchange that was number ``exchange`` here, if it is still under way.
+
+        Its answer may have come to the end a moment ago: then the connection is free again,
+        or another exchange's.
+        """
+        if self.exchanges == exchange and not self._free:
+            self.abort()
 
     def abort(self) -> None:
         """Break off whatever is under way."""
@@ -353,6 +366,7 @@ class UpstreamH1(asyncio.Protocol):
         if self._body is not None or self._head is not None or self.closed:
             return
         if self._keep_alive and not self._uploading:
+            self._free = True
             self._release(self)
         elif not self._keep_alive:
             self._transport.close()
