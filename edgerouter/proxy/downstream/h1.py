@@ -211,7 +211,7 @@ class DownstreamH1(asyncio.Protocol):
         if not self._entrypoint.write_timeout:
             self._deadline.clear()
         self._pending = rest
-        self._resume()
+        self._resume_unless_much_waits()
 
     def _refuse(self, error: ExchangeError) -> None:
         """Answer a head that is not served, and close."""
@@ -253,6 +253,10 @@ class DownstreamH1(asyncio.Protocol):
             self._paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()
+
+    def _resume_unless_much_waits(self) -> None:
+        if len(self._pending) <= PIPELINE_LIMIT:
+            self._resume()
 
     # Exchanges.
 
@@ -385,7 +389,7 @@ class DownstreamH1(asyncio.Protocol):
         if self._pending:
             data, self._pending = self._pending, b""
             self._read_head(data)
-        self._resume()
+        self._resume_unless_much_waits()
 
     # Life cycle.
 
