@@ -267,7 +267,7 @@ class ChunkedBody(IncomingBody):
 
     def _check_line(self, line: bytes) -> None:
         limit = MAX_TRAILERS if self._in_trailers else MAX_CHUNK_LINE
-        if len(line) > limit or b"\n" in line:
+        if len(line.removesuffix(b"\r")) > limit or b"\n" in line:
             message = "a chunk-size or trailer line is too long or ends with a bare LF"
             raise FramingError(message)
 
