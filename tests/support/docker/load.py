@@ -1,4 +1,4 @@
-"""A steady, bounded load of GET requests: on one connection that stays, and on new ones."""
+"""A steady, bounded load of requests: on one connection that stays, and on new ones."""
 
 import http.client
 import threading
@@ -27,13 +27,24 @@ class Load:
         host: The ``Host`` of the requests.
         path: What is asked for; by default an answer that whoami sends in one piece, as the second
             piece would wait for the acknowledgement of the first.
+        method: ``POST`` has a small body.
         rate: Requests a second on each of the two kinds of connections.
     """
 
-    def __init__(self, port: int, host: str, path: str = "/?bytes=0", *, rate: float = 50) -> None:
+    def __init__(
+        self,
+        port: int,
+        host: str,
+        path: str = "/?bytes=0",
+        *,
+        method: str = "GET",
+        rate: float = 50,
+    ) -> None:
         self._port = port
         self._host = host
         self._path = path
+        self._method = method
+        self._body = b"x" * 64 if method == "POST" else None
         self._pause = 1 / rate
         self._over = threading.Event()
         self.samples: list[Sample] = []
@@ -97,7 +108,8 @@ class Load:
     def _ask(self, connection: http.client.HTTPConnection) -> Sample:
         sent = time.monotonic()
         try:
-            connection.request("GET", self._path, headers={"Host": self._host})
+            headers = {"Host": self._host}
+            connection.request(self._method, self._path, self._body, headers)
             response = connection.getresponse()
             response.read()
         except (OSError, http.client.HTTPException) as error:
