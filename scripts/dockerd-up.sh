@@ -45,9 +45,12 @@ prepare_machine() {
     ip addr add "$POOL.0.1/24" dev "$BRIDGE"
     ip link set "$BRIDGE" up
   fi
-  local pid
-  pid=$(cat "$ROOT/dockerd.pid" 2>/dev/null || echo none)
-  [ -d "/proc/$pid" ] || rm -f "$ROOT/dockerd.pid" # Left behind by an engine that was killed.
+  # Left behind by an engine that was killed. A process that has ended and that nobody has waited
+  # for is in /proc still, but has no exe.
+  local file
+  for file in "$ROOT/dockerd.pid" "$ROOT/run/containerd/containerd.pid"; do
+    [ -e "/proc/$(cat "$file" 2>/dev/null || echo none)/exe" ] || rm -f "$file"
+  done
 }
 
 launch() { # $1: storage driver

@@ -23,11 +23,13 @@ Run = Callable[..., Container]
 
 
 @pytest.mark.timeout(90)
+@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
 def test_engine_restarts(
     router_with: Callable[..., RouterProcess],
     run_container: Run,
     docker_engine: Engine,
     restart_daemon: Callable[..., None],
+    kill: bool,
 ) -> None:
     del restart_daemon  # Skips on an engine that is not ours, and sees that it runs afterwards.
     with router_with() as router:
@@ -36,7 +38,7 @@ def test_engine_restarts(
         wait_for_backends(router, "stays", {short_id(stays)})
         wait_for_backends(router, "dies", {short_id(dies)})
         with Load(router.ports["web"], "stays.test") as load:
-            docker_engine.stop()
+            docker_engine.stop(kill=kill)
             before = len(load.samples)
             eventually(router.log.read_text, lambda log: "Docker is out of sight" in log)
             os.kill(dies.attrs["State"]["Pid"], signal.SIGKILL)
