@@ -24,7 +24,7 @@ from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.head import HeadReader, RequestHead
 from edgerouter.proxy.downstream.parser import HeadParser
 from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyProtocolError
-from edgerouter.proxy.downstream.writer import response_head
+from edgerouter.proxy.downstream.writer import BODILESS, response_head
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.errorpage import error_response
 from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
@@ -71,6 +71,7 @@ class DownstreamH1(asyncio.Protocol):
         self._tunnel: DownstreamTunnel | None = None
         self._keep_alive = True
         self._must_continue = False
+        self._waiting_head = b""
         self._head_sent = False
 
     # The transport's side.
@@ -110,6 +111,8 @@ class DownstreamH1(asyncio.Protocol):
         if self._tunnel is not None:
             self._tunnel.feed_eof()
             return True
+        if self._task is not None:  # Closing could wait for ever for the client to read.
+            self._task.cancel("the client closed the connection")
         return False  # Closes the transport: a client that says goodbye wants no answer.
 
     def pause_writing(self) -> None:
@@ -270,8 +273,7 @@ class DownstreamH1(asyncio.Protocol):
                 response = await self._entrypoint.dispatch(request)
             exchange.status = response.status
             if response.tunnel is None:
-                body = response.body
-                data = None if body.length is None else body.ready()
+                data = _ready(request, response)
                 if data is not None:
                     await self._write_whole(request, response, data)
                 else:
@@ -321,21 +323,27 @@ class DownstreamH1(asyncio.Protocol):
         exchange = request.exchange
         transport = self._transport
         self._head_sent = True
+        # With the first bytes if they are there, alone if not: an event source is open at its head.
+        self._waiting_head = head
+        self._loop.call_soon(self._send_waiting_head)
         while data := await body.read():
             exchange.response_size += len(data)
             if chunked:
                 data = b"%x\r\n%b\r\n" % (len(data), data)
-            if head:
-                data, head = head + data, b""
+            if self._waiting_head:
+                data, self._waiting_head = self._waiting_head + data, b""
             transport.write(data)
             if self._write_paused:
                 await self._drain()
-        end = head
         if chunked:
             trailers = b"".join([b"%b: %b\r\n" % pair for pair in body.trailers])
-            end += b"0\r\n" + trailers + b"\r\n"
-        if end:
-            transport.write(end)
+            self._waiting_head += b"0\r\n" + trailers + b"\r\n"
+        self._send_waiting_head()
+
+    def _send_waiting_head(self) -> None:
+        data, self._waiting_head = self._waiting_head, b""
+        if data:
+            self._transport.write(data)
 
     async def _drain(self) -> None:
         while self._write_paused and not self._transport.is_closing():
@@ -448,3 +456,10 @@ class DownstreamH1(asyncio.Protocol):
                 self._set_peer(*header.source)
             if rest:
                 self.data_received(rest)
+
+
+def _ready(request: Request, response: Response) -> bytes | None:
+    """Return the content to send if all of it is there, none for answers that have none."""
+    if request.method == "HEAD" or response.status in BODILESS:
+        return b""
+    return None if response.body.length is None else response.body.ready()

@@ -9,7 +9,8 @@ _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason(status)}\r\n".encode()
     for status in [*(s.value for s in HTTPStatus), 499]
 }
-_BODILESS = frozenset((204, 304))
+BODILESS = frozenset((204, 304))
+"""Statuses of answers that have no content (RFC 9110, section 6.4.1)."""
 _join_pair = b": ".join
 
 
@@ -28,9 +29,9 @@ def response_head(
     if response.tunnel is not None:
         pass
     elif (length := response.body.length) is not None:
-        if length or status not in _BODILESS:
+        if length or status not in BODILESS:
             lines.append(b"Content-Length: %d" % length)
-    elif method != "HEAD" and status not in _BODILESS and version >= (1, 1):
+    elif method != "HEAD" and status not in BODILESS and version >= (1, 1):
         lines.append(b"Transfer-Encoding: chunked")
     if not keep_alive:
         lines.append(b"Connection: close")
