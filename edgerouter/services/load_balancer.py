@@ -4,7 +4,7 @@ A server that refuses the connection costs nothing but time: nothing was sent,
 so the next one is asked, whatever the method. Everything else is final.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -35,11 +35,11 @@ class LoadBalancer:
             for server in servers:
                 self._by_value[server_value(server.url)] = server
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         request.exchange.service = self.name
         if self._sticky is not None:
-            return await self._stay(request, self._sticky)
-        return await self._ask(request, self._pick())
+            return self._stay(request, self._sticky)
+        return self._ask(request, self._pick())
 
     def _pick(self, failed: Sequence[Server] = ()) -> Server:
         excluded = failed

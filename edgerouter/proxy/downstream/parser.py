@@ -72,7 +72,8 @@ class HeadParser:
     def _end(self, data: bytes) -> int:
         """Return where in ``data`` the head ends, 0 when it does not."""
         if not self.size:
-            return data.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in data else 0
+            position = data.find(b"\r\n\r\n")
+            return position + 4 if position >= 0 else 0
         # The end may straddle what has been fed before.
         position = (self._tail + data).find(b"\r\n\r\n")
         return position + 4 - len(self._tail) if position >= 0 else 0

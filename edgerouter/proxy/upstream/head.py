@@ -44,7 +44,10 @@ def read_head(version: tuple[int, int], raw_headers: Iterable[tuple[bytes, bytes
         elif kind == fields.CONTENT_LENGTH:
             head.length = int(pair[1])
         elif kind == fields.CONNECTION:
-            hop += tokens(pair[1])
+            if pair[1] == b"keep-alive":  # What nearly all servers say.
+                head.keep_alive = True
+            else:
+                hop += tokens(pair[1])
         elif kind == fields.UPGRADE:
             head.upgrade = pair[1]
         elif kind == fields.TRANSFER_ENCODING:
