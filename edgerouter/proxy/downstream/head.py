@@ -156,6 +156,9 @@ class HeadReader:
                 upgrade = pair[1]
             elif kind in (fields.CONTENT_LENGTH, fields.TRANSFER_ENCODING, fields.EXPECT):
                 _read_framing(kind, pair[1], head, version)
+            elif kind == fields.TE:  # Trailers are the one thing in it that a proxy may pass on.
+                if b"trailers" in tokens(pair[1]):
+                    head.request.headers.append((b"TE", b"trailers"))
             elif self._keeps(kind, pair):
                 head.request.headers.append(pair)
         return authority, connection, upgrade
@@ -168,8 +171,6 @@ class HeadReader:
         """
         if kind == fields.FORWARDED:
             return self._peer.trusted
-        if kind == fields.TE:  # RFC 9110, section 10.1.4: the one coding a proxy may pass on.
-            return tokens(pair[1]) == [b"trailers"]
         if kind == fields.UNDERSCORE:
             if self._entrypoint.underscores == "reject":
                 message = f"the field name {pair[0][:64]!r} has an underscore"
