@@ -1,0 +1,66 @@
+from typing import Any
+
+import pytest
+
+from edgerouter.http.headers import Headers
+from edgerouter.services.sticky import StickyCookie, default_name, old_server_value, server_value
+
+
+def test_names_and_values_are_six_hexadecimal_and_stable() -> None:
+    assert default_name("a@docker") == default_name("a@docker") != default_name("b@docker")
+    assert len(default_name("a@docker")) == 6
+    assert default_name("a@docker").startswith("_")
+
+
+def test_fnv_of_known_text() -> None:
+    """The published test vectors of FNV-1a, 64 bits."""
+    assert old_server_value("") == b"cbf29ce484222325"
+    assert old_server_value("a") == b"af63dc4c8601ec8c"
+    assert old_server_value("foobar") == b"85944171f73967e8"
+
+
+def test_server_values_do_not_show_the_url() -> None:
+    value = server_value("http://10.0.0.1:80")
+    assert len(value) == 16
+    assert int(value, 16)
+    assert value != server_value("http://10.0.0.2:80")
+
+
+@pytest.mark.parametrize(
+    ("cookies", "value"),
+    [
+        ((), None),
+        ((b"s=1",), b"1"),
+        ((b"a=b; s=1; c=d",), b"1"),
+        ((b"a=b;s=1",), b"1"),
+        ((b"a=b", b"s=1"), b"1"),
+        ((b's="1"',), b"1"),
+        ((b"xs=1",), None),
+        ((b"S=1",), None),
+        ((b"s",), None),
+        ((b"s=",), b""),
+        ((b"s=1; s=2",), b"1"),
+        ((b"s=a=b",), b"a=b"),
+    ],
+)
+def test_chosen(cookies: tuple[bytes, ...], value: bytes | None) -> None:
+    headers = Headers([(b"Cookie", cookie) for cookie in cookies])
+    assert StickyCookie("a", {"name": "s"}).chosen(headers) == value
+
+
+@pytest.mark.parametrize(
+    ("options", "attributes"),
+    [
+        ({}, b"; Path=/"),
+        ({"path": "/x"}, b"; Path=/x"),
+        ({"domain": ".a.test"}, b"; Path=/; Domain=a.test"),
+        ({"maxAge": 5}, b"; Path=/; Max-Age=5"),
+        ({"maxAge": -1}, b"; Path=/; Max-Age=0"),
+        ({"secure": True, "httpOnly": True}, b"; Path=/; HttpOnly; Secure"),
+        ({"sameSite": "lax"}, b"; Path=/; SameSite=Lax"),
+        ({"sameSite": "other"}, b"; Path=/"),
+    ],
+)
+def test_header(options: dict[str, Any], attributes: bytes) -> None:
+    cookie = StickyCookie("a", {"name": "s", **options})
+    assert cookie.header(b"1") == (b"Set-Cookie", b"s=1" + attributes)
