@@ -1,6 +1,8 @@
 """Clients and servers that vanish, at every stage of an exchange."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -285,3 +287,22 @@ async def test_client_that_says_goodbye_and_does_not_read_ends_its_exchange() ->
         writer.write_eof()
         await asyncio.wait_for(gone.wait(), 3)
         await assert_clean(plane)
+
+
+async def test_server_that_does_not_accept_is_504() -> None:
+    """A full queue of a listener drops what comes: to dial it takes for ever."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        async with (
+            data_plane(port, timeouts={"dialTimeout": 0.2}) as plane,
+            client(plane.port) as (reader, writer),
+        ):
+            writer.write(GET)
+            assert (await asyncio.wait_for(read_answer(reader), 5))[0] == 504
+            await assert_clean(plane)
