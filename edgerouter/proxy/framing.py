@@ -10,6 +10,7 @@ import asyncio
 import re
 from typing import Protocol
 
+from edgerouter.http import fields
 from edgerouter.http.body import NO_TRAILERS
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
@@ -277,7 +278,9 @@ class ChunkedBody(IncomingBody):
         if match is None or self._trailer_size > MAX_TRAILERS:
             message = f"bad trailer field {line[:40]!r}"
             raise FramingError(message)
-        if match[1].lower() not in _FORBIDDEN_TRAILERS:
+        name = match[1].lower()
+        # Nobody may say late what a proxy alone says in front (``X-Forwarded-*``).
+        if name not in _FORBIDDEN_TRAILERS and fields.kind(name) != fields.FORWARDED:
             if self.trailers is NO_TRAILERS:
                 self.trailers = Headers()
             self.trailers.append((match[1], match[2]))

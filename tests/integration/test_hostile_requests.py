@@ -260,15 +260,14 @@ def test_chunk_extensions_end_here_and_forbidden_trailers_are_dropped(
     router: RouterProcess, upstream: RecordingUpstream
 ) -> None:
     upstream.take()
-    trailers = (
-        b"Content-Length: 9\r\nHost: evil\r\nTransfer-Encoding: x\r\nCookie: a\r\nX-Sum: 1\r\n"
-    )
+    names = (b"Content-Length", b"Host", b"Transfer-Encoding", b"Cookie", b"X-Real-Ip", b"X-Sum")
+    trailers = b"".join(name + b": 1\r\n" for name in names)
     body = b'3;x="\xe4"\r\nabc\r\n000\r\n' + trailers + b"\r\n"
     answer = send(router, post(CHUNKED, b"Trailer: X-Sum", body=body), watch_close=0)
     assert answer.status == 200
     [seen] = upstream.take()
     assert seen.body == b"abc"
-    assert seen.trailers in ([], [("X-Sum", "1")])
+    assert seen.trailers == [("X-Sum", "1")]
 
 
 @pytest.mark.parametrize(
@@ -409,13 +408,21 @@ def test_pipelined_requests_are_answered_in_order_and_behind_a_bad_one_none(
     assert lines(upstream.take()) == ["GET /1 HTTP/1.1", "GET /2 HTTP/1.1"]
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        get(b"X-Pad: " + b"a" * 3000),
+        post(b"Content-Length: 3", b"X-Pad: " + b"a" * 3000, body=b"abc"),
+    ],
+    ids=["GET", "POST"],
+)
 def test_ten_thousand_pipelined_requests_cost_no_memory(
-    router: RouterProcess, upstream: RecordingUpstream
+    router: RouterProcess, upstream: RecordingUpstream, request_: bytes
 ) -> None:
     """The router reads no further than it answers; what is under way fits the socket buffers."""
     upstream.take()
-    count, request = 10_000, get(b"X-Pad: " + b"a" * 3000)
-    waiting = memoryview(request * count)
+    count = 10_000
+    waiting = memoryview(request_ * count)
     size, received, most, tail = len(waiting), 0, 0, b""
     end = time.monotonic() + 30
     with socket.create_connection(("127.0.0.1", router.ports["web"])) as client:
@@ -429,7 +436,7 @@ def test_ten_thousand_pipelined_requests_cost_no_memory(
                 assert data != tail, "the router closed the connection"
                 received += data.count(b"HTTP/1.1 200 OK")
                 tail = data[-14:]
-            most = max(most, size - len(waiting) - received * len(request))
+            most = max(most, size - len(waiting) - received * len(request_))
     assert received == count
     assert most < size // 2
     assert len(upstream.take()) == count
