@@ -188,3 +188,51 @@ def test_killed_worker_takes_its_own_connections_only(tmp_path: Path) -> None:
             lambda: workers(router), lambda pids: len(pids) == 2 and old[0] not in pids, within=20
         )
         assert all(ask(router.ports["web"], host="echo").status == 200 for _ in range(10))
+
+
+def test_killed_worker_under_load_leaves_the_service_up(tmp_path: Path) -> None:
+    """New connections fail for as long as the dead worker's queue of them, and no longer."""
+    stop = threading.Event()
+    statuses: list[int] = []
+
+    with running(tmp_path, {"edgerouter.workers": "2"}) as router:
+        old = eventually(lambda: workers(router), lambda pids: len(pids) == 2)
+
+        def load() -> None:
+            while not stop.is_set():
+                statuses.append(ask(router.ports["web"], host="echo").status)
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            eventually(lambda: len(statuses), lambda count: count > 50)
+            os.kill(old[0], signal.SIGKILL)
+            eventually(lambda: workers(router), lambda pids: len(pids) == 2 and old[0] not in pids)
+            count = len(statuses)
+            eventually(lambda: len(statuses), lambda now: now > count + 100)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    assert set(statuses) <= {0, 200}
+    assert statuses.count(0) <= 20
+    assert set(statuses[-50:]) == {200}
+
+
+def test_servers_transport_of_a_file_limits_the_wait_for_the_answer(tmp_path: Path) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    transport = {"forwardingTimeouts": {"responseHeaderTimeout": "200ms"}}
+    balancer = {"servers": [{"url": url}], "serversTransport": "quick"}
+    dynamic = {
+        "http": {
+            "routers": {"a": {"rule": "Host(`a`)", "service": "a", "entryPoints": ["web"]}},
+            "services": {"a": {"loadBalancer": balancer}},
+            "serversTransports": {"quick": transport},
+        }
+    }
+    with silent, edgerouter(tmp_path, ["web"], {}, dynamic) as router:
+        start = time.monotonic()
+        assert ask(router.ports["web"], host="a").status == 504
+        assert 0.15 < time.monotonic() - start < 3
