@@ -159,3 +159,32 @@ def test_address_goes_to_another_container(
             old = new
     answered = {sample.backend for sample in load.samples if sample.status == 200}
     assert len(answered) == 1, answered
+
+
+def test_replica_that_crashes_again_and_again(
+    router_with: Callable[..., RouterProcess], run_container: Run
+) -> None:
+    """It is a server for moments in which nobody listens; requests go to the other replica."""
+    with router_with() as router:
+        steady = run_container(labels=routed("looping"))
+        wait_for_backends(router, "looping", {short_id(steady)})
+        web = router.ports["web"]
+        with (
+            Load(web, "looping.test") as load,
+            Load(web, "looping.test", method="POST") as posts,
+        ):
+            looping = run_container(
+                labels=routed("looping"),
+                command=["-check"],  # Nobody listens yet: it ends with an error.
+                restart_policy={"Name": "always"},
+            )
+            eventually(lambda: _restarts(looping), lambda count: count >= 5)
+        assert load.failures == []
+        assert posts.failures == []
+        answered = {sample.backend for sample in load.samples}
+        assert answered == {short_id(steady)}
+
+
+def _restarts(container: Container) -> int:
+    container.reload()
+    return int(container.attrs["RestartCount"])
