@@ -6,12 +6,14 @@ import contextlib
 import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.raw_http import Answer, exchange
 from tests.support.recording_upstream import RecordingUpstream, Seen
@@ -34,19 +36,27 @@ def upstream() -> Iterator[RecordingUpstream]:
 
 
 @pytest.fixture(scope="module")
+def echo_port() -> Iterator[int]:
+    with EchoServer(["echo"]) as echo:
+        yield echo.ports["echo"]
+
+
+@pytest.fixture(scope="module")
 def router(
-    tmp_path_factory: pytest.TempPathFactory, upstream: RecordingUpstream
+    tmp_path_factory: pytest.TempPathFactory, upstream: RecordingUpstream, echo_port: int
 ) -> Iterator[RouterProcess]:
-    server = f"http://127.0.0.1:{upstream.port}"
+    server, echo = f"http://127.0.0.1:{upstream.port}", f"http://127.0.0.1:{echo_port}"
     dynamic: dict[str, Any] = {
         "http": {
             "routers": {
                 "all": {"rule": "PathPrefix(`/`)", "service": "one", "priority": 1},
                 "admin": {"rule": "PathPrefix(`/admin`)", "service": "gone", "priority": 9},
+                "echo": {"rule": "PathPrefix(`/echo`)", "service": "echo", "priority": 9},
             },
             "services": {
                 "one": {"loadBalancer": {"servers": [{"url": server}]}},
                 "gone": {"loadBalancer": {"servers": []}},
+                "echo": {"loadBalancer": {"servers": [{"url": echo}]}},
             },
         }
     }
@@ -484,6 +494,29 @@ def test_the_limit_of_a_head_is_its_entry_points(
     answer = send(router, get(b"X: " + b"a" * 2000), "small")
     assert (answer.status, answer.closed) == (431, True)
     assert upstream.take() == []
+
+
+@pytest.mark.parametrize("size", [10_000, 100_000, 200_000, 400_000, 2_000_000])
+def test_what_comes_before_a_tunnel_is_open_goes_through_it(
+    router: RouterProcess, size: int
+) -> None:
+    """However much it is: it waits, and what the router left unread follows."""
+    head = get(
+        b"Connection: Upgrade",
+        b"Upgrade: websocket",
+        b'X-Echo: {"upgrade": "websocket"}',
+        target=b"/echo",
+    )
+    early, late = b"a" * size, b"b" * 1000
+    with socket.create_connection(("127.0.0.1", router.ports["web"]), timeout=5) as client:
+        sender = threading.Thread(target=client.sendall, args=(head + early + late,))
+        sender.start()
+        with client.makefile("rb") as reader:
+            assert reader.readline().startswith(b"HTTP/1.1 101 ")
+            while reader.readline() != b"\r\n":
+                pass
+            assert reader.read(size + len(late)) == early + late
+        sender.join()
 
 
 V2 = b"\r\n\r\n\x00\r\nQUIT\n"

@@ -358,6 +358,7 @@ class DownstreamH1(asyncio.Protocol):
         self._deadline.clear()
         self._tunnel = tunnel = DownstreamTunnel(self._transport, self._drain, self._pause_for)
         self._transport.write(response_head(response, request.method, (1, 1), keep_alive=True))
+        self._resume()  # From here on the tunnel says when to pause.
         if self._pending:
             tunnel.feed(self._pending)
             self._pending = b""
