@@ -33,6 +33,13 @@ COMMAND = (sys.executable, "-m", "edgerouter.worker")
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 """Where cgroup v2 says how much CPU time the container has: quota and period, or ``max``."""
 
+ALLOCATOR = {
+    "MALLOC_TRIM_THRESHOLD_": str(32 * 1024 * 1024),
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
+}
+"""Lets glibc keep what bodies have used: to give it back and fetch it anew, page by page, with
+every 256 KiB that pass through is half of the CPU time of a download (docs/performance.md)."""
+
 YOUNG = 5.0
 """Seconds a worker has to live for its death to count as a single event."""
 
@@ -149,6 +156,7 @@ class Supervisor:
             worker.process = subprocess.Popen(  # noqa: S603 - our own command.
                 [*self._command, "--channel", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
+                env=ALLOCATOR | os.environ,
                 pass_fds=[theirs.fileno(), *inherited],
                 process_group=0,
             )
