@@ -24,9 +24,18 @@ from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.head import HeadReader, RequestHead
 from edgerouter.proxy.downstream.parser import HeadParser
 from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyProtocolError
-from edgerouter.proxy.downstream.writer import BODILESS, response_head
+from edgerouter.proxy.downstream.writer import (
+    BODILESS,
+    CONTINUE,
+    chunk,
+    ignore_interim,
+    interim_head,
+    last_chunk,
+    refusal,
+    response_head,
+)
 from edgerouter.proxy.entrypoint import EntryPoint
-from edgerouter.proxy.errorpage import error_response
+from edgerouter.proxy.flow import FlowControlled
 from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
 from edgerouter.proxy.tunnel import DownstreamTunnel, pump
 
@@ -37,7 +46,7 @@ LINGER_SECONDS = 2.0
 """How long to swallow what a client still sends after we have answered and closed."""
 
 
-class DownstreamH1(asyncio.Protocol):
+class DownstreamH1(FlowControlled):
     """A client's connection."""
 
     def __init__(
@@ -46,23 +55,19 @@ class DownstreamH1(asyncio.Protocol):
         connections: Connections,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        super().__init__()
         self._entrypoint = entrypoint
         self._connections = connections
-        self._loop = loop
 
         # Per connection.
-        self._transport: asyncio.Transport = None  # type: ignore[assignment] # set by connection_made
         self._peer: Peer | None = None
         self._reader: HeadReader
         self._heads = HeadParser(loop, entrypoint.max_header_bytes)
         self._proxy_header: ProxyHeaderReader | None = None
         self._pending = b""
-        self._paused = False
         self._deadline = Deadline(loop, self._expired)
         self._opened = loop.time()
         self._requests = 0
-        self._drained: asyncio.Future[None] | None = None
-        self._write_paused = False
         self._lingering = False
 
         # Per exchange.
@@ -115,16 +120,6 @@ class DownstreamH1(asyncio.Protocol):
             self._task.cancel("the client closed the connection")
         return False  # Closes the transport: a client that says goodbye wants no answer.
 
-    def pause_writing(self) -> None:
-        self._write_paused = True
-
-    def resume_writing(self) -> None:
-        self._write_paused = False
-        if self._drained is not None:
-            if not self._drained.done():
-                self._drained.set_result(None)
-            self._drained = None
-
     def data_received(self, data: bytes) -> None:
         if self._tunnel is not None:
             self._tunnel.feed(data)
@@ -170,7 +165,7 @@ class DownstreamH1(asyncio.Protocol):
             raise BadRequest(text)
         head = self._reader.read(message.method, message.path, version, message.raw_headers)
         request = head.request
-        request.inform = self._inform
+        request.inform = self._inform if version >= (1, 1) else ignore_interim
         if self._entrypoint.wants_close(self._requests, self._loop.time() - self._opened):
             self._keep_alive = False
         self._head_sent = False
@@ -219,11 +214,7 @@ class DownstreamH1(asyncio.Protocol):
     def _refuse(self, error: ExchangeError) -> None:
         """Answer a head that is not served, and close."""
         self._keep_alive = False
-        response = error_response(error.status, f"{error.status} {type(error).__name__}: {error}\n")
-        self._transport.write(
-            response_head(response, "GET", (1, 1), keep_alive=False)
-            + (response.body.ready() or b"")
-        )
+        self._transport.write(refusal(error))
         self._linger()
 
     # The body's side (``framing.BodyOwner``).
@@ -231,7 +222,7 @@ class DownstreamH1(asyncio.Protocol):
     def body_wanted(self) -> None:
         if self._must_continue:
             self._must_continue = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._transport.write(CONTINUE)
         if self._entrypoint.read_timeout is None:
             self._deadline.set(self._entrypoint.head_timeout)
         self._resume()
@@ -245,17 +236,6 @@ class DownstreamH1(asyncio.Protocol):
         self._keep_alive = False
         if self._entrypoint.read_timeout is None:
             self._deadline.clear()
-
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
 
     def _resume_unless_much_waits(self) -> None:
         if len(self._pending) <= PIPELINE_LIMIT:
@@ -329,27 +309,20 @@ class DownstreamH1(asyncio.Protocol):
         while data := await body.read():
             exchange.response_size += len(data)
             if chunked:
-                data = b"%x\r\n%b\r\n" % (len(data), data)
+                data = chunk(data)
             if self._waiting_head:
                 data, self._waiting_head = self._waiting_head + data, b""
             transport.write(data)
             if self._write_paused:
                 await self._drain()
         if chunked:
-            trailers = b"".join([b"%b: %b\r\n" % pair for pair in body.trailers])
-            self._waiting_head += b"0\r\n" + trailers + b"\r\n"
+            self._waiting_head += last_chunk(body.trailers)
         self._send_waiting_head()
 
     def _send_waiting_head(self) -> None:
         data, self._waiting_head = self._waiting_head, b""
         if data:
             self._transport.write(data)
-
-    async def _drain(self) -> None:
-        while self._write_paused and not self._transport.is_closing():
-            if self._drained is None:
-                self._drained = self._loop.create_future()
-            await self._drained
 
     async def _serve_tunnel(self, request: Request, response: Response) -> None:
         upstream = response.tunnel
@@ -366,24 +339,14 @@ class DownstreamH1(asyncio.Protocol):
         request.exchange.response_size = sent
         request.exchange.request_size = received
 
-    def _pause_for(self, full: bool) -> None:
-        if full:
-            self._pause()
-        else:
-            self._resume()
-
     def _inform(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Send an interim response (RFC 9110, section 15.2); HTTP/1.0 knows none."""
+        """Send an interim response (RFC 9110, section 15.2)."""
         if status == 100:
             if self._must_continue:
                 self._must_continue = False
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._transport.write(CONTINUE)
         elif not self._head_sent:
-            self._transport.write(
-                b"HTTP/1.1 %d\r\n" % status
-                + b"".join([b"%b: %b\r\n" % pair for pair in headers])
-                + b"\r\n"
-            )
+            self._transport.write(interim_head(status, headers))
 
     def _end(self) -> None:
         """Close, or go on with what the client has sent meanwhile."""

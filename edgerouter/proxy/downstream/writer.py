@@ -1,9 +1,11 @@
 """Response heads on the wire (RFC 9112, section 4)."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
+from edgerouter.http.errors import ExchangeError
 from edgerouter.http.message import Response
-from edgerouter.proxy.errorpage import reason
+from edgerouter.proxy.errorpage import error_response, reason
 
 _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason(status)}\r\n".encode()
@@ -11,6 +13,7 @@ _STATUS_LINES = {
 }
 BODILESS = frozenset((204, 304))
 """Statuses of answers that have no content (RFC 9110, section 6.4.1)."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _join_pair = b": ".join
 
 
@@ -40,3 +43,32 @@ def response_head(
     lines.append(b"\r\n")
     status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
     return status_line + b"\r\n".join(lines)
+
+
+def interim_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return an interim response (RFC 9110, section 15.2)."""
+    return b"HTTP/1.1 %d\r\n" % status + _lines(headers) + b"\r\n"
+
+
+def ignore_interim(status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Send a client of HTTP/1.0 nothing: it knows no interim responses."""
+
+
+def chunk(data: bytes) -> bytes:
+    """Return ``data`` in chunked coding (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the end of a chunked body."""
+    return b"0\r\n" + _lines(trailers) + b"\r\n"
+
+
+def refusal(error: ExchangeError) -> bytes:
+    """Return the whole answer to a request that is not served; the connection ends with it."""
+    response = error_response(error.status, f"{error.status} {type(error).__name__}: {error}\n")
+    return response_head(response, "GET", (1, 1), keep_alive=False) + (response.body.ready() or b"")
+
+
+def _lines(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % pair for pair in pairs])

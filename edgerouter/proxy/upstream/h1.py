@@ -19,6 +19,7 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Response
+from edgerouter.proxy.flow import FlowControlled
 from edgerouter.proxy.framing import (
     ChunkedBody,
     FramingError,
@@ -47,18 +48,14 @@ class HeadBody(FixedBody):
         self.length = length
 
 
-class UpstreamH1(asyncio.Protocol):
+class UpstreamH1(FlowControlled):
     """A connection to a server; kept by a pool between exchanges."""
 
     def __init__(self, release: "Callable[[UpstreamH1], None]") -> None:
+        super().__init__()
         self._release = release
         """Called when the connection is free again or has closed."""
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport = None  # type: ignore[assignment] # set by connection_made
         self._parser: Any = None
-        self._drained: asyncio.Future[None] | None = None
-        self._write_paused = False
-        self._paused = False
         self.closed = False
         self.exchanges = 0
         self.idle_since = 0.0
@@ -208,22 +205,6 @@ class UpstreamH1(asyncio.Protocol):
         if self.exchanges > 1 and not self._received:
             return StaleConnection("the server closed a kept-alive connection")
         return UpstreamReset("the server closed the connection before it answered")
-
-    def pause_writing(self) -> None:
-        self._write_paused = True
-
-    def resume_writing(self) -> None:
-        self._write_paused = False
-        if self._drained is not None:
-            if not self._drained.done():
-                self._drained.set_result(None)
-            self._drained = None
-
-    async def _drain(self) -> None:
-        while self._write_paused:
-            if self._drained is None:
-                self._drained = self._loop.create_future()
-            await self._drained
 
     # Heads.
 
@@ -375,21 +356,8 @@ class UpstreamH1(asyncio.Protocol):
         self._resume()
 
     def body_full(self) -> None:
-        self._pause_for(True)
+        self._pause()
 
     def body_abandoned(self) -> None:
         self._body = None
         self._transport.abort()
-
-    def _pause_for(self, full: bool) -> None:
-        if full and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-        elif not full:
-            self._resume()
-
-    def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()

@@ -7,6 +7,8 @@ from edgerouter.http.date import http_date
 from edgerouter.http.errors import UpstreamProtocolError
 from edgerouter.http.headers import Headers, tokens
 
+KEEP_ALIVE = [b"keep-alive"]
+"""What nearly all servers say; on HTTP/1.1 it means nothing."""
 _SEEN = fields.KINDS_SEEN
 
 
@@ -44,10 +46,7 @@ def read_head(version: tuple[int, int], raw_headers: Iterable[tuple[bytes, bytes
         elif kind == fields.CONTENT_LENGTH:
             head.length = int(pair[1])
         elif kind == fields.CONNECTION:
-            if pair[1] == b"keep-alive":  # What nearly all servers say.
-                head.keep_alive = True
-            else:
-                hop += tokens(pair[1])
+            hop.append(pair[1])
         elif kind == fields.UPGRADE:
             head.upgrade = pair[1]
         elif kind == fields.TRANSFER_ENCODING:
@@ -55,15 +54,16 @@ def read_head(version: tuple[int, int], raw_headers: Iterable[tuple[bytes, bytes
                 message = f"the server uses the transfer coding {pair[1][:40]!r}"
                 raise UpstreamProtocolError(message)
             head.chunked = True
-    if hop:
+    if hop and (hop != KEEP_ALIVE or not head.keep_alive):
         _apply_connection(head, hop)
     if not dated:
         head.headers.append((b"Date", http_date()))
     return head
 
 
-def _apply_connection(head: ResponseHead, listed: list[bytes]) -> None:
+def _apply_connection(head: ResponseHead, values: list[bytes]) -> None:
     """Obey ``Connection`` (RFC 9110, section 7.6.1): what it lists is for this hop."""
+    listed = [token for value in values for token in tokens(value)]
     if b"close" in listed:
         head.keep_alive = False
     elif b"keep-alive" in listed:
