@@ -26,7 +26,19 @@ class CompiledRule:
 
 @lru_cache(maxsize=32_768)
 def compile_rule(text: str, syntax: str = "v3") -> CompiledRule:
-    """Parse a rule and make it ready; equal rules are the same object.
+    """Parse a rule and make it ready, or find it among those made before.
+
+    For whoever sees all rules again and again. The memory is bounded, but large:
+    who keeps rules itself calls ``compile_anew``.
+
+    Raises:
+        RuleError: The text is no rule, or an argument cannot be used.
+    """
+    return compile_anew(text, syntax)
+
+
+def compile_anew(text: str, syntax: str = "v3") -> CompiledRule:
+    """Parse a rule and make it ready.
 
     Raises:
         RuleError: The text is no rule, or an argument cannot be used.

@@ -16,7 +16,7 @@ from edgerouter.middleware.base import BuildContext
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream.pool import Pools
-from edgerouter.routing.compiled import compile_rule
+from edgerouter.routing.compiled import CompiledRule, compile_anew
 from edgerouter.routing.lexer import RuleError
 from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
@@ -204,7 +204,11 @@ class Builder:
                 if old is not None and old[0] == (definition, *parts):
                     built[name] = old
                 else:
-                    built[name] = ((definition, *parts), _build_route(name, definition, parts))
+                    rule = _rule(definition, old[1].rule if old is not None else None)
+                    built[name] = (
+                        (definition, *parts),
+                        _build_route(name, definition, rule, parts),
+                    )
             except (BuildError, RuleError, ValueError) as error:
                 errors[f"routers/{name}"] = [str(error)]
                 _log.error("A router cannot be built: %s: %s", name, error)
@@ -250,7 +254,7 @@ class Builder:
         reasons = {}
         for definition in definitions:
             try:
-                rule = compile_rule(definition["rule"], definition.get("ruleSyntax") or "v3")
+                rule = _rule(definition, None)
             except RuleError:
                 continue
             route = Route(definition["router"], rule, handler=noop, priority=1)
@@ -271,7 +275,17 @@ def _build_middleware(name: str, definition: Definition) -> Middleware:
     return build(options, BuildContext(name=name))
 
 
-def _build_route(name: str, definition: Definition, parts: tuple[Any, ...]) -> Route:
+def _rule(definition: Definition, old: CompiledRule | None) -> CompiledRule:
+    """Return the rule of a router, the ``old`` one if it still says the same."""
+    text, syntax = definition["rule"], definition.get("ruleSyntax") or "v3"
+    if old is not None and (old.text, old.syntax) == (text, syntax):
+        return old
+    return compile_anew(text, syntax)
+
+
+def _build_route(
+    name: str, definition: Definition, rule: CompiledRule, parts: tuple[Any, ...]
+) -> Route:
     service, *middlewares = parts
     handler = chain(service, middlewares)
     observability = definition.get("observability") or {}
@@ -279,7 +293,7 @@ def _build_route(name: str, definition: Definition, parts: tuple[Any, ...]) -> R
         handler = _unlogged(handler)
     return Route(
         name,
-        compile_rule(definition["rule"], definition.get("ruleSyntax") or "v3"),
+        rule,
         handler=handler,
         priority=definition["priority"],
         precedence=definition.get("precedence") or 0,
