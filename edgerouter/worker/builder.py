@@ -236,7 +236,7 @@ class Builder:
         secure: dict[str, list[Route]] = {name: [] for name in self._entrypoints}
         for (definition, *_), route in self._routes.values():
             assert isinstance(definition, Mapping)  # noqa: S101 - for the type checker
-            tables = secure if definition.get("tls") else plain
+            tables = plain if definition.get("tls") is None else secure
             for name in definition["entryPoints"]:
                 if name in tables:
                     tables[name].append(route)

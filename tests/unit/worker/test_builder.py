@@ -1,0 +1,131 @@
+"""What the builder re-uses between snapshots, what it leaves out, and what it says."""
+
+from typing import Any
+
+import pytest
+
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Exchange, Peer, Request
+from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.services.internal import LifeCycle
+from edgerouter.worker.builder import Builder
+from edgerouter.worker.unmatched import LINES_PER_SECOND, Unmatched
+
+
+class Plane:
+    """A builder with one entry point, as a worker has it."""
+
+    def __init__(self) -> None:
+        self.entrypoint = EntryPoint("web", {})
+        self.unmatched = Unmatched(lambda: 0.0)
+        self.builder = Builder(
+            {"web": self.entrypoint},
+            admin="/nowhere.sock",
+            ping_status=503,
+            life_cycle=LifeCycle(),
+            unmatched=self.unmatched,
+        )
+
+    def apply(self, **snapshot: Any) -> dict[str, list[str]]:
+        return self.builder.apply({"type": "snapshot", "version": 1, **snapshot})
+
+
+@pytest.fixture
+async def plane() -> Plane:
+    return Plane()
+
+
+def service(*urls: str, **options: Any) -> dict[str, Any]:
+    return {"type": "loadBalancer", "options": {"servers": [{"url": u} for u in urls], **options}}
+
+
+def router(host: str, service: str = "s@file", **more: Any) -> dict[str, Any]:
+    return {
+        "entryPoints": ["web"],
+        "rule": f"Host(`{host}`)",
+        "priority": 10,
+        "service": service,
+        **more,
+    }
+
+
+def request(host: str, path: str = "/") -> Request:
+    made = Request()
+    made.method, made.scheme, made.authority, made.host = "GET", "http", host, host
+    made.path, made.query, made.headers = path, None, Headers()
+    made.peer, made.exchange = Peer("127.0.0.1", 1, "web"), Exchange()
+    return made
+
+
+async def test_an_equal_snapshot_changes_nothing(plane: Plane) -> None:
+    snapshot = {"routers": {"a@file": router("a")}, "services": {"s@file": service("http://b:1")}}
+    assert plane.apply(**snapshot) == {}
+    table = plane.entrypoint.table
+    assert plane.apply(**snapshot) == {}
+    assert plane.entrypoint.table is table
+
+
+async def test_untouched_services_and_pools_stay(plane: Plane) -> None:
+    services = {"s@file": service("http://b:1"), "t@file": service("http://c:1")}
+    routers = {"a@file": router("a"), "t@file": router("t", "t@file")}
+    plane.apply(routers=routers, services=services)
+    before = plane.entrypoint.table.match(request("a"))
+    services["t@file"] = service("http://c:1", "http://d:1")
+    plane.apply(routers=routers, services=services)
+    assert plane.entrypoint.table.match(request("a")) is before
+    assert before is not None
+
+
+async def test_pools_without_a_server_are_closed(plane: Plane) -> None:
+    routers = {"a@file": router("a")}
+    plane.apply(routers=routers, services={"s@file": service("http://b:1")})
+    plane.apply(routers=routers, services={"s@file": service("http://c:1")})
+    targets = [target.url for target in plane.builder._targets.values()]
+    assert targets == ["http://c:1"]
+
+
+async def test_what_cannot_be_built_is_left_out_and_named(plane: Plane) -> None:
+    errors = plane.apply(
+        routers={
+            "bad@file": router("bad", "w@file"),
+            "rule@file": {**router("x"), "rule": "Hots(`x`)"},
+            "good@file": router("good"),
+        },
+        services={"s@file": service("http://b:1"), "w@file": {"type": "weighted", "options": {}}},
+    )
+    assert "weighted" in errors["services/w@file"][0]
+    assert "w@file" in errors["routers/bad@file"][0]
+    assert "Host" in errors["routers/rule@file"][0]
+    assert plane.entrypoint.table.match(request("good")) is not None
+    assert plane.entrypoint.table.match(request("bad")) is None
+
+
+async def test_snapshot_replaces_the_fences(plane: Plane) -> None:
+    plane.apply(fenced=["http://b:1"])
+    assert plane.builder.fences.urls == {"http://b:1"}
+    plane.apply(fenced=[])
+    assert plane.builder.fences.urls == frozenset()
+
+
+async def test_a_404_names_the_disabled_router(plane: Plane) -> None:
+    plane.apply(
+        disabled=[
+            {"router": "a@docker", "entryPoints": ["web"], "rule": "Host(`a`)", "reason": "no port"}
+        ]
+    )
+    assert plane.unmatched.explain(request("a")) == (
+        "router a@docker matches, but is disabled: no port"
+    )
+
+
+async def test_a_404_names_the_router_that_wants_tls(plane: Plane) -> None:
+    plane.apply(routers={"a@file": router("a", tls={})}, services={"s@file": service("http://b:1")})
+    # An empty ``tls`` is as good as a full one: only its absence means plain HTTP.
+    assert "only TLS" in plane.unmatched.explain(request("a"))
+
+
+async def test_404s_are_reported_within_an_allowance(plane: Plane) -> None:
+    plane.apply()
+    reasons = [plane.unmatched.report(request("x")) for _ in range(int(LINES_PER_SECOND) + 3)]
+    assert all(reasons[: int(LINES_PER_SECOND)])
+    assert not any(reasons[int(LINES_PER_SECOND) :])
