@@ -5,6 +5,7 @@ makes two upstreams different is part of the key it is looked up by.
 """
 
 import asyncio
+from collections.abc import Hashable
 
 from edgerouter.proxy.upstream.connect import Address, dial
 from edgerouter.proxy.upstream.h1 import UpstreamH1
@@ -99,11 +100,14 @@ class Pools:
     """All pools of a worker by key; a pool without users is closed."""
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[str, str], Pool] = {}
+        self._pools: dict[Hashable, Pool] = {}
 
     def get(self, address: Address, transport: str, options: dict[str, float]) -> Pool:
-        """Return the pool of ``address`` under the transport options named ``transport``."""
-        key = (address.key, transport)
+        """Return the pool of ``address`` under the transport named ``transport``.
+
+        Its ``options`` are part of the key: when they change, new connections obey them.
+        """
+        key = (address.key, transport, *sorted(options.items()))
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = Pool(

@@ -84,6 +84,21 @@ async def test_pools_without_a_server_are_closed(plane: Plane) -> None:
     assert targets == ["http://c:1"]
 
 
+async def test_a_changed_transport_gets_pools_of_its_own(plane: Plane) -> None:
+    snapshot = {
+        "routers": {"a@file": router("a")},
+        "services": {"s@file": service("http://b:1", serversTransport="t@file")},
+    }
+    pools = []
+    for seconds in (5, 5, 1):
+        timeouts = {"forwardingTimeouts": {"dialTimeout": seconds}}
+        assert plane.apply(**snapshot, serversTransports={"t@file": timeouts}) == {}
+        pools += [target.pool for target in plane.builder._targets.values()]
+    assert pools[0] is pools[1]
+    assert pools[2] is not pools[1]
+    assert list(plane.builder.pools._pools.values()) == [pools[2]]
+
+
 async def test_what_cannot_be_built_is_left_out_and_named(plane: Plane) -> None:
     errors = plane.apply(
         routers={
