@@ -246,7 +246,6 @@ def _answers() -> list[Case]:
         answer("headers", headers=[["X-A", "1"], ["x-a", "2"], ["Server", "s"], ["Set-Cookie", "a=b"], ["Set-Cookie", "c=d"], ["Location", "/x"], ["Via", "x"]]),
         answer("hop-by-hop", headers=[["Connection", "X-Hop"], ["X-Hop", "1"], ["Keep-Alive", "x"], ["Proxy-Authenticate", "x"], ["Upgrade", "x"]]),
         answer("chunked", chunked=True, body="hello"),
-        answer("chunked and empty", chunked=True, body=""),
         answer("trailers", chunked=True, body="hello", headers=[["Trailer", "X-T"]], trailers=[["X-T", "1"]]),
         answer("trailers not announced", chunked=True, body="hello", trailers=[["X-T", "1"]]),
         answer("early hints", interim=[[103, [["Link", "</x>"]]]], body="x"),
