@@ -1,9 +1,25 @@
 """What a middleware is given when a table is built."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from edgerouter.http.errors import NoServer
+from edgerouter.http.handler import Handler
+from edgerouter.http.message import Request, Response
 
 SAFE_IN_PATH = "$&+,/:;=@"
 """What Go leaves unescaped in a path beside letters, digits and ``-._~``."""
+
+
+def _nothing(what: str, *_: object) -> Handler:
+    """Stand in for the parts of a worker where options are only tried (control plane)."""
+
+    async def handle(_request: Request) -> Response:
+        message = f"there is no {what} here"
+        raise NoServer(message)
+
+    return handle
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +28,11 @@ class BuildContext:
 
     name: str
     """The qualified name, e.g. ``strip@docker``."""
+    service: Callable[[str], Handler] = _nothing
+    """``service(name)``: the service of that qualified name, as it is at the time of a request."""
+    server: Callable[[str, Mapping[str, Any]], Handler] = _nothing
+    """``server(url, transport)``: sends requests as they are (path, query, authority) to the host
+    and port of ``url``; ``transport`` has the options of Traefik's ``serversTransport``."""
 
 
 class BuildError(Exception):

@@ -5,10 +5,12 @@ again, so that balancers, chains and tables keep their state and a small
 change costs little. What cannot be built is left out and reported.
 """
 
+import json
 import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from edgerouter.http.errors import NoServer
 from edgerouter.http.handler import Handler, Middleware, chain
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware import builder_of, options_from
@@ -58,6 +60,7 @@ class Builder:
         self._routes: dict[str, tuple[tuple[object, ...], Route]] = {}
         self._targets: dict[Hashable, Target] = {}
         self._transports: Mapping[str, Definition] = {}
+        self._lent: dict[tuple[str, str], Target] = {}
         self._table_routes: dict[str, list[Route]] = {}
 
     def apply(self, snapshot: Definition) -> dict[str, list[str]]:
@@ -73,7 +76,8 @@ class Builder:
         self._routes = self._build_routes(snapshot.get("routers") or {}, errors)
         self.fences.urls = frozenset(snapshot.get("fenced") or ())
         self._swap(snapshot)
-        self.pools.keep_only({target.pool for target in self._targets.values()})
+        in_use = [*self._targets.values(), *self._lent.values()]
+        self.pools.keep_only({target.pool for target in in_use})
         return errors
 
     def _set_transports(self, transports: Mapping[str, Definition]) -> None:
@@ -93,10 +97,39 @@ class Builder:
                 built[name] = old
                 continue
             try:
-                built[name] = (definition, _build_middleware(name, definition))
+                built[name] = (definition, self._build_middleware(name, definition))
             except (BuildError, ValueError) as error:
                 errors[f"middlewares/{name}"] = [str(error)]
         return built
+
+    def _build_middleware(self, name: str, definition: Definition) -> Middleware:
+        kind = definition["type"]
+        build = builder_of(kind)
+        if build is None:
+            message = f"the middleware type {kind} is not served yet"
+            raise BuildError(message)
+        options = options_from(kind, definition.get("options") or {})
+        context = BuildContext(name, service=self._late_service, server=self._lent_server)
+        return build(options, context)
+
+    def _late_service(self, name: str) -> Handler:
+        """Return a handler that asks whatever ``name`` is when a request comes."""
+
+        async def handle(request: Request) -> Response:
+            found = self._services.get(name)
+            if found is None:
+                message = f"the service {name} does not exist"
+                raise NoServer(message)
+            return await found[1](request)
+
+        return handle
+
+    def _lent_server(self, url: str, transport: Definition) -> Handler:
+        """Return a handler for one server outside the services, such as an authorisation server."""
+        name = json.dumps(transport, sort_keys=True)
+        target = Target(url, self.pools, name, transport)
+        self._lent[(url, name)] = target
+        return target
 
     # Services.
 
@@ -263,16 +296,6 @@ class Builder:
                 tables.setdefault(name, []).append(route)
         self._unmatched.disabled = {name: RouteTable(routes) for name, routes in tables.items()}
         self._unmatched.reasons = reasons
-
-
-def _build_middleware(name: str, definition: Definition) -> Middleware:
-    kind = definition["type"]
-    build = builder_of(kind)
-    if build is None:
-        message = f"the middleware type {kind} is not served yet"
-        raise BuildError(message)
-    options = options_from(kind, definition.get("options") or {})
-    return build(options, BuildContext(name=name))
 
 
 def _rule(definition: Definition, old: CompiledRule | None) -> CompiledRule:
