@@ -1,0 +1,1 @@
+"""TLS in the control plane: where certificates come from and what of them workers get."""
