@@ -9,7 +9,8 @@ COMPOSE=.tools/usr/libexec/docker/cli-plugins/docker-compose
 
 # command:package that provides it
 NEEDED="curl:curl openssl:openssl gcc:gcc nginx:nginx wrk:wrk ip:iproute2 iptables:iptables
-mmdebstrap:mmdebstrap setsid:util-linux htpasswd:apache2-utils taskset:util-linux"
+mmdebstrap:mmdebstrap setsid:util-linux htpasswd:apache2-utils taskset:util-linux
+pebble:pebble pebble-challtestsrv:pebble"
 
 have() {
   PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null

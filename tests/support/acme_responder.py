@@ -1,0 +1,75 @@
+"""Answers HTTP-01 and TLS-ALPN-01 challenges on loopback, as workers do."""
+
+import socketserver
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from edgerouter.acme.challenges import Answers
+
+PATH = "/.well-known/acme-challenge/"
+
+
+@contextmanager
+def running(server: socketserver.BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def http_responder(
+    answers: Answers, on_request: Callable[[str], None] = lambda token: None
+) -> Iterator[int]:
+    """Answer HTTP-01 from ``answers``; yields the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            token = self.path.removeprefix(PATH)
+            on_request(token)
+            text = answers.http01.get(token, "")
+            self.send_response(200 if text else 404)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Be quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with running(server):
+        yield server.server_address[1]
+
+
+@contextmanager
+def tls_responder(answers: Answers) -> Iterator[int]:
+    """Answer TLS-ALPN-01 from ``answers``; yields the port."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            pair = next(iter(answers.acme_tls.values()), None)
+            if pair is None:
+                return
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write("".join(pair))
+                file.flush()
+                context.load_cert_chain(file.name)
+            context.set_alpn_protocols(["acme-tls/1"])
+            try:
+                with context.wrap_socket(self.request, server_side=True):
+                    pass
+            except OSError:
+                pass  # The validator ends as soon as it has seen the certificate.
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    with running(server):
+        yield server.server_address[1]
