@@ -1,6 +1,19 @@
-"""``redirectRegex``: redirections by regular expression on the whole URL."""
+"""``redirectRegex``: redirections by regular expression on the whole URL.
 
+The URL is ``scheme://host[:port]/path?query`` as the client used it. One that
+the expression does not match, or that stays what it is, goes on.
+"""
+
+from collections.abc import Awaitable
 from dataclasses import dataclass
+
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.redirect_scheme import client_query, redirection
+from edgerouter.middleware.urls import location
+from edgerouter.routing.regex import RegexError
+from edgerouter.routing.replacement import Replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +23,35 @@ class Options:
     regex: str = ""
     replacement: str = ""
     permanent: bool = False
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: The expression cannot be used.
+    """
+    try:
+        replace = Replacement(options.regex, options.replacement)
+    except RegexError as error:
+        raise BuildError(f"regex: {error}") from None
+
+    def redirect_regex(handler: Handler) -> Handler:
+        def handle(request: Request) -> Awaitable[Response]:
+            old = request_url(request)
+            new = replace(old)
+            if new is None or new == old:
+                return handler(request)
+            return _redirect(request, new)
+
+        async def _redirect(request: Request, new: str) -> Response:
+            return redirection(request, location(new), permanent=options.permanent)
+
+        return handle
+
+    return redirect_regex
+
+
+def request_url(request: Request) -> str:
+    """Return the URL of the request; ``X-Forwarded-Proto`` does not count (Traefik)."""
+    return f"{request.scheme}://{request.authority}{request.path}{client_query(request)}"

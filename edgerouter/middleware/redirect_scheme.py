@@ -65,10 +65,10 @@ def client_url(request: Request) -> str:
     split = _AUTHORITY.fullmatch(request.authority)
     host, port = (split[1], split[2]) if split else (request.authority, "")
     explicit = f":{port}" if split and (scheme, port) not in _DEFAULT_PORTS else ""
-    return f"{scheme}://{host}{explicit}{request.path}{_client_query(request)}"
+    return f"{scheme}://{host}{explicit}{request.path}{client_query(request)}"
 
 
-def _client_query(request: Request) -> str:
+def client_query(request: Request) -> str:
     """Return the query with its ``?``; semicolons are still those of the client."""
     if request.query is None:
         return ""

@@ -1,6 +1,15 @@
-"""``replacePath``: the path is replaced."""
+"""``replacePath``: the path is replaced.
 
+The server learns the old one from ``X-Replaced-Path``.
+"""
+
+from collections.abc import Awaitable
 from dataclasses import dataclass
+
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.urls import bad_escape, escaped_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,3 +17,31 @@ class Options:
     """Traefik's options."""
 
     path: str = ""
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: The path cannot be one.
+    """
+    bad = bad_escape(options.path)
+    if bad is not None:
+        raise BuildError(f'path: "{bad}" is not an escape; write a percent sign as %25')
+    path = escaped_path(options.path) or "/"
+    if not path.startswith("/"):
+        raise BuildError(f'path: "{options.path}" must begin with a slash')
+
+    def replace_path(handler: Handler) -> Handler:
+        def handle(request: Request) -> Awaitable[Response]:
+            return handler(replaced(request, path))
+
+        return handle
+
+    return replace_path
+
+
+def replaced(request: Request, path: str) -> Request:
+    """Return ``request`` with another path, and the old one in ``X-Replaced-Path``."""
+    old = request.path.encode("utf-8", "surrogateescape")
+    return request.evolve(path=path, headers=request.headers.extended([(b"X-Replaced-Path", old)]))

@@ -1,6 +1,20 @@
-"""``replacePathRegex``: the path is rewritten by a regular expression."""
+"""``replacePathRegex``: the path is rewritten by a regular expression.
 
+The expression is compared with the path as it is encoded and every match is
+replaced. The server learns the old path from ``X-Replaced-Path``.
+"""
+
+from collections.abc import Awaitable
 from dataclasses import dataclass
+
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.replace_path import replaced
+from edgerouter.middleware.strip_prefix import normal
+from edgerouter.middleware.urls import escaped_path
+from edgerouter.routing.regex import RegexError
+from edgerouter.routing.replacement import Replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,3 +23,26 @@ class Options:
 
     regex: str = ""
     replacement: str = ""
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: The expression cannot be used.
+    """
+    try:
+        replace = Replacement(options.regex.strip(), options.replacement.strip())
+    except RegexError as error:
+        raise BuildError(f"regex: {error}") from None
+
+    def replace_path_regex(handler: Handler) -> Handler:
+        def handle(request: Request) -> Awaitable[Response]:
+            path = replace(request.path)
+            if path is None:
+                return handler(request)
+            return handler(replaced(request, normal(escaped_path(path))))
+
+        return handle
+
+    return replace_path_regex

@@ -19,6 +19,9 @@ _options = re2.Options()
 _options.max_mem = MAX_MEMORY
 _options.log_errors = False
 _options.never_capture = True
+_capturing = re2.Options()
+_capturing.max_mem = MAX_MEMORY
+_capturing.log_errors = False
 
 _HINTS = (
     ("(?=", "look-ahead does not exist in Go's expressions; use && and ! between matchers"),
@@ -55,14 +58,25 @@ def compile_search(expression: str) -> Search:
     return found
 
 
+def compile_capturing(expression: str) -> Any:
+    """Return ``expression`` as an object of RE2 that keeps what its groups matched.
+
+    It is to be given bytes, so that positions are those of bytes.
+
+    Raises:
+        RegexError: As for ``compile_search``.
+    """
+    return _compile(expression, _capturing)
+
+
 def _decoded(text: str) -> str:
     """Bring escaped bytes that are UTF-8 together into characters."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
-def _compile(expression: str) -> Any:
+def _compile(expression: str, options: Any = _options) -> Any:
     try:
-        return re2.compile(expression, options=_options)
+        return re2.compile(expression, options=options)
     except re2.error as error:
         reason = _text(error)
     except UnicodeEncodeError:

@@ -26,6 +26,7 @@ _PARSER = "the parser takes registered methods and ASCII targets only"
 _TRAILERS = "request trailers reach the server"
 _FAMILY = "an untrusted client cannot set any X-Forwarded-* field, known to Traefik or not"
 _NO_SNIFFING = "no content type is made up"
+_SLASH = "a rewritten path begins with a slash, whatever the replacement says"
 
 DIFFERENCES: dict[str, Difference] = {
     "host: regexp with dot": _served("HostRegexp, too, ignores the dot at the end of a host"),
@@ -58,14 +59,13 @@ DIFFERENCES: dict[str, Difference] = {
     "redirection: no Host to keep": Difference(
         "a host that is an IPv6 address is redirected like any other", {"status": 302}
     ),
-    "redirect regexp": Difference(
-        "redirectRegex is not served yet: its routers are disabled and say so", {"status": 404}
-    ),
     "element: internal service": Difference("the teapot says so", {"status": 418}),
     "answer: early hints": _served(_NO_SNIFFING),
     "answer: two interim": _served(_NO_SNIFFING),
     "answer: equal lengths": _refused(_STRICT, 500),
     "answer: cut head": _refused("the server broke off, so 502", 502),
+    "rpr-bounds: /axxb": _served(_SLASH),
+    "rpr-noslash: /api/x": _served(_SLASH),
     "answer: cut body": Difference(
         "what has come is sent before the connection is cut", {"status": 200, "complete": False}
     ),
@@ -73,11 +73,8 @@ DIFFERENCES: dict[str, Difference] = {
 """By the name of the case."""
 
 _NO_TLS = "TLS is not served yet, so the router has a warning"
-_NO_REDIRECT_REGEX = "redirectRegex is not served yet, so the router is disabled"
 
 ROUTER_DIFFERENCES: dict[str, str] = {
-    "matched@file": _NO_REDIRECT_REGEX,
-    "prefixed-matched@file": _NO_REDIRECT_REGEX,
     "secure-only@file": _NO_TLS,
     "prefixed-secure-only@file": _NO_TLS,
 }

@@ -6,6 +6,7 @@ otherwise, so that the answer tells which router was taken.
 
 from typing import Any
 
+from tests.oracle import config_middlewares_b
 from tests.oracle.config_rules import RULES
 from tests.support.router_process import free_ports
 
@@ -98,6 +99,7 @@ ROUTERS: dict[str, dict[str, Any]] = {
     "foreign-service": {"rule": "Host(`fs.test`)", "service": "api@docker"},
     "noop": {"rule": "Host(`noop.test`)", "service": "noop@internal"},
     "secure-only": {"rule": "Host(`tls.test`)", "tls": {}},
+    **config_middlewares_b.routers(),
 }
 
 MIDDLEWARES: dict[str, Any] = {
@@ -108,6 +110,7 @@ MIDDLEWARES: dict[str, Any] = {
     "rewrite": {
         "redirectRegex": {"regex": "^http://[^/]+/(.*)", "replacement": "http://x.test/$1"}
     },
+    **config_middlewares_b.middlewares(),
 }
 
 

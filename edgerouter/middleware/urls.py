@@ -1,0 +1,87 @@
+"""Paths and URLs as Go writes them (``net/url``), for middlewares that rewrite them."""
+
+import re
+from urllib.parse import quote, unquote_to_bytes
+
+from edgerouter.http.errors import ExchangeError
+from edgerouter.middleware.base import SAFE_IN_PATH
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
+_ENCODED = r"[A-Za-z0-9._~!$&'()*+,;=:@/\[\]%-]*"
+_VALID_PATH = re.compile(_ENCODED).fullmatch
+_VALID_FRAGMENT = re.compile(_ENCODED.replace("/", "/?")).fullmatch
+_URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?", re.S)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
+_BAD_IN_AUTHORITY = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:\[\]<>\"@%\x80-\U0010ffff-]").search
+_PORT = re.compile(r"(?:\[.*\]|[^:]*)(?::[0-9]*)?", re.DOTALL).fullmatch
+
+
+class BadURL(ExchangeError):
+    """What a replacement made of the request's URL is none."""
+
+    status = 502
+
+
+class BadEscape(ExchangeError):
+    """What a replacement made of the path is not percent-encoded."""
+
+    def __init__(self, escape: str) -> None:
+        message = f'invalid URL escape "{escape}"'
+        super().__init__(message)
+        self.page = f"{message}\n"  # type: ignore[misc]  # of this one failure
+
+
+def escaped_path(path: str) -> str:
+    """Return ``path``, which may hold escapes, as it goes on the wire.
+
+    Raises:
+        BadEscape: A percent sign is not followed by two hexadecimal digits.
+    """
+    bad = bad_escape(path)
+    if bad is not None:
+        raise BadEscape(bad)
+    if _VALID_PATH(path):
+        return path
+    return quote(unquote_to_bytes(path.encode("utf-8", "surrogateescape")), safe=SAFE_IN_PATH)
+
+
+def bad_escape(path: str) -> str | None:
+    """Return the first escape in ``path`` that is none, or None."""
+    found = _BAD_ESCAPE.search(path) if "%" in path else None
+    return found[0] if found else None
+
+
+def location(url: str) -> str:
+    """Return ``url`` as a ``Location``: its parts escaped where they are not yet.
+
+    Raises:
+        BadURL: It is no URL.
+    """
+    parts = _URL.fullmatch(url)
+    if parts is None or _CONTROL(url):
+        raise BadURL("the replacement makes no URL: it holds control characters")
+    scheme, authority, path, query, fragment = parts.groups()
+    if authority is not None and (
+        _BAD_IN_AUTHORITY(authority) or not _PORT(authority.rpartition("@")[2])
+    ):
+        raise BadURL(f"the replacement makes a URL with the bad host {authority!r}")
+    try:
+        path = escaped_path(path)
+        fragment = _fragment(fragment or "")
+    except BadEscape as error:
+        raise BadURL(f"the replacement makes a bad URL: {error}") from None
+    start = f"{scheme.lower()}:" if scheme else ""
+    host = f"//{authority}" if authority is not None else ""
+    return f"{start}{host}{path}{query or ''}{fragment}"
+
+
+def _fragment(fragment: str) -> str:
+    text = fragment[1:]
+    bad = bad_escape(text)
+    if bad is not None:
+        raise BadEscape(bad)
+    if not _VALID_FRAGMENT(text):
+        text = quote(
+            unquote_to_bytes(text.encode("utf-8", "surrogateescape")), safe="$&+,/:;=?@!()*"
+        )
+    return f"#{text}" if text else ""
