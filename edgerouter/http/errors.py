@@ -92,6 +92,10 @@ class ConnectTimeout(ConnectFailed):
     status = 504
 
 
+class HandshakeFailed(ConnectFailed):
+    """No TLS connection: not trusted, not TLS, or too slow; nothing was sent."""
+
+
 class ResponseTimeout(ExchangeError):
     """The server accepted the request and did not answer in time."""
 

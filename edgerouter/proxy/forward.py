@@ -15,6 +15,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.proxy.upstream.connect import Address
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from edgerouter.proxy.upstream.pool import Pool, Pools
+from edgerouter.proxy.upstream.tls import client_tls
 
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
@@ -45,7 +46,7 @@ class Target:
         """What the builder finds it by."""
         self.transport = transport
         timeouts = transport.get("forwardingTimeouts") or {}
-        address, self._path = _split(url, preserve_path=preserve_path)
+        address, self._path = _split(url, transport, preserve_path=preserve_path)
         self._authority = None if pass_host_header else urlsplit(url).netloc.encode()
         self._response_timeout: float = timeouts.get("responseHeaderTimeout") or 0.0
         options = {**timeouts, "maxIdleConnsPerHost": transport.get("maxIdleConnsPerHost", 200)}
@@ -160,17 +161,22 @@ def _check_switch(request: Request, response: Response) -> None:
         raise UpstreamProtocolError(message)
 
 
-def _split(url: str, *, preserve_path: bool) -> tuple[Address, str]:
+def _split(url: str, transport: Mapping[str, Any], *, preserve_path: bool) -> tuple[Address, str]:
     """Return address and path prefix of a server URL.
 
     Raises:
-        ValueError: It is not a URL of a kind we speak.
+        ValueError: It is not a URL of a kind we speak, or the transport's options are wrong.
     """
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return Address(path=parts.path), ""
-    if parts.scheme != "http" or not parts.hostname:
-        message = f"the server URL {url!r} is not http://host[:port]: only plain HTTP is served yet"
+    if parts.scheme == "h2c":
+        message = f"the server URL {url!r} asks for HTTP/2, which is not spoken; write http://"
+        raise ValueError(message)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        message = f"the server URL {url!r} is not http://host[:port] or https://host[:port]"
         raise ValueError(message)
     prefix = parts.path.rstrip("/") if preserve_path else ""
+    if parts.scheme == "https":
+        return Address(parts.hostname, parts.port or 443, tls=client_tls(transport)), prefix
     return Address(parts.hostname, parts.port or 80), prefix

@@ -94,7 +94,10 @@ class TransportTunnel:
 
     def write_eof(self) -> None:
         if not self._lost and not self._transport.is_closing():
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:  # TLS has no half-closed connections here.
+                self._transport.close()
 
     def close(self) -> None:
         self._transport.close()

@@ -1,10 +1,12 @@
-"""Dialling servers: TCP and Unix sockets, with a time-out, errors made ours."""
+"""Dialling servers: TCP, TLS and Unix sockets, with time-outs, errors made ours."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
-from edgerouter.http.errors import ConnectFailed, ConnectTimeout
+from edgerouter.http.errors import ConnectFailed, ConnectTimeout, HandshakeFailed
+from edgerouter.proxy.upstream.tls import HANDSHAKE_TIMEOUT, ClientTLS
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -12,24 +14,33 @@ P = TypeVar("P", bound=asyncio.Protocol)
 class Address:
     """Where a server listens; equal addresses share a pool."""
 
-    __slots__ = ("host", "key", "path", "port")
+    __slots__ = ("host", "key", "path", "port", "tls")
 
-    def __init__(self, host: str = "", port: int = 0, path: str = "") -> None:
+    def __init__(
+        self, host: str = "", port: int = 0, path: str = "", tls: ClientTLS | None = None
+    ) -> None:
         self.host = host
         self.port = port
         self.path = path
         """Of a Unix socket; empty for TCP."""
+        self.tls = tls
+        """None for plain text."""
         self.key = path or f"{host}:{port}"
 
 
 async def dial(address: Address, factory: Callable[[], P], seconds: float) -> P:
     """Return the protocol of a new connection; ``seconds`` 0 means no limit.
 
+    The handshake of TLS has a limit of its own, as in Traefik.
+
     Raises:
         ConnectFailed: It was refused, unreachable or its name did not resolve.
         ConnectTimeout: It took longer than ``seconds``.
+        HandshakeFailed: The server speaks no TLS, or is not the one it should be.
     """
     loop = asyncio.get_running_loop()
+    if address.tls is not None:
+        return await _secured(address, address.tls, factory, seconds)
     try:
         async with asyncio.timeout(seconds or None):
             if address.path:
@@ -37,9 +48,88 @@ async def dial(address: Address, factory: Callable[[], P], seconds: float) -> P:
             else:
                 _, protocol = await loop.create_connection(factory, address.host, address.port)
     except TimeoutError as error:
-        message = f"the server {address.key} did not accept a connection within {seconds:g} s"
-        raise ConnectTimeout(message) from error
+        raise _too_slow(address, seconds) from error
     except OSError as error:
         message = f"no connection to the server {address.key}: {error.strerror or error}"
         raise ConnectFailed(message) from error
     return protocol
+
+
+def _too_slow(address: Address, seconds: float) -> ConnectTimeout:
+    message = f"the server {address.key} did not accept a connection within {seconds:g} s"
+    return ConnectTimeout(message)
+
+
+class _Opening(asyncio.Protocol):
+    """Stands in until the handshake is done; the server has nothing to say before that."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.spoilt = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self.transport is None:  # The plain one; start_tls may come again with its own.
+            self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, _data: bytes) -> None:
+        self.spoilt = True
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self.spoilt = True
+
+
+async def _secured(address: Address, tls: ClientTLS, factory: Callable[[], P], seconds: float) -> P:
+    loop = asyncio.get_running_loop()
+    plain = Address(address.host, address.port)
+    opening = await dial(plain, _Opening, seconds)
+    assert opening.transport is not None  # noqa: S101 - for the type checker; it is connected
+    try:
+        transport = await loop.start_tls(
+            opening.transport,
+            opening,
+            tls.context,
+            server_hostname=tls.server_name or address.host,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+        )
+    except (OSError, ssl.CertificateError) as error:
+        opening.transport.abort()
+        raise HandshakeFailed(_explanation(address, error)) from error
+    except BaseException:
+        opening.transport.abort()
+        raise
+    if transport is None or opening.spoilt:
+        message = f"the server {address.key} closed the connection right after the TLS handshake"
+        raise HandshakeFailed(message)
+    if reason := tls.refusal(transport.get_extra_info("peercert")):
+        transport.abort()
+        raise HandshakeFailed(f"the server {address.key} is not trusted: {reason}")
+    protocol = factory()
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    return protocol
+
+
+_UNTRUSTED = (
+    "put the authority of its certificate into rootCAs of its servers transport,"
+    " or set insecureSkipVerify"
+)
+_REMEDIES = (
+    ("mismatch", "set serverName of its servers transport to a name in the certificate"),
+    ("expired", "renew the server's certificate"),
+    ("not yet valid", "look at the clocks of both machines"),
+    ("", _UNTRUSTED),
+)
+
+
+def _explanation(address: Address, error: Exception) -> str:
+    server = f"the server {address.key}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = error.verify_message or str(error)
+        remedy = next(remedy for word, remedy in _REMEDIES if word in reason)
+        return f"{server} is not trusted: {reason.rstrip('.')}; {remedy}"
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or str(error)).replace("_", " ").lower()
+        if error.reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"):
+            return f"{server} speaks no TLS ({reason}); write http:// in its URL"
+        return f"the TLS handshake with {server} failed: {reason}"
+    return f"the TLS handshake with {server} failed: {error}"

@@ -181,7 +181,7 @@ class UpstreamH1(FlowControlled):
     def eof_received(self) -> bool:
         if self._tunnel is not None:
             self._tunnel.feed_eof()
-            return True
+            return self._transport.can_write_eof()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -107,7 +107,7 @@ class Pools:
 
         Its ``options`` are part of the key: when they change, new connections obey them.
         """
-        key = (address.key, transport, *sorted(options.items()))
+        key = (address.key, address.tls, transport, *sorted(options.items()))
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = Pool(
