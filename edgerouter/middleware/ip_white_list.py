@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from edgerouter.config.types import ALLOW_EMPTY
+from edgerouter.http.handler import Middleware
+from edgerouter.middleware.base import BuildContext
+from edgerouter.middleware.ip_allow_list import allow_list
 from edgerouter.middleware.source_criterion import IPStrategy
 
 
@@ -13,3 +16,12 @@ class Options:
 
     source_range: tuple[str, ...] = ()
     ip_strategy: Annotated[IPStrategy | None, ALLOW_EMPTY] = None
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: There is no range, or a range or the strategy cannot work.
+    """
+    return allow_list(options.source_range, options.ip_strategy, 403)

@@ -1,0 +1,37 @@
+"""Answers that a middleware gives itself."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from edgerouter.http.body import FixedBody
+from edgerouter.http.date import http_date
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Response
+from edgerouter.middleware.base import BuildError
+
+TEXT_PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
+
+
+def answer(
+    status: int, body: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()
+) -> Response:
+    """Return a response with ``body``, ``headers`` and a ``Date``."""
+    return Response(status, Headers([*headers, (b"Date", http_date())]), FixedBody(body))
+
+
+def http_error(status: int, text: str) -> Response:
+    """Return what Go's ``http.Error`` writes: ``text`` and a line feed, never to be sniffed."""
+    headers = (TEXT_PLAIN, (b"X-Content-Type-Options", b"nosniff"))
+    return answer(status, text.encode() + b"\n", headers)
+
+
+def status_text(status: int, option: str) -> bytes:
+    """Return the reason phrase of ``status``.
+
+    Raises:
+        BuildError: It is no registered status; the message names ``option``.
+    """
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        raise BuildError(f"{option}: {status} is not an HTTP status such as 403") from None
