@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.redirect_scheme import client_query, redirection
+from edgerouter.middleware.redirection import client_query, redirection
 from edgerouter.middleware.urls import location
 from edgerouter.routing.regex import RegexError
 from edgerouter.routing.replacement import Replacement

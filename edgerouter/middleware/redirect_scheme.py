@@ -6,14 +6,11 @@ only so when the peer is trusted. A request that is right already goes on.
 
 import re
 from dataclasses import dataclass
-from http import HTTPStatus
 
-from edgerouter.http.body import FixedBody
-from edgerouter.http.date import http_date
 from edgerouter.http.handler import Handler, Middleware
-from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.redirection import client_query, redirection
 
 _URL = re.compile(r"^(https?://)?(\[[A-Za-z0-9_:.]+\]|[A-Za-z0-9_.-]+)?(:[0-9]+)?(.*)$", re.DOTALL)
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*):([^:]*)")
@@ -66,22 +63,3 @@ def client_url(request: Request) -> str:
     host, port = (split[1], split[2]) if split else (request.authority, "")
     explicit = f":{port}" if split and (scheme, port) not in _DEFAULT_PORTS else ""
     return f"{scheme}://{host}{explicit}{request.path}{client_query(request)}"
-
-
-def client_query(request: Request) -> str:
-    """Return the query with its ``?``; semicolons are still those of the client."""
-    if request.query is None:
-        return ""
-    written = request.target.partition("?")[2]
-    return f"?{written if written.replace(';', '&') == request.query else request.query}"
-
-
-def redirection(request: Request, location: str, *, permanent: bool) -> Response:
-    """Return the redirection Traefik gives: only GET may become another method."""
-    if request.method == "GET":
-        status = HTTPStatus.MOVED_PERMANENTLY if permanent else HTTPStatus.FOUND
-    else:
-        status = HTTPStatus.PERMANENT_REDIRECT if permanent else HTTPStatus.TEMPORARY_REDIRECT
-    target = location.encode("utf-8", "surrogateescape")
-    headers = Headers([(b"Location", target), (b"Date", http_date())])
-    return Response(status.value, headers, FixedBody(status.phrase.encode()))

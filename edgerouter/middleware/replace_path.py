@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.urls import bad_escape, escaped_path
+from edgerouter.middleware.urls import bad_escape, escaped_path, replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,3 @@ def build(options: Options, _context: BuildContext) -> Middleware:
         return handle
 
     return replace_path
-
-
-def replaced(request: Request, path: str) -> Request:
-    """Return ``request`` with another path, and the old one in ``X-Replaced-Path``."""
-    old = request.path.encode("utf-8", "surrogateescape")
-    return request.evolve(path=path, headers=request.headers.extended([(b"X-Replaced-Path", old)]))

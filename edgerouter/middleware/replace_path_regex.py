@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.replace_path import replaced
-from edgerouter.middleware.strip_prefix import normal
-from edgerouter.middleware.urls import escaped_path
+from edgerouter.middleware.urls import escaped_path, normal, replaced
 from edgerouter.routing.regex import RegexError
 from edgerouter.routing.replacement import Replacement
 

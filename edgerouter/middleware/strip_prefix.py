@@ -5,12 +5,11 @@ Prefixes are compared with the decoded path, as plain text: ``/foo`` also matche
 """
 
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_to_bytes
 
-from edgerouter.http.errors import BadRequest
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
-from edgerouter.middleware.base import SAFE_IN_PATH, BuildContext
+from edgerouter.middleware.base import BuildContext
+from edgerouter.middleware.urls import normal, without_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,6 @@ class Options:
     prefixes: tuple[str, ...] = ()
     force_slash: bool = True
     """Deprecated: has no effect."""
-
-
-class NotNormal(BadRequest):
-    """The path without the prefix could mean another one."""
-
-    page = "Bad Request\n"
 
 
 def build(options: Options, _context: BuildContext) -> Middleware:
@@ -48,32 +41,3 @@ def build(options: Options, _context: BuildContext) -> Middleware:
         return handle
 
     return strip_prefix
-
-
-def without_prefix(path: str, prefix: bytes) -> str | None:
-    """Return the percent-encoded ``path`` without the decoded ``prefix``, or None."""
-    position = 0
-    for byte in prefix:
-        step = 3 if path.startswith("%", position) else 1
-        part = path[position : position + step].encode("utf-8", "surrogateescape")
-        if unquote_to_bytes(part) != bytes((byte,)):
-            return None
-        position += step
-    return path[position:]
-
-
-def normal(path: str) -> str:
-    """Return what remains of a path as a path.
-
-    Raises:
-        NotNormal: It has empty or dot segments, so routers saw another path than the server
-            would.
-    """
-    if path[:3].lower() == "%2f":
-        # The slash is there, though encoded. Like Go, decode it with everything else.
-        path = quote(unquote_to_bytes(path.encode("utf-8", "surrogateescape")), safe=SAFE_IN_PATH)
-    path = path if path.startswith("/") else f"/{path}"
-    segments = path[1:].split("/")
-    if any(segment in ("", ".", "..") for segment in segments[:-1]) or segments[-1] in (".", ".."):
-        raise NotNormal("the path without the prefix is not in normal form")
-    return path

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.strip_prefix import normal, without_prefix
+from edgerouter.middleware.urls import normal, without_prefix
 from edgerouter.routing.regex import RegexError, compile_capturing
 
 

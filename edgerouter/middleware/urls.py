@@ -3,7 +3,8 @@
 import re
 from urllib.parse import quote, unquote_to_bytes
 
-from edgerouter.http.errors import ExchangeError
+from edgerouter.http.errors import BadRequest, ExchangeError
+from edgerouter.http.message import Request
 from edgerouter.middleware.base import SAFE_IN_PATH
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
@@ -29,6 +30,12 @@ class BadEscape(ExchangeError):
         message = f'invalid URL escape "{escape}"'
         super().__init__(message)
         self.page = f"{message}\n"  # type: ignore[misc]  # of this one failure
+
+
+class NotNormal(BadRequest):
+    """The path without the prefix could mean another one."""
+
+    page = "Bad Request\n"
 
 
 def escaped_path(path: str) -> str:
@@ -85,3 +92,38 @@ def _fragment(fragment: str) -> str:
             unquote_to_bytes(text.encode("utf-8", "surrogateescape")), safe="$&+,/:;=?@!()*"
         )
     return f"#{text}" if text else ""
+
+
+def without_prefix(path: str, prefix: bytes) -> str | None:
+    """Return the percent-encoded ``path`` without the decoded ``prefix``, or None."""
+    position = 0
+    for byte in prefix:
+        step = 3 if path.startswith("%", position) else 1
+        part = path[position : position + step].encode("utf-8", "surrogateescape")
+        if unquote_to_bytes(part) != bytes((byte,)):
+            return None
+        position += step
+    return path[position:]
+
+
+def normal(path: str) -> str:
+    """Return what remains of a path as a path.
+
+    Raises:
+        NotNormal: It has empty or dot segments, so routers saw another path than the server
+            would.
+    """
+    if path[:3].lower() == "%2f":
+        # The slash is there, though encoded. Like Go, decode it with everything else.
+        path = quote(unquote_to_bytes(path.encode("utf-8", "surrogateescape")), safe=SAFE_IN_PATH)
+    path = path if path.startswith("/") else f"/{path}"
+    segments = path[1:].split("/")
+    if any(segment in ("", ".", "..") for segment in segments[:-1]) or segments[-1] in (".", ".."):
+        raise NotNormal("the path without the prefix is not in normal form")
+    return path
+
+
+def replaced(request: Request, path: str) -> Request:
+    """Return ``request`` with another path, and the old one in ``X-Replaced-Path``."""
+    old = request.path.encode("utf-8", "surrogateescape")
+    return request.evolve(path=path, headers=request.headers.extended([(b"X-Replaced-Path", old)]))
