@@ -45,6 +45,12 @@ class Aggregator:
         self._latest: dict[str, Publication] = {}
         self._changed = asyncio.Event()
         self._last_offer = 0.0
+        self._is_rebuilding = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything offered has been rebuilt."""
+        return not self._changed.is_set() and not self._is_rebuilding
 
     def offer(
         self,
@@ -73,7 +79,9 @@ class Aggregator:
                 await asyncio.sleep(pause)
             self._changed.clear()
             began = self._clock()
+            self._is_rebuilding = True
             await self._rebuild(dict(self._latest))
+            self._is_rebuilding = False
             finished = self._clock()
             took = finished - began
 

@@ -49,7 +49,7 @@ class Core:
         self._publisher = publisher
         throttle = configuration.providers.providers_throttle_duration
         self._aggregator = Aggregator(throttle, self._rebuild)
-        self._providers = Providers(providers, self._aggregator.offer, publisher.fence)
+        self._providers = Providers(providers, self._aggregator.offer, self._fence)
         self.view = View(
             configuration, tuple(warnings), listeners, self._providers, publisher, supervisor
         )
@@ -60,6 +60,16 @@ class Core:
     def reload(self) -> None:
         """Let providers look at their source again (SIGHUP)."""
         self._providers.reload()
+
+    def _fence(self, urls: frozenset[str]) -> None:
+        """Take the fences of all providers; lift one only when what it came with is in force."""
+        self._publisher.fence(urls)
+        if not self._publisher.liftable:
+            return
+        if self._aggregator.is_idle:
+            self._publisher.lift(self._publisher.liftable)
+        else:
+            self._aggregator.rebuild_soon()
 
     async def run(self, admin: socket.socket) -> None:
         """Work until cancelled; serve the API on ``admin``."""
@@ -82,18 +92,17 @@ class Core:
     async def _rebuild(self, publications: Publications) -> None:
         """Make everything that follows from ``publications`` and publish what changed."""
         version = self._publisher.version + 1
-        fenced = self._publisher.fenced
+        liftable = self._publisher.liftable
         try:
             runtime, content = await asyncio.to_thread(self._build, publications, version)
             self._report(runtime.diagnostics)
             self.view.runtime = runtime
             if content != self._content:
-                frame = await asyncio.to_thread(
-                    encode, {**content, "version": version, "fenced": sorted(fenced)}
-                )
+                frame = await asyncio.to_thread(encode, {**content, "version": version})
                 self._content = content
-                self._publisher.publish(version, frame, fenced)
+                self._publisher.publish(version, frame)
                 self._published.set()
+            self._publisher.lift(liftable)
         except Exception:
             log.exception("The configuration could not be rebuilt, the last one stays in force")
             self.view.failed_rebuilds += 1
@@ -111,9 +120,7 @@ class Core:
         }
         runtime = build_runtime(self._configuration, configurations, diagnostics)
         content = runtime.snapshot(version)
-        return runtime, {
-            key: value for key, value in content.items() if key not in ("version", "fenced")
-        }
+        return runtime, {key: value for key, value in content.items() if key != "version"}
 
     def _report(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Log what was not there before; what stays is not repeated."""

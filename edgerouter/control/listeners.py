@@ -54,10 +54,6 @@ class Listener:
         host, port = self.sockets[0].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def of_worker(self, index: int) -> socket.socket:
-        """Return the socket that the worker with this number serves."""
-        return self.sockets[index % len(self.sockets)]
-
     def close(self) -> None:
         """Close our own copies; where no worker has one left, connections are refused."""
         for opened in self.sockets:

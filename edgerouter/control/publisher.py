@@ -1,9 +1,10 @@
 """Brings the newest snapshot, fences and orders to every worker.
 
-Each worker has a slot: snapshots and fences overwrite each other in it, so a
-slow worker skips to the newest; orders (``drain``, ``reopen``) are kept. A
-frame is encoded once for all workers. What a worker sends back, ``ready`` and
-``applied``, is kept here too. Counterpart: ``edgerouter/worker/main.py``.
+Each worker has a slot: a snapshot overwrites one that still waits in it, so a
+slow worker skips to the newest; orders (``drain``, ``reopen``) are kept.
+Fences are set ahead of a waiting snapshot and lifted only behind it. What a
+worker sends back (``ready``, ``applied``, ``pong``) is kept here too.
+Counterpart: ``edgerouter/worker/main.py``.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from edgerouter.ipc.channel import Channel, Message, encode
 from edgerouter.observability.logs import fields
 
 log = logging.getLogger(__name__)
+
+PING = encode({"type": "ping"})
 
 
 class Slot:
@@ -28,8 +31,17 @@ class Slot:
         self.errors: Mapping[str, list[str]] = {}
         """What the worker could not build, by element (``routers/api@docker``)."""
         self.orders = deque(orders)
-        self.fence: bytes | None = None
-        self.snapshot: tuple[bytes, frozenset[str]] | None = None
+        self.snapshot: bytes | None = None
+        """The newest snapshot, while it has not been sent."""
+        self.fenced: frozenset[str] = frozenset()
+        """The fences the worker has been told."""
+        self.absent: frozenset[int] = frozenset()
+        """The workers it has been told to stand in for."""
+        self.is_asked = False
+        self.has_spoken = False
+        """Whether it has said anything at all."""
+        self.is_heard = True
+        """Whether it has said anything since the last question."""
         self.wake = asyncio.Event()
         self.wake.set()
 
@@ -42,7 +54,9 @@ class Publisher:
         """Called when a worker has come, gone or acknowledged."""
         self._slots: set[Slot] = set()
         self._fenced: frozenset[str] = frozenset()
-        self._snapshot: tuple[bytes, frozenset[str]] | None = None
+        self._wanted: frozenset[str] = frozenset()
+        self._absent: frozenset[int] = frozenset()
+        self._snapshot: bytes | None = None
         self.version = 0
         """The version of the newest snapshot."""
         self.errors: Mapping[str, list[str]] = {}
@@ -58,23 +72,61 @@ class Publisher:
         """Server URLs that get no new request."""
         return self._fenced
 
-    def publish(self, version: int, frame: bytes, fenced: frozenset[str]) -> None:
-        """Offer the snapshot ``frame``, made with the set ``fenced``, to every worker."""
+    @property
+    def liftable(self) -> frozenset[str]:
+        """Fences that nobody wants any more, still in force until ``lift``."""
+        return self._fenced - self._wanted
+
+    def publish(self, version: int, frame: bytes) -> None:
+        """Offer the snapshot ``frame`` to every worker."""
         self.version = version
-        self._snapshot = (frame, fenced)
+        self._snapshot = frame
         for slot in self._slots:
-            slot.snapshot = self._snapshot
-            slot.wake.set()
+            slot.snapshot = frame
+        self._wake_all()
 
     def fence(self, urls: Iterable[str]) -> None:
-        """Replace the set of fenced servers, ahead of any snapshot under way."""
-        fenced = frozenset(urls)
-        if fenced == self._fenced:
-            return
-        self._fenced = fenced
-        frame = self._fence_frame()
+        """Replace the set of servers that should be fenced.
+
+        New ones are fenced at once, ahead of any snapshot under way. Others become
+        ``liftable``: an address may be a new container's already, and only a table
+        without the old one makes it safe to use.
+        """
+        self._wanted = frozenset(urls)
+        self._set_fences(self._fenced | self._wanted)
+
+    def lift(self, urls: frozenset[str]) -> None:
+        """Lift fences that were ``liftable`` when the newest snapshot was begun."""
+        self._set_fences((self._fenced - urls) | self._wanted)
+
+    def _set_fences(self, fenced: frozenset[str]) -> None:
+        if fenced != self._fenced:
+            self._fenced = fenced
+            self._wake_all()
+
+    def set_absent(self, worker: int, *, is_absent: bool) -> None:
+        """Have the other workers accept the connections of ``worker``, or leave them to it."""
+        others = self._absent - {worker}
+        absent = others | {worker} if is_absent else others
+        if absent != self._absent:
+            self._absent = absent
+            self._wake_all()
+
+    def question(self, worker: int) -> bool:
+        """Ask ``worker`` for a sign of life; tell whether it gave one since the last question."""
+        slot = next((slot for slot in self._slots if slot.worker == worker), None)
+        if slot is None:
+            return False
+        was_heard, slot.is_heard, slot.is_asked = slot.is_heard, False, True
+        slot.wake.set()
+        return was_heard
+
+    def has_spoken(self, worker: int) -> bool:
+        """Tell whether ``worker`` has said anything in its present life."""
+        return any(slot.has_spoken for slot in self._slots if slot.worker == worker)
+
+    def _wake_all(self) -> None:
         for slot in self._slots:
-            slot.fence = frame
             slot.wake.set()
 
     def order(self, message: Message) -> None:
@@ -107,24 +159,33 @@ class Publisher:
             slot.wake.clear()
             while slot.orders:
                 await channel.send(slot.orders.popleft())
-            if slot.fence is not None:
-                frame, slot.fence = slot.fence, None
-                await channel.send(frame)
+            if slot.is_asked:
+                slot.is_asked = False
+                await channel.send(PING)
+            if slot.absent != self._absent:
+                slot.absent = self._absent
+                await channel.send(encode({"type": "adopt", "workers": sorted(slot.absent)}))
+            await self._send_fences(slot, channel, slot.fenced | self._fenced)
             if slot.snapshot is not None:
-                (frame, fenced), slot.snapshot = slot.snapshot, None
-                if fenced != self._fenced:
-                    # The snapshot is older than the fences and would lift them.
-                    slot.fence = self._fence_frame()
-                    slot.wake.set()
+                frame, slot.snapshot = slot.snapshot, None
                 await channel.send(frame)
+            if slot.snapshot is None:
+                await self._send_fences(slot, channel, self._fenced)
 
-    def _fence_frame(self) -> bytes:
-        return encode({"type": "fence", "urls": sorted(self._fenced)})
+    @staticmethod
+    async def _send_fences(slot: Slot, channel: Channel, fenced: frozenset[str]) -> None:
+        if fenced != slot.fenced:
+            slot.fenced = fenced
+            await channel.send(encode({"type": "fence", "urls": sorted(fenced)}))
 
     def _receive(self, slot: Slot, message: Message) -> None:
+        slot.has_spoken = slot.is_heard = True
         match message.get("type"):
+            case "pong":
+                return
             case "ready":
                 slot.ready = True
+                self.set_absent(slot.worker, is_absent=False)
             case "applied":
                 slot.applied = message["version"]
                 self._note_errors(slot, message.get("errors") or {})

@@ -2,8 +2,10 @@
 
 A worker is a subprocess with the listening sockets and one end of a socket
 pair. It has died when the other end reads end of file. The supervisor starts
-another at once, with a growing pause when they die young. Should the control
-plane itself die, every worker reads end of file and drains by itself.
+another at once, with a growing pause when they die young. A worker that does
+not answer questions is killed. Until its successor is ready, the others accept
+its connections. Should the control plane itself die, every worker reads end of
+file and drains by itself.
 """
 
 import asyncio
@@ -46,6 +48,17 @@ YOUNG = 5.0
 LONGEST_PAUSE = 2.0
 """Seconds between two starts of a worker that keeps dying, at most."""
 
+HEARTBEAT = 2.5
+"""Seconds between two questions to a worker. One that is silent from one to the next is helped
+by the others: nothing is lost if it was only busy."""
+
+PATIENCE = 4
+"""Questions in a row without an answer before a worker counts as hung: 10 s, several times as
+long as it takes to build a table of ten thousand routers."""
+
+PATIENCE_AT_START = 12
+"""The same before its first word: loading may take long on a busy machine."""
+
 REAP_EVERY = 10.0
 """Seconds between two collections of dead children of unknown origin."""
 
@@ -60,6 +73,8 @@ class WorkerState:
     started: float = field(default_factory=time.time)
     """When the present process was started, seconds since the epoch."""
     last_exit: str = ""
+    verdict: str = ""
+    """Why we have killed the present process; empty while we have not."""
 
     @property
     def pid(self) -> int | None:
@@ -77,11 +92,13 @@ class Supervisor:
         publisher: Publisher,
         start: Mapping[str, Any],
         command: Sequence[str] = COMMAND,
+        heartbeat: float = HEARTBEAT,
     ) -> None:
         self._listeners = list(listeners)
         self._publisher = publisher
         self._first_frame = start
         self._command = command
+        self._heartbeat = heartbeat
         self._stopping = asyncio.Event()
         self._last_order: Message | None = None
         self.workers = [WorkerState(index) for index in range(count)]
@@ -128,6 +145,7 @@ class Supervisor:
             await self._attend(worker)
             if self._stopping.is_set():
                 return
+            self._publisher.set_absent(worker.index, is_absent=True)
             young = time.monotonic() - born < YOUNG
             log.error(
                 "Worker ended, another is started",
@@ -150,7 +168,7 @@ class Supervisor:
 
     def _spawn(self, worker: WorkerState) -> None:
         ours, theirs = socket.socketpair()
-        inherited = [fileno for (fileno,) in self._descriptors(worker).values()]
+        inherited = [number for numbers in self._descriptors().values() for number in numbers]
         with theirs:
             # A group of its own keeps Ctrl-C in a terminal from reaching the worker.
             worker.process = subprocess.Popen(  # noqa: S603 - our own command.
@@ -161,12 +179,13 @@ class Supervisor:
                 process_group=0,
             )
         worker.started = time.time()
+        worker.verdict = ""
         self._channels[worker.index] = ours
 
-    def _descriptors(self, worker: WorkerState) -> dict[str, list[int]]:
-        """Return the listening descriptors of ``worker`` by entry point."""
+    def _descriptors(self) -> dict[str, list[int]]:
+        """Return the listening descriptors by entry point, one per worker or one for all."""
         return {
-            listener.name: [listener.of_worker(worker.index).fileno()]
+            listener.name: [opened.fileno() for opened in listener.sockets]
             for listener in self._listeners
         }
 
@@ -177,14 +196,38 @@ class Supervisor:
             **self._first_frame,
             "type": "start",
             "worker": worker.index,
-            "listeners": self._descriptors(worker),
+            "listeners": self._descriptors(),
         }
+        watch = asyncio.create_task(self._watch(worker), name=f"worker {worker.index} heartbeat")
         try:
             orders = [start] if self._last_order is None else [start, self._last_order]
             await self._publisher.serve(worker.index, channel, orders)
         finally:
+            watch.cancel()
             channel.close()
-        worker.last_exit = await self._buried(worker)
+        exited = await self._buried(worker)
+        worker.last_exit = worker.verdict or exited
+
+    async def _watch(self, worker: WorkerState) -> None:
+        """Kill ``worker`` when it has been silent for too long.
+
+        Questions are counted, not seconds: time in which we ourselves stood still does not count.
+        """
+        missed, is_helped = 0, False
+        self._publisher.question(worker.index)
+        while True:
+            await asyncio.sleep(self._heartbeat)
+            missed = 0 if self._publisher.question(worker.index) else missed + 1
+            has_spoken = self._publisher.has_spoken(worker.index)
+            if missed >= (PATIENCE if has_spoken else PATIENCE_AT_START):
+                break
+            if has_spoken and is_helped != bool(missed):
+                is_helped = bool(missed)
+                self._publisher.set_absent(worker.index, is_absent=is_helped)
+        seconds = missed * self._heartbeat
+        worker.verdict = f"it hung: it gave no sign of life for {seconds:g}s and was killed"
+        if worker.process is not None:
+            worker.process.kill()
 
     async def _buried(self, worker: WorkerState) -> str:
         """Wait for a worker whose channel is closed; say how it ended."""

@@ -68,6 +68,8 @@ class Exchange:
     """Size of the server's body where a middleware has changed it, else 0."""
     origin_headers: Headers | None = None
     """The header of the server's answer as it came, for the access log."""
+    origin_length: int | None = None
+    """The length the server gave its body, None without."""
     retries = 0
     error = ""
     """Why the exchange failed, for people."""

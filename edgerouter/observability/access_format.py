@@ -20,6 +20,8 @@ Encode = Callable[[Peer, Exchange, Request | None, Headers, int, float], bytes]
 
 _FORMATS = ("common", "genericCLF", "json")
 _MODES = ("keep", "drop", "redact")
+_WITHOUT_LENGTH = (101, 204, 304)
+"""Answers without a body need not say so."""
 _CLF_TIME = "%d/%b/%Y:%H:%M:%S"
 _CLF = '%s - %s [%s] "%s %s %s" %s %s %s %s'
 _COMMON = _CLF + " %s %s %s %sms"
@@ -84,15 +86,19 @@ class HeaderSelection:
     def add(self, prefix: str, headers: Headers, record: dict[str, Any]) -> None:
         """Add the selected ``headers`` to ``record`` as ``prefix`` plus their name."""
         for name, value in headers:
-            mode = self.mode(name.lower())
-            if mode == "drop":
-                continue
-            key = prefix + _canonical(name)
-            text = value.decode("utf-8", "replace")
-            if mode == "redact":
-                record[key] = "REDACTED"
-            else:
-                record[key] = f"{record[key]},{text}" if key in record else text
+            self.add_one(prefix, name, value, record)
+
+    def add_one(self, prefix: str, name: bytes, value: bytes, record: dict[str, Any]) -> None:
+        """Add one header field as ``add`` does."""
+        mode = self.mode(name.lower())
+        if mode == "drop":
+            return
+        key = prefix + _canonical(name)
+        text = value.decode("utf-8", "replace")
+        if mode == "redact":
+            record[key] = "REDACTED"
+        else:
+            record[key] = f"{record[key]},{text}" if key in record else text
 
 
 def _mode(options: Mapping[str, Any], default: str) -> str:
@@ -234,6 +240,7 @@ def _json(names: FieldSelection, headers: HeaderSelection, *, with_query: bool) 
             if exchange.origin_headers is not None:
                 headers.add("origin_", exchange.origin_headers, record)
             headers.add("downstream_", response, record)
+            _add_lengths(record, exchange, headers)
         now = int(time.time())
         record["level"] = "info"
         record["msg"] = ""
@@ -243,13 +250,26 @@ def _json(names: FieldSelection, headers: HeaderSelection, *, with_query: bool) 
     return encode
 
 
+def _add_lengths(record: dict[str, Any], exchange: Exchange, headers: HeaderSelection) -> None:
+    """Add ``Content-Length`` of the server's answer, which the framing has taken out of it."""
+    length = exchange.origin_length
+    if length is None or (not length and exchange.origin_status in _WITHOUT_LENGTH):
+        return
+    value = b"%d" % length
+    headers.add_one("origin_", b"Content-Length", value, record)
+    if exchange.status == exchange.origin_status and not exchange.origin_size:
+        headers.add_one("downstream_", b"Content-Length", value, record)
+
+
 def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[str, Any]:
     nanoseconds = int(duration * 1e9)
     origin = int(exchange.origin_duration * 1e9)
     seconds = int(exchange.start)
     fraction = f".{int((exchange.start - seconds) * 1e9):09}"
     origin_size = exchange.origin_size
-    if exchange.origin_status and not origin_size:  # Nobody between has changed the body.
+    # When no answer came, Traefik counts the one made up in its place.
+    origin_status = exchange.origin_status or (exchange.status if exchange.server else 0)
+    if origin_status and not origin_size:  # Nobody between has changed the body.
         origin_size = exchange.response_size
     record: dict[str, Any] = {
         "ClientAddr": peer.address,
@@ -260,7 +280,7 @@ def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[
         "Duration": nanoseconds,
         "OriginContentSize": origin_size,
         "OriginDuration": origin,
-        "OriginStatus": exchange.origin_status,
+        "OriginStatus": origin_status,
         "Overhead": nanoseconds - origin,
         "RequestContentSize": exchange.request_size,
         "RequestCount": count,

@@ -31,7 +31,6 @@ class AccessLog:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Prepare for the static options ``accessLog``; problems are logged, never raised."""
-        _refuse_otlp(options)
         self._internals = bool(options.get("addInternals"))
         self._buffering: int = options.get("bufferingSize") or 0
         self._buffer: list[bytes] = []
@@ -156,12 +155,3 @@ def _status_codes(texts: Iterable[str]) -> frozenset[int]:
 
 def _is_code(text: str) -> bool:
     return len(text) == 3 and text.isascii() and text.isdecimal()
-
-
-def _refuse_otlp(options: Mapping[str, Any]) -> None:
-    for name in ("otlp", "dualOutput"):
-        if options.get(name):
-            log.error(
-                "Access logs cannot be sent by OTLP, only the file or standard output is written",
-                extra=fields(option=f"accessLog.{name}"),
-            )

@@ -74,7 +74,6 @@ class Builder:
         self._middlewares = self._build_middlewares(snapshot.get("middlewares") or {}, errors)
         self._services = self._build_services(snapshot.get("services") or {}, errors, old_targets)
         self._routes = self._build_routes(snapshot.get("routers") or {}, errors)
-        self.fences.urls = frozenset(snapshot.get("fenced") or ())
         self._swap(snapshot)
         in_use = [*self._targets.values(), *self._lent.values()]
         self.pools.keep_only({target.pool for target in in_use})

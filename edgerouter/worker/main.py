@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
@@ -23,6 +23,7 @@ from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.services.internal import LifeCycle
 from edgerouter.worker.builder import Builder
+from edgerouter.worker.listening import Listening
 from edgerouter.worker.unmatched import Unmatched
 
 BACKLOG = 4096
@@ -37,11 +38,11 @@ class Worker:
     def __init__(self, channel: Channel, start: Message) -> None:
         static: Mapping[str, Any] = start["static"]
         self._channel = channel
-        self._listeners: Mapping[str, list[int]] = start["listeners"]
+        listeners: Mapping[str, list[int]] = start["listeners"]
         self._life_cycle = LifeCycle()
         self._unmatched = Unmatched()
-        self._servers: dict[str, list[asyncio.Server]] = {}
-        self._connections = {name: Connections() for name in self._listeners}
+        self._listening = Listening(start["worker"], listeners, self._serve)
+        self._connections = {name: Connections() for name in listeners}
         self._draining: asyncio.Task[None] | None = None
         self._access_log = (
             AccessLog(static["accessLog"]) if static.get("accessLog") is not None else None
@@ -57,7 +58,7 @@ class Worker:
                 shows_reason=bool(api.get("insecure")),
                 finished=self._finished if self._access_log is not None else None,
             )
-            for name in self._listeners
+            for name in listeners
         }
         ping = static.get("ping") or {}
         self._builder = Builder(
@@ -82,6 +83,10 @@ class Worker:
                 await self._apply(message)
             case "fence":
                 self._builder.fences.urls = frozenset(message["urls"])
+            case "ping":
+                await self._tell({"type": "pong"})
+            case "adopt":
+                await self._listening.stand_in_for(message["workers"])
             case "drain":
                 self._drain(message)
             case "reopen":
@@ -102,9 +107,9 @@ class Worker:
                 milliseconds=round((perf_counter() - start) * 1000, 2),
             ),
         )
-        if not self._servers and self._draining is None:
+        if not self._listening.is_open and self._draining is None:
             gc.freeze()  # Modules live for ever: the collector need not walk them again.
-            await self._listen()
+            await self._listening.open()
             await self._tell({"type": "ready"})
         await self._tell({"type": "applied", "version": snapshot["version"], "errors": errors})
 
@@ -114,18 +119,13 @@ class Worker:
         except ConnectionError:
             log.warning("The control plane is gone")
 
-    async def _listen(self) -> None:
+    async def _serve(self, name: str, listening: socket.socket) -> asyncio.Server:
+        """Serve the entry point ``name`` on one more socket."""
         loop = asyncio.get_running_loop()
-        for name, descriptors in self._listeners.items():
-            entrypoint = self._entrypoints[name]
-            connections = self._connections[name]
-            factory: Callable[[], DownstreamH1] = _factory(entrypoint, connections, loop)
-            self._servers[name] = [
-                await loop.create_server(
-                    factory, sock=socket.socket(fileno=descriptor), backlog=BACKLOG
-                )
-                for descriptor in descriptors
-            ]
+        entrypoint, connections = self._entrypoints[name], self._connections[name]
+        return await loop.create_server(
+            lambda: DownstreamH1(entrypoint, connections, loop), sock=listening, backlog=BACKLOG
+        )
 
     def _finished(self, request: Request, response: Response | None) -> None:
         if request.exchange.logged and self._access_log is not None:
@@ -159,8 +159,7 @@ class Worker:
         """Accept for ``accept`` seconds more, then wait ``grace`` for requests under way."""
         await asyncio.sleep(accept)
         entrypoint = self._entrypoints[name]
-        for server in self._servers.get(name, ()):
-            server.close()
+        self._listening.close(name)
         entrypoint.closing = True
         connections = self._connections[name]
         for connection in connections:
@@ -175,12 +174,6 @@ class Worker:
             )
         for connection in connections:
             connection.abort()
-
-
-def _factory(
-    entrypoint: EntryPoint, connections: Connections, loop: asyncio.AbstractEventLoop
-) -> Callable[[], DownstreamH1]:
-    return lambda: DownstreamH1(entrypoint, connections, loop)
 
 
 def relax_collector() -> None:

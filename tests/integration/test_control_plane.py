@@ -179,6 +179,26 @@ async def test_a_worker_killed_under_requests_is_replaced(tmp_path: Path) -> Non
         assert worker["version"] == 1
 
 
+async def test_no_request_waits_for_a_worker_that_keeps_dying(tmp_path: Path) -> None:
+    async with backend() as server, plane(routes(tmp_path, server.url)) as running:
+        assert await running.get("/", "web") == (200, b"hi")
+        killed: set[int] = set()
+        slowest = 0.0
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 20
+        while len(killed) < 4 and loop.time() < end:
+            pid = (await running.workers())[0]
+            if pid not in killed:
+                killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
+            for _ in range(10):
+                began = loop.time()
+                assert await running.get("/", "web") == (200, b"hi")
+                slowest = max(slowest, loop.time() - began)
+        assert len(killed) == 4
+        assert slowest < 0.5  # A new worker needs longer to load, even without the pause.
+
+
 async def test_requests_under_way_finish_when_it_stops(tmp_path: Path) -> None:
     async with backend() as server, plane(routes(tmp_path, server.url)) as running:
         slow = asyncio.create_task(running.get("/slow", "web"))

@@ -14,7 +14,7 @@ import pytest
 
 from edgerouter.control.listeners import Address, Listener, listen
 from edgerouter.control.publisher import Publisher
-from edgerouter.control.supervisor import Supervisor, describe_exit
+from edgerouter.control.supervisor import HEARTBEAT, Supervisor, describe_exit
 from edgerouter.ipc.channel import encode
 
 TINY_WORKER = Path(__file__).parents[1] / "support" / "tiny_worker.py"
@@ -42,8 +42,7 @@ class Site:
         await self.until(lambda: sum(slot.ready for slot in self.publisher.slots) == count)
 
     def publish(self, version: int) -> None:
-        frame = encode({"type": "snapshot", "version": version, "fenced": []})
-        self.publisher.publish(version, frame, frozenset())
+        self.publisher.publish(version, encode({"type": "snapshot", "version": version}))
 
     async def ask(self) -> Any:
         """Send a request and return the facts of the worker that answers."""
@@ -57,11 +56,11 @@ class Site:
 
 
 @asynccontextmanager
-async def site(count: int) -> AsyncIterator[Site]:
+async def site(count: int, heartbeat: float = HEARTBEAT) -> AsyncIterator[Site]:
     listener = listen("web", Address("127.0.0.1", 0, "tcp"), workers=count)
     publisher = Publisher()
     command = (sys.executable, str(TINY_WORKER))
-    supervisor = Supervisor(count, [listener], publisher, {"static": {}}, command)
+    supervisor = Supervisor(count, [listener], publisher, {"static": {}}, command, heartbeat)
     supervisor.start()
     running = asyncio.create_task(supervisor.run())
     try:
@@ -131,6 +130,58 @@ async def test_a_worker_that_keeps_dying_is_started_with_growing_pauses(
         if record.message.startswith("Worker ended")
     ]
     assert pauses[:3] == ["0s", "0.1s", "0.2s"]
+
+
+async def test_while_a_worker_keeps_dying_the_others_accept_its_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TINY_WORKER", "crash-1")
+    async with site(2) as running:
+        running.publish(1)
+        await running.ready(1)
+        survivor, broken = running.supervisor.workers
+        await running.until(lambda: broken.restarts >= 2)
+        # Half of these are the broken worker's.
+        answers = await asyncio.gather(*(running.ask() for _ in range(40)))
+        assert {facts["pid"] for facts in answers} == {survivor.pid}
+        monkeypatch.delenv("TINY_WORKER")
+        await running.ready(2)
+        pids: set[int] = set()
+        async with asyncio.timeout(10):
+            while len(pids) < 2:
+                pids.add((await running.ask())["pid"])
+        assert pids == {survivor.pid, broken.pid}
+
+
+async def test_a_stopped_worker_is_helped_then_killed_and_replaced(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with site(2, heartbeat=0.3) as running:
+        running.publish(1)
+        await running.ready(2)
+        hung = running.supervisor.workers[0]
+        first = hung.pid
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+        answers = await asyncio.gather(*(running.ask() for _ in range(20)))
+        assert first not in {facts["pid"] for facts in answers}
+        await running.until(lambda: hung.restarts == 1)
+        await running.ready(2)
+        reason = "it hung: it gave no sign of life for 1.2s and was killed"
+        assert hung.last_exit == reason
+        assert not lives(first)
+    (record,) = (r for r in caplog.records if r.message.startswith("Worker ended"))
+    assert record.fields["reason"] == reason  # type: ignore[attr-defined]
+
+
+async def test_a_worker_that_answers_lives_on() -> None:
+    async with site(1, heartbeat=0.02) as running:
+        running.publish(1)
+        await running.ready(1)
+        first = running.supervisor.workers[0].pid
+        while (await running.ask())["frames"].count("ping") < 10:
+            pass
+        assert running.supervisor.workers[0].pid == first
 
 
 async def test_drained_workers_end_and_are_not_replaced() -> None:

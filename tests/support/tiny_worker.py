@@ -1,7 +1,7 @@
 """A worker that answers every connection with facts about itself; for tests of the supervisor.
 
-``TINY_WORKER`` chooses how it misbehaves: ``crash`` ends at once, ``stubborn`` ignores
-``drain`` and end of file.
+``TINY_WORKER`` chooses how it misbehaves: ``crash`` ends at once, ``crash-1`` ends if it is
+worker 1, ``stubborn`` ignores ``drain`` and end of file, ``mute`` answers no question.
 """
 
 import argparse
@@ -12,16 +12,19 @@ import socket
 import sys
 
 from edgerouter.ipc.channel import Channel, encode
+from edgerouter.worker.listening import Listening
 
 
 async def main(descriptor: int) -> None:
     mood = os.environ.get("TINY_WORKER", "")
-    if mood == "crash":
-        sys.exit(3)
     channel = await Channel.open(socket.socket(fileno=descriptor))
     start = await channel.receive()
+    if mood in ("crash", f"crash-{start['worker']}"):
+        sys.exit(3)
     facts = {"pid": os.getpid(), "start": start, "version": 0, "fenced": [], "frames": []}
-    servers = []
+
+    async def serve(_: str, listener: socket.socket) -> asyncio.Server:
+        return await asyncio.start_server(answer, sock=listener)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -31,25 +34,29 @@ async def main(descriptor: int) -> None:
         await writer.drain()
         writer.close()
 
+    listening = Listening(start["worker"], start["listeners"], serve)
     while (message := await channel.receive()) is not None or mood == "stubborn":
         if message is None:
             await asyncio.sleep(3600)
         facts["frames"].append(message["type"])
         match message["type"]:
             case "snapshot":
-                facts["version"], facts["fenced"] = message["version"], message["fenced"]
+                facts["version"] = message["version"]
                 applied = {"type": "applied", "version": message["version"], "errors": {}}
                 await channel.send(encode(applied))
-                if not servers:
-                    for descriptors in start["listeners"].values():
-                        for number in descriptors:
-                            listener = socket.socket(fileno=number)
-                            servers.append(await asyncio.start_server(answer, sock=listener))
+                if not listening.is_open:
+                    await listening.open()
                     await channel.send(encode({"type": "ready"}))
+            case "adopt":
+                await listening.stand_in_for(message["workers"])
+            case "ping" if mood != "mute":
+                await channel.send(encode({"type": "pong"}))
             case "fence":
                 facts["fenced"] = message["urls"]
             case "drain" if mood != "stubborn":
                 break
+    for name in start["listeners"]:
+        listening.close(name)
 
 
 if __name__ == "__main__":

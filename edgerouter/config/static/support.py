@@ -7,6 +7,7 @@ The one table of what is not supported yet: a line goes away when the feature co
 from collections.abc import Iterable
 
 UNSUPPORTED: tuple[tuple[str, str], ...] = (
+    ("accesslog.dualoutput", "the access log is not sent to a collector"),
     ("accesslog.otlp", "the access log is not sent to a collector"),
     ("api.debug", "/debug is not served"),
     ("certificatesresolvers.*", "no certificates are obtained"),
@@ -23,9 +24,7 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("log.otlp", "the log is not sent to a collector"),
     ("metrics", "no metrics are recorded"),
     ("ocsp", "OCSP responses are not stapled"),
-    ("serverstransport.insecureskipverify", "servers are not reached over HTTPS"),
-    ("serverstransport.rootcas", "servers are not reached over HTTPS"),
-    ("serverstransport.spiffe", "SPIFFE is not used"),
+    ("serverstransport.spiffe", "SPIFFE is not used; servers over HTTPS are refused"),
     ("spiffe", "SPIFFE is not used"),
     ("tcpserverstransport", "TCP services are not served"),
     ("tracing", "no traces are recorded"),

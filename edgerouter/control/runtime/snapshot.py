@@ -9,7 +9,7 @@ from edgerouter.control.runtime.services import url_error
 
 
 def snapshot_of(runtime: RuntimeConfiguration, version: int) -> dict[str, Any]:
-    """Return the snapshot of ``docs/architecture.md``; ``fenced`` is the publisher's to fill."""
+    """Return the snapshot of ``docs/architecture.md``."""
     http = runtime.http
     return {
         "type": "snapshot",
@@ -37,7 +37,6 @@ def snapshot_of(runtime: RuntimeConfiguration, version: int) -> dict[str, Any]:
             for name, info in http.routers.items()
             if not info.is_served
         ],
-        "fenced": [],
     }
 
 

@@ -17,9 +17,17 @@ from edgerouter.control.supervisor import Supervisor
 from edgerouter.ipc.channel import Channel, Message
 from edgerouter.provider import ProviderContext
 
-STATIC = StaticConfiguration.model_validate(
-    {"entryPoints": {"web": {"address": ":80"}}, "providers": {"providersThrottleDuration": 0.01}}
-)
+
+def static(throttle: float) -> StaticConfiguration:
+    return StaticConfiguration.model_validate(
+        {
+            "entryPoints": {"web": {"address": ":80"}},
+            "providers": {"providersThrottleDuration": throttle},
+        }
+    )
+
+
+STATIC = static(0.01)
 
 
 def configuration(rule: str = "Host(`a`)") -> DynamicConfiguration:
@@ -45,11 +53,11 @@ class Source:
 class Site:
     """A core with one provider, and a worker's end of its channel."""
 
-    def __init__(self, *providers: str) -> None:
+    def __init__(self, *providers: str, static: StaticConfiguration = STATIC) -> None:
         self.publisher = Publisher()
         self.sources = {name: Source() for name in providers}
         supervisor = Supervisor(0, [], self.publisher, {})
-        self.core = Core(STATIC, [], [], self.sources, self.publisher, supervisor)
+        self.core = Core(static, [], [], self.sources, self.publisher, supervisor)
         ours, theirs = socket.socketpair()
         self._ends = ours, theirs
         self._admin = socket.socket(socket.AF_UNIX)
@@ -89,7 +97,6 @@ async def test_a_publication_becomes_a_snapshot() -> None:
         assert snapshot["type"] == "snapshot"
         assert snapshot["version"] == 1
         assert snapshot["routers"]["r@file"]["service"] == "s@file"
-        assert snapshot["fenced"] == []
 
 
 async def test_the_first_snapshot_waits_for_every_provider() -> None:
@@ -104,15 +111,41 @@ async def test_without_providers_there_is_a_snapshot_too() -> None:
         assert (await site.receive())["version"] == 1
 
 
-async def test_a_fence_needs_no_rebuild_and_stays_in_later_snapshots() -> None:
+async def test_a_fence_needs_no_rebuild() -> None:
     async with Site("file") as site:
         context = await site.context()
         context.publish(configuration())
         await site.receive()
         context.fence(["http://10.0.0.2:80"])
         assert await site.receive() == {"type": "fence", "urls": ["http://10.0.0.2:80"]}
+        context.fence([])
+        assert await site.receive() == {"type": "fence", "urls": []}
+
+
+async def test_a_fence_is_lifted_behind_the_table_of_what_was_published_before() -> None:
+    async with Site("file", static=static(0.5)) as site:
+        context = await site.context()
+        context.publish(configuration())
+        await site.receive()
+        context.fence(["http://10.0.0.2:80"])
+        assert (await site.receive())["type"] == "fence"
+        # The address has a new owner: no request of the old routers may reach it.
         context.publish(configuration("Host(`b`)"))
-        assert (await site.receive())["fenced"] == ["http://10.0.0.2:80"]
+        context.fence([])
+        assert (await site.receive())["routers"]["r@file"]["rule"] == "Host(`b`)"
+        assert await site.receive() == {"type": "fence", "urls": []}
+
+
+async def test_a_fence_is_lifted_when_what_was_published_changes_nothing() -> None:
+    async with Site("file") as site:
+        context = await site.context()
+        context.publish(configuration())
+        await site.receive()
+        context.fence(["http://10.0.0.2:80"])
+        assert (await site.receive())["type"] == "fence"
+        context.publish(configuration(), [Diagnostic("warning", "odd")])
+        context.fence([])
+        assert await site.receive() == {"type": "fence", "urls": []}
 
 
 async def test_what_changes_nothing_for_workers_is_not_sent() -> None:

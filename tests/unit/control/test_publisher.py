@@ -56,17 +56,12 @@ async def connect(publisher: Publisher) -> AsyncIterator[Any]:
         await asyncio.wait_for(worker.serving, 5)
 
 
-def snapshot(version: int, fenced: set[str] | None = None, size: int = 0) -> Message:
-    return {
-        "type": "snapshot",
-        "version": version,
-        "fenced": sorted(fenced or ()),
-        "text": "x" * size,
-    }
+def snapshot(version: int, size: int = 0) -> Message:
+    return {"type": "snapshot", "version": version, "text": "x" * size}
 
 
 def publish(publisher: Publisher, message: Message) -> None:
-    publisher.publish(message["version"], encode(message), frozenset(message["fenced"]))
+    publisher.publish(message["version"], encode(message))
 
 
 async def test_every_worker_gets_the_snapshot(publisher: Publisher, connect: Any) -> None:
@@ -100,28 +95,17 @@ async def test_a_fence_overtakes_a_snapshot_that_waits(publisher: Publisher, con
     await asyncio.sleep(0.05)
     publish(publisher, snapshot(2))
     publisher.fence(["http://10.0.0.2"])
-    frames = [await worker.receive() for _ in range(4)]
-    assert [frame["type"] for frame in frames] == ["snapshot", "fence", "snapshot", "fence"]
-    assert frames[1]["urls"] == frames[3]["urls"] == ["http://10.0.0.2"]
+    frames = [await worker.receive() for _ in range(3)]
+    assert [frame["type"] for frame in frames] == ["snapshot", "fence", "snapshot"]
+    assert frames[1]["urls"] == ["http://10.0.0.2"]
 
 
-async def test_an_older_snapshot_does_not_lift_a_fence(publisher: Publisher, connect: Any) -> None:
+async def test_a_new_worker_is_told_the_fences_first(publisher: Publisher, connect: Any) -> None:
     publish(publisher, snapshot(1))
     publisher.fence(["http://10.0.0.2"])
     worker = await connect()
+    assert await worker.receive() == {"type": "fence", "urls": ["http://10.0.0.2"]}
     assert (await worker.receive())["type"] == "snapshot"
-    assert (await worker.receive()) == {"type": "fence", "urls": ["http://10.0.0.2"]}
-
-
-async def test_a_snapshot_with_the_fences_needs_no_further_frame(
-    publisher: Publisher, connect: Any
-) -> None:
-    publisher.fence(["http://10.0.0.2"])
-    publish(publisher, snapshot(1, {"http://10.0.0.2"}))
-    worker = await connect()
-    assert (await worker.receive())["type"] == "snapshot"
-    publisher.order({"type": "reopen"})
-    assert (await worker.receive())["type"] == "reopen"
 
 
 async def test_the_same_fences_are_not_sent_again(publisher: Publisher, connect: Any) -> None:
@@ -129,8 +113,71 @@ async def test_the_same_fences_are_not_sent_again(publisher: Publisher, connect:
     publisher.fence(["b", "a"])
     assert await worker.receive() == {"type": "fence", "urls": ["a", "b"]}
     publisher.fence(["a", "b"])
+    publisher.order({"type": "reopen"})
+    assert (await worker.receive())["type"] == "reopen"
+
+
+async def test_a_fence_is_lifted_only_when_told_so(publisher: Publisher, connect: Any) -> None:
+    worker = await connect()
+    publisher.fence(["a", "b"])
+    assert await worker.receive() == {"type": "fence", "urls": ["a", "b"]}
+    publisher.fence(["b", "c"])
+    assert await worker.receive() == {"type": "fence", "urls": ["a", "b", "c"]}
+    assert publisher.liftable == {"a"}
+    publisher.lift(frozenset({"a"}))
+    assert await worker.receive() == {"type": "fence", "urls": ["b", "c"]}
+
+
+async def test_what_is_wanted_again_is_not_lifted(publisher: Publisher) -> None:
+    publisher.fence(["a"])
     publisher.fence([])
-    assert await worker.receive() == {"type": "fence", "urls": []}
+    liftable = publisher.liftable
+    publisher.fence(["a"])
+    publisher.lift(liftable)
+    assert publisher.fenced == {"a"}
+
+
+async def test_a_fence_is_lifted_behind_the_snapshot_that_waits(
+    publisher: Publisher, connect: Any
+) -> None:
+    worker = await connect()
+    publisher.fence(["a"])
+    publish(publisher, snapshot(1, size=3_000_000))
+    await asyncio.sleep(0.05)
+    publish(publisher, snapshot(2, size=3_000_000))
+    publisher.fence(["b"])
+    publisher.lift(frozenset({"a"}))
+    frames = [await worker.receive() for _ in range(5)]
+    assert [frame.get("urls") or frame["version"] for frame in frames] == [
+        *(["a"], 1),
+        *(["a", "b"], 2),
+        ["b"],
+    ]
+
+
+async def test_absent_workers_are_made_known(publisher: Publisher, connect: Any) -> None:
+    first = await connect(0)
+    publisher.set_absent(1, is_absent=True)
+    assert await first.receive() == {"type": "adopt", "workers": [1]}
+    second = await connect(1)
+    assert await second.receive() == {"type": "adopt", "workers": [1]}
+    await second.say(type="ready")
+    assert await first.receive() == {"type": "adopt", "workers": []}
+
+
+async def test_signs_of_life_are_noticed(publisher: Publisher, connect: Any) -> None:
+    worker = await connect()
+    assert publisher.question(0)
+    assert await worker.receive() == {"type": "ping"}
+    assert not publisher.question(0)
+    assert not publisher.has_spoken(0)
+    assert await worker.receive() == {"type": "ping"}
+    await worker.say(type="pong")
+    async with asyncio.timeout(5):
+        while not publisher.has_spoken(0):
+            await asyncio.sleep(0)
+    assert publisher.question(0)
+    assert not publisher.question(7)
 
 
 async def test_orders_are_never_skipped(publisher: Publisher, connect: Any) -> None:

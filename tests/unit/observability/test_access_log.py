@@ -207,6 +207,39 @@ def test_json_line(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"origin_length": 7, "origin_size": 0}, {"origin_": "7", "downstream_": "7"}),
+        ({"origin_length": 0, "origin_size": 0}, {"origin_": "0", "downstream_": "0"}),
+        ({"origin_length": 7, "origin_size": 7}, {"origin_": "7"}),
+        ({"origin_length": 7, "origin_size": 0, "status": 500}, {"origin_": "7"}),
+        ({"origin_length": 0, "origin_size": 0, "origin_status": 204, "status": 204}, {}),
+        ({"origin_length": None}, {}),
+    ],
+)
+def test_the_length_the_server_gave_is_logged(
+    tmp_path: Path, facts: dict[str, Any], expected: dict[str, str]
+) -> None:
+    options = {"format": "json", "fields": {"headers": {"names": {"Content-Length": "keep"}}}}
+    record = json.loads(written(tmp_path, options, make_request(), make_exchange(**facts)))
+    name = "Content-Length"
+    found = {key.removesuffix(name): record[key] for key in record if key.endswith(name)}
+    assert found == expected
+
+
+def test_a_server_that_did_not_answer_has_the_status_made_up_for_it(tmp_path: Path) -> None:
+    exchange = make_exchange(status=502, origin_status=0, origin_size=0, response_size=11)
+    record = json.loads(written(tmp_path, {"format": "json"}, make_request(), exchange))
+    assert (record["OriginStatus"], record["OriginContentSize"]) == (502, 11)
+    assert "GzipRatio" not in record
+
+
+def test_without_a_server_there_is_no_origin(tmp_path: Path) -> None:
+    record = json.loads(written(tmp_path, {"format": "json"}, make_request(), rejected()))
+    assert (record["OriginStatus"], record["OriginContentSize"]) == (0, 0)
+
+
 def test_an_unchanged_body_has_the_same_size_at_the_origin(tmp_path: Path) -> None:
     exchange = make_exchange(origin_size=0, response_size=7)
     record = json.loads(written(tmp_path, {"format": "json"}, make_request(), exchange))
@@ -312,8 +345,6 @@ def test_a_bad_path_is_reported_and_reopen_tries_again(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dualOutput": True}, "OTLP"),
-        ({"otlp": {"http": {}}}, "OTLP"),
         ({"format": "xml"}, "Unknown access log format"),
         ({"filters": {"statusCodes": ["2xx"]}}, "Not a status code"),
     ],

@@ -115,13 +115,6 @@ async def test_what_cannot_be_built_is_left_out_and_named(plane: Plane) -> None:
     assert plane.entrypoint.table.match(request("bad")) is None
 
 
-async def test_snapshot_replaces_the_fences(plane: Plane) -> None:
-    plane.apply(fenced=["http://b:1"])
-    assert plane.builder.fences.urls == {"http://b:1"}
-    plane.apply(fenced=[])
-    assert plane.builder.fences.urls == frozenset()
-
-
 async def test_a_404_names_the_disabled_router(plane: Plane) -> None:
     plane.apply(
         disabled=[

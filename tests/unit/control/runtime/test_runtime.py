@@ -469,7 +469,7 @@ def test_the_snapshot() -> None:
         static({"serversTransport": {"insecureSkipVerify": True}}),
     )
     snapshot = json.loads(json.dumps(view.snapshot(7)))
-    assert (snapshot["type"], snapshot["version"], snapshot["fenced"]) == ("snapshot", 7, [])
+    assert (snapshot["type"], snapshot["version"]) == ("snapshot", 7)
     assert snapshot["routers"]["r@file"] == {
         "entryPoints": ["two", "web"],
         "rule": "Host(`a`)",
