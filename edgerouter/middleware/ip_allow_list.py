@@ -7,10 +7,10 @@ from typing import Annotated
 from edgerouter.config.types import ALLOW_EMPTY
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
-from edgerouter.middleware.addresses import AddressSet, parse_networks
+from edgerouter.middleware.addresses import address_set
 from edgerouter.middleware.answer import answer, status_text
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.source_criterion import IPStrategy, client_ip
+from edgerouter.middleware.source_criterion import IPStrategy, client_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def allow_list(ranges: Sequence[str], strategy: IPStrategy | None, status: int) 
     """
     if not ranges:
         raise BuildError("sourceRange: is empty, so nobody could pass; name addresses or networks")
-    allowed = AddressSet(parse_networks(ranges, "sourceRange"))
-    source = client_ip(strategy)
+    allowed = address_set(ranges, "sourceRange")
+    source = client_address(strategy)
     phrase = status_text(status, "rejectStatusCode")
 
     async def reject(request: Request, address: str) -> Response:

@@ -1,15 +1,27 @@
-"""Which client a request counts for: options shared by several middlewares."""
+"""Which client a request counts for: options and their meaning, shared by several middlewares.
 
-from collections.abc import Callable
+``X-Forwarded-For`` is here what a trusted peer has sent; from others it has been removed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, IPv6Network
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from edgerouter.http.message import Request
-from edgerouter.middleware.addresses import AddressSet, parse_address, parse_networks
 from edgerouter.middleware.base import BuildError
+from edgerouter.routing.matchers.base import ArgumentError
+from edgerouter.routing.matchers.client_ip import network
 
-Source = Callable[[Request], str]
-"""Says whom a request counts for; an empty string when that cannot be told."""
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,99 +43,142 @@ class SourceCriterion:
     request_host: bool = False
 
 
-def source_of(criterion: SourceCriterion | None, default: Source | None = None) -> Source:
-    """Return what tells clients apart; ``default``, or the peer's address, where nothing is set.
+BY_HOST = SourceCriterion(request_host=True)
+BY_ADDRESS = SourceCriterion(ip_strategy=IPStrategy())
+
+
+def source_of(
+    criterion: SourceCriterion | None, default: SourceCriterion = BY_ADDRESS
+) -> Callable[[Request], bytes]:
+    """Return the function that tells which source a request counts for.
+
+    An unset criterion, or one that says nothing, is the ``default``. Requests
+    without the header share one source, the empty one, as in Traefik.
 
     Raises:
-        BuildError: Several criteria are set, or one cannot work.
+        BuildError: The options exclude each other or are out of range.
     """
-    if criterion is None:
-        return default or _peer
-    chosen = (criterion.ip_strategy is not None, criterion.request_header_name != "")
-    if sum(chosen) + criterion.request_host > 1:
-        raise BuildError(
-            "sourceCriterion: ipStrategy, requestHeaderName and requestHost exclude each other;"
-            " keep one"
+    chosen = criterion if criterion is not None and criterion != SourceCriterion() else default
+    _check_exclusive(chosen)
+    if chosen.request_host:
+        return lambda request: request.authority.encode("utf-8", "surrogateescape")
+    if chosen.request_header_name:
+        name = chosen.request_header_name.lower().encode("utf-8", "replace")
+        if name == b"host":
+            return lambda request: request.authority.encode("utf-8", "surrogateescape")
+        return lambda request: request.headers.first(name) or b""
+    if chosen.ip_strategy in (None, IPStrategy()):
+        return lambda request: request.peer.ip_bytes
+    address = client_address(chosen.ip_strategy)
+    return lambda request: address(request).encode("utf-8", "surrogateescape")
+
+
+def _check_exclusive(criterion: SourceCriterion) -> None:
+    chosen = [
+        name
+        for name, value in (
+            ("ipStrategy", criterion.ip_strategy is not None),
+            ("requestHeaderName", criterion.request_header_name),
+            ("requestHost", criterion.request_host),
         )
-    if criterion.request_header_name:
-        return _header(criterion.request_header_name)
-    if criterion.request_host:
-        return request_host
-    return client_ip(criterion.ip_strategy) if criterion.ip_strategy else default or _peer
+        if value
+    ]
+    if len(chosen) > 1:
+        raise BuildError(
+            f"sourceCriterion: {' and '.join(chosen)} are mutually exclusive; keep one of them"
+        )
 
 
-def client_ip(strategy: IPStrategy | None) -> Source:
-    """Return what finds the client's address by ``strategy``.
+def client_address(strategy: IPStrategy | None) -> Callable[[Request], str]:
+    """Return the function that finds the client's address by ``strategy``.
+
+    It returns an empty text where ``X-Forwarded-For`` has no such entry, and
+    whatever is written there otherwise: it need not be an address.
 
     Raises:
-        BuildError: Depth, subnet or an address is out of range.
+        BuildError: An option is out of range or no network.
     """
     if strategy is None:
         return _peer
-    if strategy.depth < 0:
-        raise BuildError(f"ipStrategy.depth: {strategy.depth} is negative; count from 1")
     subnet = strategy.ipv6_subnet
-    if subnet is not None and not 0 <= subnet <= 128:
-        raise BuildError(f"ipStrategy.ipv6Subnet: {subnet} is not between 0 and 128")
-    excluded = parse_networks(strategy.excluded_ips, "ipStrategy.excludedIPs")
-    if strategy.depth:
-        found = _at_depth(strategy.depth)
-    elif excluded:
-        found = _outside(AddressSet(excluded))
+    if subnet is not None and not 0 < subnet <= 128:
+        raise BuildError(f"ipStrategy.ipv6Subnet: {subnet} is not between 1 and 128")
+    if strategy.depth > 0:
+        found = _from_the_right(strategy.depth)
+    elif strategy.excluded_ips:
+        # The subnet has no effect here, as in Traefik.
+        return _first_not_in(networks(strategy.excluded_ips, "ipStrategy.excludedIPs"))
     else:
         found = _peer
-    return found if subnet is None else _in_subnet(found, subnet)
-
-
-def request_host(request: Request) -> str:
-    """Count for the host, without its port."""
-    return request.host
+    if subnet is None:
+        return found
+    return lambda request: masked(found(request), subnet)
 
 
 def _peer(request: Request) -> str:
     return request.peer.ip
 
 
-def _header(name: str) -> Source:
-    folded = name.lower().encode()
-
-    def value(request: Request) -> str:
-        return (request.headers.first(folded) or b"").decode("latin-1")
-
-    return value
-
-
 def _forwarded_for(request: Request) -> list[str]:
-    values = b",".join(request.headers.all(b"x-forwarded-for"))
-    return [part.strip() for part in values.decode("latin-1").split(",")]
+    return (request.headers.first(b"x-forwarded-for") or b"").decode("latin-1").split(",")
 
 
-def _at_depth(depth: int) -> Source:
-    def found(request: Request) -> str:
-        chain = _forwarded_for(request)
-        return chain[-depth] if len(chain) >= depth else ""
+def _from_the_right(depth: int) -> Callable[[Request], str]:
+    def find(request: Request) -> str:
+        entries = _forwarded_for(request)
+        return entries[-depth].strip() if len(entries) >= depth else ""
 
-    return found
+    return find
 
 
-def _outside(excluded: AddressSet) -> Source:
-    def found(request: Request) -> str:
-        for address in reversed(_forwarded_for(request)):
-            if address and address not in excluded:
-                return address
+def _first_not_in(excluded: Sequence[Network]) -> Callable[[Request], str]:
+    def find(request: Request) -> str:
+        for entry in reversed(_forwarded_for(request)):
+            text = entry.strip()
+            if text and not contains(excluded, text):
+                return text
         return ""
 
-    return found
+    return find
 
 
-def _in_subnet(source: Source, bits: int) -> Source:
-    """Count all addresses of one IPv6 network as one; IPv4 addresses stay apart."""
+def networks(texts: Iterable[str], option: str) -> list[Network]:
+    """Read addresses and networks in CIDR form.
 
-    def masked(request: Request) -> str:
-        text = source(request)
-        address = parse_address(text)
-        if not isinstance(address, IPv6Address):
-            return text
-        return str(IPv6Network((address, bits), strict=False).network_address)
+    Raises:
+        BuildError: One of them is neither; the message names ``option``.
+    """
+    try:
+        return [network(text.strip()) for text in texts]
+    except ArgumentError as error:
+        raise BuildError(f"{option}: {error}") from error
 
-    return masked
+
+def contains(pool: Iterable[Network], text: str) -> bool:
+    """Tell whether ``text`` is an address in one of ``pool``; what is no address is in none."""
+    address = _parsed(text)
+    return address is not None and any(address in one for one in pool)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+@lru_cache(maxsize=4096)
+def masked(text: str, bits: int) -> str:
+    """Return the first address of the IPv6 network of ``bits`` that ``text`` is in.
+
+    What is no IPv6 address is returned as it is.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if not isinstance(address, IPv6Address) or address.scope_id or address.ipv4_mapped:
+        return text
+    return str(ip_network((int(address), bits), strict=False).network_address)
