@@ -1,6 +1,21 @@
-"""``headers``: request and response headers, CORS and security headers."""
+"""``headers``: request and response headers, CORS and security headers.
 
+Traefik's order: a CORS preflight is answered first, then the request is changed,
+then its host is checked; of an answer the security headers are set first, the
+custom ones replace them, CORS has the last word.
+"""
+
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.cors import Cors
+from edgerouter.middleware.field_names import field_map
+from edgerouter.middleware.peers import changed_peer
+from edgerouter.middleware.security_headers import Security
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +52,98 @@ class Options:
     permissions_policy: str = ""
     is_development: bool = False
     feature_policy: str = ""
-    """Deprecated, as are all ``ssl`` options below."""
+    """Deprecated and without effect, as are all ``ssl`` options below."""
     ssl_redirect: bool = False
     ssl_temporary_redirect: bool = False
     ssl_host: str = ""
     ssl_force_host: bool = False
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: No option is set, or a name, a value or an expression cannot work.
+    """
+    if options == Options():
+        raise BuildError("no option is set; set one of them or remove the middleware")
+    security, cors = Security(options), Cors(options)
+    change_request = _request_changes(options)
+    change_response = _response_changes(options, security, cors)
+
+    def headers(handler: Handler) -> Handler:
+        async def refuse(request: Request, response: Response) -> Response:
+            response.headers = change_response(request, response.headers, {})
+            return response
+
+        async def answered(request: Request) -> Response:
+            secured = security.fields(request)
+            response = await handler(request)
+            response.headers = change_response(request, response.headers, secured)
+            return response
+
+        async def immediate(response: Response) -> Response:
+            return response
+
+        following = answered if security or cors or options.custom_response_headers else handler
+
+        def handle(request: Request) -> Awaitable[Response]:
+            if cors and request.method == "OPTIONS":
+                preflight = cors.preflight(request)
+                if preflight is not None:
+                    return immediate(preflight)
+            if change_request is not None:
+                request = change_request(request)
+            if security:
+                refusal = security.refusal(request)
+                if refusal is not None:
+                    return refuse(request, refusal)
+            return following(request)
+
+        return handle
+
+    return headers
+
+
+def _request_changes(options: Options) -> Callable[[Request], Request] | None:
+    """Return what sets and deletes header fields of a request, None where nothing is."""
+    wanted = field_map(options.custom_request_headers, "customRequestHeaders")
+    if not wanted:
+        return None
+    touched = frozenset(name.lower() for name in wanted)
+    added = [(name, value) for name, value in wanted.items() if value and name.lower() != b"host"]
+    host = next((value for name, value in wanted.items() if name.lower() == b"host"), b"")
+    anonymous = wanted.get(b"X-Forwarded-For") == b""
+
+    def change(request: Request) -> Request:
+        fields = Headers([pair for pair in request.headers if pair[0].lower() not in touched])
+        fields += added
+        request = request.evolve(headers=fields)
+        if host:
+            request.authority = host.decode("latin-1")
+        if anonymous:
+            # As in Traefik, deleting this one also keeps the client from being appended to it.
+            request.peer = changed_peer(request.peer, appends_forwarded_for=False)
+        return request
+
+    return change
+
+
+def _response_changes(
+    options: Options, security: Security, cors: Cors
+) -> Callable[[Request, Headers, dict[bytes, bytes]], Headers]:
+    """Return what changes the header of an answer, security headers given."""
+    custom = field_map(options.custom_response_headers, "customResponseHeaders")
+    touched = frozenset(name.lower() for name in custom)
+    added = [(name, value) for name, value in custom.items() if value]
+
+    def change(request: Request, fields: Headers, secured: dict[bytes, bytes]) -> Headers:
+        replaced = touched
+        if secured:
+            replaced = touched.union(map(bytes.lower, secured))
+        changed = Headers([pair for pair in fields if pair[0].lower() not in replaced])
+        changed += [pair for pair in secured.items() if pair[0].lower() not in touched]
+        changed += added
+        return cors.completed(request, changed) if cors else changed
+
+    return change
