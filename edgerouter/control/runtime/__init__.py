@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
-from edgerouter.config.dynamic.http import ServersTransport
 from edgerouter.config.merge import merge_providers
 from edgerouter.config.qualify import provider_of
 from edgerouter.config.static import StaticConfiguration
@@ -32,6 +31,7 @@ from edgerouter.control.runtime.routers import (
     split,
 )
 from edgerouter.control.runtime.services import check_children, check_service
+from edgerouter.control.runtime.transports import transports_of
 
 __all__ = [
     "ElementInfo",
@@ -64,7 +64,9 @@ def build_runtime(
     merged, conflicts = merge_providers({**configurations, PROVIDER: internal})
     found = [*diagnostics, *found, *conflicts]
     runtime = RuntimeConfiguration(tls=merged.tls)
-    runtime.http.servers_transports = _transports(static, merged)
+    http = runtime.http
+    http.servers_transports, http.broken_transports, mistakes = transports_of(static, merged)
+    found += mistakes
     found += _middlewares(runtime.http, merged)
     found += _services(runtime.http, merged)
     found += _routers(runtime.http, merged, static)
@@ -90,14 +92,6 @@ def _info(kind: type[Info], merged: DynamicConfiguration, path: str, config: Any
     return info
 
 
-def _transports(
-    static: StaticConfiguration, merged: DynamicConfiguration
-) -> dict[str, ServersTransport]:
-    values = static.servers_transport.model_dump(mode="json", by_alias=True)
-    default = ServersTransport.model_validate(values)
-    return {f"default@{PROVIDER}": default, **merged.http.servers_transports}
-
-
 def _middlewares(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagnostic]:
     found = []
     for name, config in merged.http.middlewares.items():
@@ -115,7 +109,7 @@ def _services(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagnosti
     found = []
     for name, config in merged.http.services.items():
         info = _info(ServiceInfo, merged, f"http.services.{name}", config)
-        found += check_service(info, http.servers_transports)
+        found += check_service(info, http.servers_transports, http.broken_transports)
         http.services[name] = info
     return found + check_children(http.services)
 

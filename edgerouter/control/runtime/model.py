@@ -110,6 +110,8 @@ class HTTPRuntime:
     services: dict[str, ServiceInfo] = field(default_factory=dict)
     middlewares: dict[str, MiddlewareInfo] = field(default_factory=dict)
     servers_transports: dict[str, ServersTransport] = field(default_factory=dict)
+    broken_transports: dict[str, str] = field(default_factory=dict)
+    """Why servers cannot be reached over TLS under some transports, by their names."""
 
 
 @dataclass(slots=True)

@@ -16,13 +16,18 @@ SERVED = frozenset({"loadBalancer"})
 
 STRATEGIES = ("wrr", "p2c", "hrw", "leasttime")
 
-SCHEMES = ("http", "https", "h2c")
+SCHEMES = ("http", "https")
+
+DEFAULT_TRANSPORT = "default@internal"
 
 
 def check_service(
-    info: ServiceInfo, transports: Mapping[str, ServersTransport]
+    info: ServiceInfo, transports: Mapping[str, ServersTransport], broken: Mapping[str, str]
 ) -> list[Diagnostic]:
-    """Fill in ``kind``; what cannot work disables the service and is returned."""
+    """Fill in ``kind``; what cannot work disables the service and is returned.
+
+    ``broken`` says why servers cannot be reached over TLS under some of the transports.
+    """
     service: Service = info.config
     kinds = [kind for kind in KINDS if getattr(service, kind) is not None]
     info.kind = camel_case(kinds[0]) if kinds else ""
@@ -35,7 +40,9 @@ def check_service(
     if info.kind not in SERVED:
         return _refuse(info, f"services of the kind {info.kind} are not served yet")
     balancer = service.load_balancer
-    return _check_balancer(info, balancer, transports) if balancer is not None else []
+    if balancer is None:
+        return []
+    return _check_balancer(info, balancer, transports, broken)
 
 
 def _refuse(info: ServiceInfo, message: str) -> list[Diagnostic]:
@@ -44,7 +51,10 @@ def _refuse(info: ServiceInfo, message: str) -> list[Diagnostic]:
 
 
 def _check_balancer(
-    info: ServiceInfo, balancer: ServersLoadBalancer, transports: Mapping[str, ServersTransport]
+    info: ServiceInfo,
+    balancer: ServersLoadBalancer,
+    transports: Mapping[str, ServersTransport],
+    broken: Mapping[str, str],
 ) -> list[Diagnostic]:
     if balancer.strategy not in STRATEGIES:
         known = ", ".join(STRATEGIES)
@@ -53,6 +63,10 @@ def _check_balancer(
     transport = balancer.servers_transport
     if transport and transport not in transports:
         return _refuse(info, missing("servers transport", transport, transports))
+    reason = broken.get(transport or DEFAULT_TRANSPORT)
+    if reason and any(server.url.lower().startswith("https:") for server in balancer.servers):
+        option = f'the servers transport "{transport}"' if transport else "serversTransport"
+        return _refuse(info, f"{option} cannot be used for https:// servers: {reason}")
     bad = [reason for server in balancer.servers if (reason := url_error(server.url))]
     if bad and len(bad) == len(balancer.servers):
         return [finding for reason in bad for finding in _refuse(info, reason)]
@@ -71,6 +85,8 @@ def url_error(url: str) -> str:
         port = parts.port
     except ValueError as error:
         return f'the server URL "{url}" cannot be parsed: {error}'
+    if parts.scheme == "h2c":
+        return f'"{url}" asks for HTTP/2, which is not spoken to servers yet; write http://'
     if parts.scheme not in SCHEMES or not parts.hostname or port == 0:
         return f'"{url}" is not a server URL such as http://10.0.0.2:8080'
     return ""

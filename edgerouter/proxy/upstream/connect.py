@@ -91,7 +91,7 @@ async def _secured(address: Address, tls: ClientTLS, factory: Callable[[], P], s
             server_hostname=tls.server_name or address.host,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
         )
-    except (OSError, ssl.CertificateError) as error:
+    except (OSError, ValueError) as error:
         opening.transport.abort()
         raise HandshakeFailed(_explanation(address, error)) from error
     except BaseException:

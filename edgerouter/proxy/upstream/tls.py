@@ -95,12 +95,15 @@ def read_pem(value: str, option: str) -> str:
         TransportError: There is none; the message names ``option``.
     """
     if "-----BEGIN" in value:
+        if not value.isascii():
+            message = f"{option} is no PEM text: it holds characters beyond ASCII"
+            raise TransportError(message)
         return value
     if not value:
         message = f"{option} is empty; give a file or PEM text"
         raise TransportError(message)
     try:
-        text = Path(value).read_text("ascii", "replace")
+        text = Path(value).read_bytes().decode("ascii", "ignore")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"{option}: {value[:200]} is neither PEM text nor a readable file: {reason}"
@@ -145,8 +148,9 @@ def _trust(context: ssl.SSLContext, authorities: Sequence[str]) -> None:
     for index, text in enumerate(authorities):
         try:
             context.load_verify_locations(cadata=text)
-        except ssl.SSLError as error:
-            message = f"rootCAs[{index}] holds no readable certificate: {error.reason or error}"
+        except (ssl.SSLError, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            message = f"rootCAs[{index}] holds no readable certificate: {reason}"
             raise TransportError(message) from error
 
 
