@@ -1,0 +1,81 @@
+"""Servers transports of the runtime view: certificates read, options tried.
+
+Certificate files are read here, so that a new content is a change like any
+other and workers need no access to the files.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.dynamic.http import ServersTransport
+from edgerouter.config.qualify import provider_of
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.runtime.services import DEFAULT_TRANSPORT
+from edgerouter.proxy.upstream.tls import TransportError, client_tls, read_pem
+
+
+def transports_of(
+    static: StaticConfiguration, merged: DynamicConfiguration
+) -> tuple[dict[str, ServersTransport], dict[str, str], list[Diagnostic]]:
+    """Return all transports by name, the reasons why some cannot be used, and the findings."""
+    values = static.servers_transport.model_dump(mode="json", by_alias=True)
+    written = {
+        DEFAULT_TRANSPORT: ServersTransport.model_validate(values),
+        **merged.http.servers_transports,
+    }
+    transports: dict[str, ServersTransport] = {}
+    broken: dict[str, str] = {}
+    found: list[Diagnostic] = []
+    for name, transport in written.items():
+        transports[name] = transport
+        if errors := merged.errors.get(f"http.serversTransports.{name}"):
+            broken[name] = errors[0]
+            continue
+        try:
+            transports[name] = _resolved(transport)
+        except TransportError as error:
+            broken[name] = str(error)
+            found.append(_diagnostic(name, str(error), merged.sources))
+    return transports, broken, found
+
+
+def _resolved(transport: ServersTransport) -> ServersTransport:
+    """Return ``transport`` with certificates in place of files.
+
+    Raises:
+        TransportError: Its options cannot be used.
+    """
+    authorities = [read_pem(text, f"rootCAs[{n}]") for n, text in enumerate(transport.root_cas)]
+    certificates = [
+        pair.model_copy(
+            update={
+                "cert_file": read_pem(pair.cert_file, f"certificates[{n}].certFile"),
+                "key_file": read_pem(pair.key_file, f"certificates[{n}].keyFile"),
+            }
+        )
+        for n, pair in enumerate(transport.certificates)
+    ]
+    resolved = transport.model_copy(update={"root_cas": authorities, "certificates": certificates})
+    if _has_tls_options(resolved):
+        client_tls(resolved.model_dump(mode="json", by_alias=True))
+    return resolved
+
+
+def _has_tls_options(transport: ServersTransport) -> bool:
+    """Tell whether there is anything to try; the system's authorities are slow to read."""
+    plain = ServersTransport(
+        max_idle_conns_per_host=transport.max_idle_conns_per_host,
+        forwarding_timeouts=transport.forwarding_timeouts,
+        disable_http2=transport.disable_http2,
+    )
+    return transport != plain
+
+
+def _diagnostic(name: str, reason: str, sources: Mapping[str, Any]) -> Diagnostic:
+    if name == DEFAULT_TRANSPORT:
+        return Diagnostic("error", reason, key="serversTransport")
+    path = f"http.serversTransports.{name}"
+    key = path.rpartition("@")[0]
+    return Diagnostic("error", reason, provider_of(name), sources.get(path, ""), key)
