@@ -27,6 +27,7 @@ from edgerouter.control.listeners import Listener
 from edgerouter.control.publisher import Publisher
 from edgerouter.ipc.channel import Channel, Message
 from edgerouter.observability.logs import fields
+from edgerouter.shared.memory import Shared
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ class Supervisor:
         self._first_frame = start
         self._command = command
         self._heartbeat = heartbeat
+        self._shared = Shared.create(count)
         self._stopping = asyncio.Event()
         self._last_order: Message | None = None
         self.workers = [WorkerState(index) for index in range(count)]
@@ -146,6 +148,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._publisher.set_absent(worker.index, is_absent=True)
+            self._shared.in_flight.forget(worker.index)
             young = time.monotonic() - born < YOUNG
             log.error(
                 "Worker ended, another is started",
@@ -175,7 +178,7 @@ class Supervisor:
                 [*self._command, "--channel", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 env=ALLOCATOR | os.environ,
-                pass_fds=[theirs.fileno(), *inherited],
+                pass_fds=[theirs.fileno(), self._shared.descriptor, *inherited],
                 process_group=0,
             )
         worker.started = time.time()
@@ -197,6 +200,7 @@ class Supervisor:
             "type": "start",
             "worker": worker.index,
             "listeners": self._descriptors(),
+            "shared": {"descriptor": self._shared.descriptor, "workers": len(self.workers)},
         }
         watch = asyncio.create_task(self._watch(worker), name=f"worker {worker.index} heartbeat")
         try:

@@ -1,12 +1,13 @@
 """What a middleware is given when a table is built."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgerouter.http.errors import NoServer
 from edgerouter.http.handler import Handler
 from edgerouter.http.message import Request, Response
+from edgerouter.shared.memory import Shared, private
 
 SAFE_IN_PATH = "$&+,/:;=@"
 """What Go leaves unescaped in a path beside letters, digits and ``-._~``."""
@@ -33,6 +34,8 @@ class BuildContext:
     server: Callable[[str, Mapping[str, Any]], Handler] = _nothing
     """``server(url, transport)``: sends requests as they are (path, query, authority) to the host
     and port of ``url``; ``transport`` has the options of Traefik's ``serversTransport``."""
+    shared: Shared = field(default_factory=private)
+    """Counters that hold over all workers; by default those of this process alone."""
 
 
 class BuildError(Exception):

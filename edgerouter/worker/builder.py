@@ -25,6 +25,9 @@ from edgerouter.routing.table import RouteTable
 from edgerouter.services.internal import LifeCycle, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.server import Fences, Server
+from edgerouter.shared.memory import Shared, private
+from edgerouter.tls.selection import Certificates
+from edgerouter.worker.tls import SecureRoutes, with_challenges
 from edgerouter.worker.unmatched import Unmatched
 
 Definition = Mapping[str, Any]
@@ -47,12 +50,14 @@ class Builder:
         ping_status: int,
         life_cycle: LifeCycle,
         unmatched: Unmatched,
+        shared: Shared | None = None,
     ) -> None:
         self._entrypoints = entrypoints
         self._admin = admin
         self._ping_status = ping_status
         self._life_cycle = life_cycle
         self._unmatched = unmatched
+        self._shared = shared or private()
         self.fences = Fences()
         self.pools = Pools()
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
@@ -61,14 +66,17 @@ class Builder:
         self._targets: dict[Hashable, Target] = {}
         self._transports: Mapping[str, Definition] = {}
         self._lent: dict[tuple[str, str], Target] = {}
+        self._tables: dict[str, RouteTable] = {}
         self._table_routes: dict[str, list[Route]] = {}
+        self._certificates = Certificates()
+        self._secure = {name: SecureRoutes(self._certificates) for name in entrypoints}
 
     def apply(self, snapshot: Definition) -> dict[str, list[str]]:
         """Build all tables and swap them in; return errors by element.
 
         Runs without a pause, so that every request sees either all old or all new tables.
         """
-        errors: dict[str, list[str]] = {}
+        errors = self._certificates.update(snapshot.get("tls") or {})
         self._set_transports(snapshot.get("serversTransports") or {})
         old_targets, self._targets = self._targets, {}
         self._middlewares = self._build_middlewares(snapshot.get("middlewares") or {}, errors)
@@ -108,7 +116,9 @@ class Builder:
             message = f"the middleware type {kind} is not served yet"
             raise BuildError(message)
         options = options_from(kind, definition.get("options") or {})
-        context = BuildContext(name, service=self._late_service, server=self._lent_server)
+        context = BuildContext(
+            name, service=self._late_service, server=self._lent_server, shared=self._shared
+        )
         return build(options, context)
 
     def _late_service(self, name: str) -> Handler:
@@ -265,20 +275,28 @@ class Builder:
 
     def _swap(self, snapshot: Definition) -> None:
         plain: dict[str, list[Route]] = {name: [] for name in self._entrypoints}
-        secure: dict[str, list[Route]] = {name: [] for name in self._entrypoints}
+        secure: dict[str, list[tuple[Definition, Route]]] = {name: [] for name in plain}
         for (definition, *_), route in self._routes.values():
             assert isinstance(definition, Mapping)  # noqa: S101 - for the type checker
-            tables = plain if definition.get("tls") is None else secure
             for name in definition["entryPoints"]:
-                if name in tables:
-                    tables[name].append(route)
+                if name not in plain:
+                    continue
+                if definition.get("tls") is None:
+                    plain[name].append(route)
+                else:
+                    secure[name].append((definition, route))
+        for name, routes in plain.items():
+            if self._table_routes.get(name) != routes:
+                self._tables[name] = RouteTable(routes)
+                self._table_routes[name] = routes
+        challenges = (snapshot.get("tls") or {}).get("http01") or {}
         for name, entrypoint in self._entrypoints.items():
-            if self._table_routes.get(name) != plain[name]:
-                entrypoint.table = RouteTable(plain[name])
-                self._table_routes[name] = plain[name]
+            self._secure[name].update(secure[name])
+            self._secure[name].install(entrypoint)
+            entrypoint.table = with_challenges(self._tables[name], challenges)
         unmatched = self._unmatched
-        unmatched.tables = {name: e.table for name, e in self._entrypoints.items()}
-        unmatched.secure = {name: RouteTable(routes) for name, routes in secure.items() if routes}
+        unmatched.tables = dict(self._tables)
+        unmatched.secure = {name: e.secure for name, e in self._entrypoints.items()}
         self._note_disabled(snapshot.get("disabled") or ())
 
     def _note_disabled(self, definitions: Any) -> None:

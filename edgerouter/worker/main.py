@@ -22,6 +22,7 @@ from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.services.internal import LifeCycle
+from edgerouter.shared.memory import Shared
 from edgerouter.worker.builder import Builder
 from edgerouter.worker.listening import Listening
 from edgerouter.worker.unmatched import Unmatched
@@ -67,6 +68,7 @@ class Worker:
             ping_status=ping.get("terminatingStatusCode") or 503,
             life_cycle=self._life_cycle,
             unmatched=self._unmatched,
+            shared=Shared(**start["shared"], worker=start["worker"]),
         )
 
     async def run(self) -> None:

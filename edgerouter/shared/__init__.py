@@ -1,0 +1,1 @@
+"""Counters that hold over all workers, in memory they share."""

@@ -1,0 +1,51 @@
+"""Token buckets that all workers take from."""
+
+import mmap
+import struct
+from time import monotonic
+
+from edgerouter.shared.table import Table
+
+# When it was last taken from (the rank), and how many tokens there were then.
+RECORD = struct.Struct("dd")
+
+
+class Buckets:
+    """Token buckets by key; the clock is that of the machine (``CLOCK_MONOTONIC``)."""
+
+    def __init__(self, memory: mmap.mmap, table: Table) -> None:
+        self._memory = memory
+        self._table = table
+
+    def take(
+        self, key: bytes, rate: float, capacity: float, patience: float
+    ) -> tuple[float, float]:
+        """Take a token, if need be one that comes into being only later.
+
+        Args:
+            key: whose bucket; a new one is full.
+            rate: tokens a second that come into being, above zero.
+            capacity: tokens a bucket can hold.
+            patience: seconds that the token may be waited for.
+
+        Returns:
+            The seconds to wait and the tokens left, below zero while there is a
+            debt. With a longer wait than ``patience`` nothing was taken.
+        """
+        table = self._table
+        number, offset = table.lock(key)
+        try:
+            now = monotonic()
+            last, tokens = RECORD.unpack_from(self._memory, offset)
+            if last == 0.0:
+                tokens = capacity
+            else:
+                # A larger rate or capacity may have come with a new configuration meanwhile.
+                tokens = min(capacity, tokens + max(0.0, now - last) * rate)
+            wait = (1.0 - tokens) / rate if tokens < 1.0 else 0.0
+            if wait <= patience:
+                tokens -= 1.0
+            RECORD.pack_into(self._memory, offset, now, tokens)
+        finally:
+            table.unlock(number)
+        return wait, tokens

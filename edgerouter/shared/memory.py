@@ -1,0 +1,66 @@
+"""The memory that all workers share, and what is in it.
+
+The control plane makes it before the first worker, keeps it open and hands it to
+every worker as an inherited descriptor. Its size is fixed; pages that are never
+written to take no memory.
+"""
+
+import mmap
+import os
+import secrets
+from functools import cache
+
+from edgerouter.shared import buckets, in_flight
+from edgerouter.shared.buckets import Buckets
+from edgerouter.shared.in_flight import InFlight
+from edgerouter.shared.table import Table, size_of
+
+_SECRET = 16
+BUCKET_SETS = 8192
+"""65,536 buckets, as many as one rate limit of Traefik's has."""
+IN_FLIGHT_SETS = 1024
+
+
+class Shared:
+    """The tables of one memory, as one worker sees them."""
+
+    def __init__(self, descriptor: int, workers: int, worker: int = 0) -> None:
+        """Open the memory behind ``descriptor``, made for as many ``workers``."""
+        self.descriptor = descriptor
+        memory = mmap.mmap(descriptor, _size(workers))
+        secret = memory[:_SECRET]
+        record = buckets.RECORD.size
+        self.buckets = Buckets(
+            memory, Table(memory, descriptor, _SECRET, BUCKET_SETS, record, secret)
+        )
+        start = _SECRET + size_of(BUCKET_SETS, record)
+        record = in_flight.record_size(workers)
+        self.in_flight = InFlight(
+            memory,
+            Table(memory, descriptor, start, IN_FLIGHT_SETS, record, secret),
+            workers,
+            worker,
+        )
+
+    @classmethod
+    def create(cls, workers: int) -> "Shared":
+        """Make a new memory; its descriptor stays open and is not inherited by default.
+
+        Raises:
+            OSError: The kernel has none to give.
+        """
+        descriptor = os.memfd_create("edgerouter", os.MFD_CLOEXEC)
+        os.ftruncate(descriptor, _size(workers))
+        os.pwrite(descriptor, secrets.token_bytes(_SECRET), 0)
+        return cls(descriptor, workers)
+
+
+def _size(workers: int) -> int:
+    flights = size_of(IN_FLIGHT_SETS, in_flight.record_size(workers))
+    return _SECRET + size_of(BUCKET_SETS, buckets.RECORD.size) + flights
+
+
+@cache
+def private() -> Shared:
+    """Return a memory of this process alone: for tests, and where options are only tried."""
+    return Shared.create(1)
