@@ -37,6 +37,7 @@ TABLE = {
     "redirectScheme": "redirect_scheme",
     "replacePath": "replace_path",
     "replacePathRegex": "replace_path_regex",
+    "requestLimit": "request_limit",
     "retry": "retry",
     "stripPrefix": "strip_prefix",
     "stripPrefixRegex": "strip_prefix_regex",
