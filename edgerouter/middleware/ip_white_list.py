@@ -5,8 +5,8 @@ from typing import Annotated
 
 from edgerouter.config.types import ALLOW_EMPTY
 from edgerouter.http.handler import Middleware
+from edgerouter.middleware.allow_list import allow_list
 from edgerouter.middleware.base import BuildContext
-from edgerouter.middleware.ip_allow_list import allow_list
 from edgerouter.middleware.source_criterion import IPStrategy
 
 
