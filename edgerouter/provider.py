@@ -39,6 +39,10 @@ class ProviderContext(Protocol):
         """
         ...
 
+    def reconnecting(self, reason: str) -> None:
+        """Say that the source is out of sight and is tried again; until the next ``publish``."""
+        ...
+
 
 class Provider(Protocol):
     """One source of configuration."""

@@ -7,21 +7,24 @@ the control plane is imported, so that they load at the same time.
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.directory import (
+    ADMIN_SOCKET,
+    StartError,
+    admin_socket,
+    runtime_directory,
+)
 from edgerouter.control.listeners import (
     Listener,
     ListenError,
@@ -39,14 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ADMIN_SOCKET = "admin.sock"
-
 OVERTIME = 2.0
 """Seconds a worker has beyond its grace before it is killed."""
-
-
-class StartError(Exception):
-    """The control plane cannot start; the message says why and what would help."""
 
 
 def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ()) -> int:
@@ -60,11 +57,9 @@ def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ())
             listeners = open_listeners(configuration, workers)
             for listener in listeners:
                 opened.callback(listener.close)
-            directory = runtime_directory(configuration.edgerouter.runtime_dir)
-            if not configuration.edgerouter.runtime_dir:
-                opened.callback(shutil.rmtree, directory, ignore_errors=True)
+            wanted = configuration.edgerouter.runtime_dir
+            directory = opened.enter_context(runtime_directory(wanted))
             admin = opened.enter_context(admin_socket(directory / ADMIN_SOCKET))
-            opened.callback((directory / ADMIN_SOCKET).unlink, missing_ok=True)
         except (ListenError, StartError) as error:
             log.critical(str(error))
             if configuration.log.file_path:
@@ -96,51 +91,6 @@ def open_listeners(configuration: StaticConfiguration, workers: int) -> list[Lis
                 listen(name, address, workers=workers, reuse_port=entry_point.reuse_port)
             )
     return listeners
-
-
-def runtime_directory(wanted: str) -> Path:
-    """Return the directory of our private sockets: ``wanted``, or a new one of mode 0700.
-
-    Raises:
-        StartError: There is no place where it could be made.
-    """
-    if wanted:
-        try:
-            Path(wanted).mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StartError(f"edgerouter.runtimeDir: cannot make {wanted}: {error}") from error
-        return Path(wanted)
-    # A container with a read-only root still has /dev/shm.
-    for parent in (None, "/dev/shm"):  # noqa: S108 - mkdtemp makes an unguessable private directory.
-        try:
-            return Path(tempfile.mkdtemp(prefix="edgerouter-", dir=parent))
-        except OSError:
-            continue
-    raise StartError(
-        "no writable directory for private sockets; mount a tmpfs on /tmp or set"
-        " --edgerouter.runtimeDir"
-    )
-
-
-def admin_socket(path: Path) -> socket.socket:
-    """Open the private socket of the API; requests wait in it until the API serves.
-
-    Raises:
-        StartError: The path is too long or cannot be written.
-    """
-    path.unlink(missing_ok=True)
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    previous = os.umask(0o177)
-    try:
-        opened.bind(str(path))
-    except OSError as error:
-        opened.close()
-        raise StartError(f"cannot open the socket of the API at {path}: {error}") from error
-    finally:
-        os.umask(previous)
-    opened.listen()
-    opened.setblocking(False)
-    return opened
 
 
 class Plane:

@@ -29,12 +29,16 @@ STABLE = 60.0
 """Seconds a run has to last for the pause to start from the beginning again."""
 
 
+Status = Literal["starting", "running", "reconnecting", "unavailable", "failed", "ended"]
+"""``reconnecting`` is the provider's own word for a source that has just gone out of sight."""
+
+
 @dataclass
 class ProviderState:
     """One provider as operators see it."""
 
     name: str
-    status: Literal["starting", "running", "unavailable", "failed", "ended"] = "starting"
+    status: Status = "starting"
     error: str = ""
     failures: int = 0
     publications: int = 0
@@ -97,6 +101,11 @@ class Providers:
         self.states[name].fenced = frozenset(urls)
         self._fence(frozenset().union(*(state.fenced for state in self.states.values())))
 
+    def reconnecting(self, name: str, reason: str) -> None:
+        """Take note that the provider ``name`` does not see its source just now."""
+        state = self.states[name]
+        state.status, state.error = "reconnecting", reason
+
     async def _keep(self, name: str, provider: Provider) -> None:
         state = self.states[name]
         context = Context(self, name)
@@ -142,6 +151,9 @@ class Context(ProviderContext):
 
     def fence(self, urls: Iterable[str]) -> None:
         self._call(self._providers.fenced, self._name, frozenset(urls))
+
+    def reconnecting(self, reason: str) -> None:
+        self._call(self._providers.reconnecting, self._name, reason)
 
     def _call(self, function: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         if threading.get_ident() == self._thread:

@@ -98,6 +98,10 @@ class View:
             "edgerouter": {
                 "version": self._publisher.version,
                 "failedRebuilds": self.failed_rebuilds,
+                "providers": {
+                    state.name: {"status": state.status, "error": state.error}
+                    for state in self._providers.states.values()
+                },
                 "fenced": sorted(self._publisher.fenced),
             },
         }
@@ -194,7 +198,7 @@ class View:
         shown: Item = represent(entry_point)
         if entry_point.observability == EntryPointObservability():
             del shown["observability"]
-        for field in ("encoded_characters", "underscore_headers_strategy"):
+        for field in ("encoded_characters",):
             if getattr(entry_point.http, field) == getattr(EntryPointHTTP(), field):
                 del shown["http"][camel_case(field)]
         timeouts = shown["transport"]["respondingTimeouts"]

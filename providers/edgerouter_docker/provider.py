@@ -76,6 +76,7 @@ class DockerProvider:
                     pause = FIRST_PAUSE
                 if loop.time() >= give_up:
                     raise ProviderUnavailable(str(error)) from error
+                context.reconnecting(str(error))
                 log.warning("Docker is out of sight, what it said stays in force: %s", error)
             else:
                 return

@@ -41,6 +41,9 @@ def test_engine_restarts(
             docker_engine.stop(kill=kill)
             before = len(load.samples)
             eventually(router.log.read_text, lambda log: "Docker is out of sight" in log)
+            said = router.get("/api/overview")["edgerouter"]["providers"]["docker"]
+            assert said["status"] == "reconnecting"
+            assert said["error"]
             os.kill(dies.attrs["State"]["Pid"], signal.SIGKILL)
             eventually(lambda: len(load.samples), lambda count: count > before + 100)
             assert request(router, "stays").status == 200

@@ -16,6 +16,14 @@ import pytest
 
 LISTENS = re.compile(rb"Entry point listens entryPointName=(\S+) address=127\.0\.0\.1:(\d+)")
 
+EARLY = """
+import os, signal, sys, threading
+from edgerouter.cli import main
+
+threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGTERM)).start()
+sys.exit(main(sys.argv[2:], os.environ))
+"""
+
 
 class Plane:
     """A running edgerouter with the entry points ``web`` and ``traefik``."""
@@ -300,6 +308,30 @@ async def test_sigusr1_opens_log_files_anew(tmp_path: Path) -> None:
             return access.exists() and access.stat().st_size > 0
 
         await until(written_anew)
+
+
+@pytest.mark.parametrize("milliseconds", [60, 120, 200, 300, 450])
+async def test_an_order_to_stop_during_the_start_is_obeyed(
+    tmp_path: Path, milliseconds: int
+) -> None:
+    flags = ("--entryPoints.web.address=127.0.0.1:0", "--edgerouter.workers=1", "--log.level=INFO")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", EARLY, str(milliseconds / 1000), *flags),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 15)
+    assert process.returncode == 0, output
+    assert b"Traceback" not in output
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_signals_for_later_do_not_end_the_start() -> None:
+    async with plane() as running:
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            running.process.send_signal(number)
+        assert await running.get("/ping") == (200, b"OK")
 
 
 async def test_a_taken_port_ends_the_start_with_the_reason() -> None:

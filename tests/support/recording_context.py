@@ -45,6 +45,7 @@ class RecordingContext:
 
     publications: list[Publication] = field(default_factory=list)
     fences: list[tuple[frozenset[str], float]] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def publish(
@@ -55,6 +56,10 @@ class RecordingContext:
 
     def fence(self, urls: Iterable[str]) -> None:
         self.fences.append((frozenset(urls), time.monotonic()))
+        self._news.set()
+
+    def reconnecting(self, reason: str) -> None:
+        self.troubles.append(reason)
         self._news.set()
 
     @property

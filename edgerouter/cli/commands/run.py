@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from edgerouter.control.signals import obey_early
+
 NAME = "run"
 SUMMARY = "Runs the router; what happens without a command."
 USAGE = "edgerouter [run] [--option=value]..."
@@ -13,6 +15,7 @@ _QUIET = frozenset({"ERROR", "FATAL", "PANIC"})
 
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Read the static configuration and serve until the order to stop."""
+    obey_early()
     from edgerouter.config.loader import (  # noqa: PLC0415 - loads every model.
         StaticConfigurationError,
         load_static,

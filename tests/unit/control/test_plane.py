@@ -1,7 +1,5 @@
 import logging
 import socket
-import stat
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -10,13 +8,7 @@ import pytest
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.listeners import ListenError
-from edgerouter.control.plane import (
-    StartError,
-    admin_socket,
-    open_listeners,
-    run,
-    runtime_directory,
-)
+from edgerouter.control.plane import open_listeners, run
 
 
 def static(**addresses: str) -> StaticConfiguration:
@@ -39,43 +31,6 @@ def test_every_tcp_entry_point_is_opened_and_udp_is_announced(
 def test_a_wrong_address_names_its_entry_point() -> None:
     with pytest.raises(ListenError, match=r'entry point "web" has a wrong address.*no port'):
         open_listeners(static(web="80"), 1)
-
-
-def test_the_runtime_directory_is_private() -> None:
-    directory = runtime_directory("")
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    directory.rmdir()
-
-
-def test_a_read_only_root_still_has_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/proc")
-    directory = runtime_directory("")
-    assert directory.parent == Path("/dev/shm")
-    directory.rmdir()
-
-
-def test_a_chosen_directory_is_made(tmp_path: Path) -> None:
-    assert runtime_directory(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
-    assert (tmp_path / "a" / "b").is_dir()
-
-
-def test_a_directory_that_cannot_be_made_names_the_option() -> None:
-    with pytest.raises(StartError, match=r"edgerouter\.runtimeDir: cannot make /proc/x"):
-        runtime_directory("/proc/x")
-
-
-def test_the_socket_of_the_api_is_private_and_replaces_a_stale_one(tmp_path: Path) -> None:
-    path = tmp_path / "admin.sock"
-    with admin_socket(path):
-        pass
-    with admin_socket(path), socket.socket(socket.AF_UNIX) as client:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        client.connect(str(path))
-
-
-def test_a_path_too_long_for_a_socket_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="cannot open the socket of the API"):
-        admin_socket(tmp_path / ("x" * 120))
 
 
 def test_a_start_that_fails_logs_warnings_and_the_reason(

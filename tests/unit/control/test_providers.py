@@ -82,6 +82,31 @@ def test_publications_and_their_diagnostics_arrive() -> None:
     virtual_time.run(main())
 
 
+def test_a_source_out_of_sight_is_known_at_once() -> None:
+    async def main() -> None:
+        seen = asyncio.Event()
+
+        async def lose(context: ProviderContext) -> None:
+            context.publish(EMPTY)
+            context.reconnecting("the socket is gone")
+            await seen.wait()
+            context.publish(EMPTY)
+            await for_ever(context)
+
+        log = Log()
+        providers = Providers({"docker": Scripted(lose)}, log.offer, log.fence)
+        state = providers.states["docker"]
+        running = asyncio.create_task(providers.run())
+        await asyncio.sleep(1)
+        assert (state.status, state.error) == ("reconnecting", "the socket is gone")
+        seen.set()
+        await asyncio.sleep(1)
+        assert (state.status, state.error) == ("running", "")
+        running.cancel()
+
+    virtual_time.run(main())
+
+
 def test_publishing_from_a_thread() -> None:
     async def main() -> None:
         log = Log()

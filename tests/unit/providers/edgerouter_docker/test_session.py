@@ -80,6 +80,8 @@ async def test_a_lost_engine_is_told_after_a_while(
     await context.until(lambda c: c.newest.servers("api"))
     daemon.faults["version"] = error_500
     daemon.drop_streams()
+    await context.until(lambda c: c.troubles)
+    assert "the stream of events ended" in context.troubles[0]
     with pytest.raises(ProviderUnavailable):
         await asyncio.wait_for(task, 10)
     assert len(context.publications) == 1
