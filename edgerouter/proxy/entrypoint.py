@@ -14,7 +14,9 @@ from edgerouter.http.message import Request, Response
 from edgerouter.proxy.errorpage import error_response
 from edgerouter.proxy.forwarded import ForwardedHeaders, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
+from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
+from edgerouter.tls.selection import Certificates, Selector
 
 DEFAULT_READ_TIMEOUT = 60.0
 """Seconds: for a request head, and between two reads of a body when ``readTimeout`` is unset."""
@@ -37,6 +39,18 @@ class Unmatched(Protocol):
     def __call__(self, request: Request) -> str: ...
 
 
+class Table(Protocol):
+    """Finds the route of a request."""
+
+    def match(self, request: Request) -> Route | None:
+        """Return the route that takes ``request``, or None.
+
+        Raises:
+            ExchangeError: The request is refused before any route is looked for.
+        """
+        ...
+
+
 class EntryPoint:
     """One listening address with its options and its routes."""
 
@@ -53,8 +67,12 @@ class EntryPoint:
         transport = options.get("transport") or {}
         timeouts = transport.get("respondingTimeouts") or {}
         self.name = name
-        self.table = RouteTable([])
+        self.table: Table = RouteTable([])
         """Routers without ``tls``; they answer plain connections."""
+        self.secure: Table = RouteTable([])
+        """Routers with ``tls``; they answer TLS connections."""
+        self.tls = Selector(Certificates(), {})
+        """Decides about TLS connections before the handshake."""
         self.finished = finished
         """The access log, when there is one."""
         self._on_unmatched = on_unmatched
@@ -123,7 +141,8 @@ class EntryPoint:
     async def dispatch(self, request: Request) -> Response:
         """Answer ``request`` by the current table; failures become error responses."""
         try:
-            route = self.table.match(request)
+            table = self.table if request.peer.tls is None else self.secure
+            route = table.match(request)
             if route is None:
                 return self._unmatched(request)
             if self._refused_escapes is not None:

@@ -292,11 +292,11 @@ class Builder:
         challenges = (snapshot.get("tls") or {}).get("http01") or {}
         for name, entrypoint in self._entrypoints.items():
             self._secure[name].update(secure[name])
-            self._secure[name].install(entrypoint)
+            self._secure[name].install(entrypoint, challenges)
             entrypoint.table = with_challenges(self._tables[name], challenges)
         unmatched = self._unmatched
         unmatched.tables = dict(self._tables)
-        unmatched.secure = {name: e.secure for name, e in self._entrypoints.items()}
+        unmatched.secure = {name: routes.table for name, routes in self._secure.items()}
         self._note_disabled(snapshot.get("disabled") or ())
 
     def _note_disabled(self, definitions: Any) -> None:

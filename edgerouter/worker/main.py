@@ -18,8 +18,8 @@ from edgerouter.http.message import Request, Response
 from edgerouter.ipc.channel import Channel, Message, encode
 from edgerouter.observability import logs
 from edgerouter.observability.access_log import AccessLog
+from edgerouter.proxy.downstream.accept import Entrance
 from edgerouter.proxy.downstream.connections import Connections
-from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.services.internal import LifeCycle
 from edgerouter.shared.memory import Shared
@@ -126,7 +126,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         entrypoint, connections = self._entrypoints[name], self._connections[name]
         return await loop.create_server(
-            lambda: DownstreamH1(entrypoint, connections, loop), sock=listening, backlog=BACKLOG
+            lambda: Entrance(entrypoint, connections, loop), sock=listening, backlog=BACKLOG
         )
 
     def _finished(self, request: Request, response: Response | None) -> None:

@@ -36,13 +36,16 @@ class Unmatched:
         here = request.peer.entrypoint
         if route := self._match(self.disabled, here, request):
             return f"router {route} matches, but is disabled: {self.reasons.get(route, '')}"
-        if route := self._match(self.secure, here, request):
-            return f"router {route} matches, but answers only TLS connections"
-        for name in self.tables:
-            route = self._match(self.tables, name, request) if name != here else ""
+        secure = request.peer.tls is not None
+        own, other = (self.secure, self.tables) if secure else (self.tables, self.secure)
+        if route := self._match(other, here, request):
+            kind = "has no tls section and answers only plain" if secure else "answers only TLS"
+            return f"router {route} matches, but {kind} connections"
+        for name in own:
+            route = self._match(own, name, request) if name != here else ""
             if route and not route.endswith("@internal"):  # Redirections match everything.
                 return f"router {route} matches, but listens on entry point {name}, not on {here}"
-        table = self.tables.get(here)
+        table = own.get(here)
         nearest = table.nearest(request) if table is not None else []
         if nearest:
             return "; ".join(f"router {miss.router}: {miss.reason}" for miss in nearest)

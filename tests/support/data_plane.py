@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any
 
+from edgerouter.proxy.downstream.accept import Entrance
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.entrypoint import EntryPoint
@@ -70,7 +71,7 @@ async def data_plane(
     plane = DataPlane(entrypoint, builder)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: DownstreamH1(entrypoint, plane.connections, loop), "127.0.0.1", 0
+        lambda: Entrance(entrypoint, plane.connections, loop), "127.0.0.1", 0
     )
     plane.port = server.sockets[0].getsockname()[1]
     try:

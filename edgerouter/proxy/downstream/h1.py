@@ -19,11 +19,11 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
+from edgerouter.http.tls import TlsFacts
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.head import HeadReader, RequestHead
 from edgerouter.proxy.downstream.parser import HeadParser
-from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyProtocolError
 from edgerouter.proxy.downstream.writer import (
     BODILESS,
     CONTINUE,
@@ -54,16 +54,22 @@ class DownstreamH1(FlowControlled):
         entrypoint: EntryPoint,
         connections: Connections,
         loop: asyncio.AbstractEventLoop,
+        client: tuple[str, int],
+        tls: TlsFacts | None = None,
     ) -> None:
         super().__init__()
         self._entrypoint = entrypoint
         self._connections = connections
 
         # Per connection.
-        self._peer: Peer | None = None
-        self._reader: HeadReader
-        self._heads = HeadParser(loop, entrypoint.max_header_bytes)
-        self._proxy_header: ProxyHeaderReader | None = None
+        ip, port = client
+        trusted = ip in entrypoint.forwarded.trusted
+        peer = Peer(ip, port, entrypoint.name, trusted=trusted, tls=tls)
+        peer.appends_forwarded_for = entrypoint.append_forwarded_for
+        self._reader = HeadReader(entrypoint, peer)
+        self._heads = HeadParser(
+            loop, entrypoint.max_header_bytes, as_traefik=entrypoint.as_traefik
+        )
         self._pending = b""
         self._deadline = Deadline(loop, self._expired)
         self._opened = loop.time()
@@ -85,21 +91,7 @@ class DownstreamH1(FlowControlled):
         self._transport = transport  # type: ignore[assignment]
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         self._connections.add(self)
-        address = transport.get_extra_info("peername") or ("", 0)
-        ip, port = (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
-        ip = ip.removeprefix("::ffff:") if "." in ip else ip
-        trusted_proxy = self._entrypoint.proxy_protocol
-        if trusted_proxy is not None and ip in trusted_proxy:
-            self._proxy_header = ProxyHeaderReader()
-        self._set_peer(ip, port)
         self._deadline.set(self._entrypoint.head_timeout)
-
-    def _set_peer(self, ip: str, port: int) -> None:
-        self._peer = Peer(
-            ip, port, self._entrypoint.name, trusted=ip in self._entrypoint.forwarded.trusted
-        )
-        self._peer.appends_forwarded_for = self._entrypoint.append_forwarded_for
-        self._reader = HeadReader(self._entrypoint, self._peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
@@ -125,8 +117,6 @@ class DownstreamH1(FlowControlled):
             self._tunnel.feed(data)
         elif self._lingering:
             pass
-        elif self._proxy_header is not None:
-            self._read_proxy_header(self._proxy_header, data)
         elif self._body is not None:
             self._feed_body(data)
         elif self._task is not None:
@@ -406,20 +396,6 @@ class DownstreamH1(FlowControlled):
             self._refuse(RequestTimeout("the request head did not come in time"))
         else:
             self._transport.close()
-
-    def _read_proxy_header(self, reader: ProxyHeaderReader, data: bytes) -> None:
-        try:
-            found = reader.feed(data)
-        except ProxyProtocolError:
-            self._transport.abort()
-            return
-        if found is not None:
-            self._proxy_header = None
-            header, rest = found
-            if header.source is not None:
-                self._set_peer(*header.source)
-            if rest:
-                self.data_received(rest)
 
 
 def _ready(request: Request, response: Response) -> bytes | None:

@@ -1,0 +1,210 @@
+"""The first bytes of a connection decide what it speaks.
+
+PROXY protocol, then plain HTTP or TLS, told apart by the first byte. A ClientHello
+is collected whole before anything answers, so that its names can choose the
+context. Here later other protocols join: ``EntryPoint.tls`` decides by the hello,
+``_established`` by what ALPN chose.
+"""
+
+import asyncio
+import logging
+import ssl
+
+from edgerouter.http.tls import TlsFacts
+from edgerouter.observability.logs import fields
+from edgerouter.proxy.downstream.connections import Connections
+from edgerouter.proxy.downstream.deadline import Deadline
+from edgerouter.proxy.downstream.h1 import DownstreamH1
+from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyProtocolError
+from edgerouter.proxy.downstream.tls_transport import TlsTransport
+from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.tls.hello import HANDSHAKE, HelloError, alert_record, read_client_hello
+from edgerouter.tls.selection import Refused, Terminate
+
+MAX_HANDSHAKE = 10.0
+"""Seconds from the first byte of a hello to the end of the handshake, at most."""
+
+log = logging.getLogger(__name__)
+
+
+class Entrance(asyncio.Protocol):
+    """A connection that has not said yet what it speaks."""
+
+    __slots__ = (
+        "_client",
+        "_connections",
+        "_data",
+        "_deadline",
+        "_entrypoint",
+        "_loop",
+        "_proxy_header",
+        "_server_name",
+        "_tls",
+        "_transport",
+    )
+
+    def __init__(
+        self, entrypoint: EntryPoint, connections: Connections, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._entrypoint = entrypoint
+        self._connections = connections
+        self._loop = loop
+        self._transport: asyncio.Transport
+        self._data = b""
+        self._client: tuple[str, int] | None = None
+        self._proxy_header: ProxyHeaderReader | None = None
+        self._deadline = Deadline(loop, self._expired)
+        self._tls: TlsTransport | None = None
+        self._server_name = ""
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._connections.add(self)
+        trusted = self._entrypoint.proxy_protocol
+        if trusted is not None and client_address(transport)[0] in trusted:
+            self._proxy_header = ProxyHeaderReader()
+        self._deadline.set(self._entrypoint.head_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+
+    def data_received(self, data: bytes) -> None:
+        if self._proxy_header is not None:
+            self._read_proxy_header(self._proxy_header, data)
+        elif not self._data and data[0] != HANDSHAKE:
+            self._speak_plainly(data)
+        else:
+            self._read_hello(data)
+
+    def _leave(self) -> None:
+        self._connections.discard(self)
+        self._deadline.cancel()
+
+    def _read_proxy_header(self, reader: ProxyHeaderReader, data: bytes) -> None:
+        try:
+            found = reader.feed(data)
+        except ProxyProtocolError:
+            self._transport.abort()
+            return
+        if found is not None:
+            self._proxy_header = None
+            header, rest = found
+            self._client = header.source
+            if rest:
+                self.data_received(rest)
+
+    def _speak_plainly(self, data: bytes) -> None:
+        protocol = DownstreamH1(
+            self._entrypoint, self._connections, self._loop, self._client_address(), None
+        )
+        self._leave()
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        protocol.data_received(data)
+
+    def _client_address(self) -> tuple[str, int]:
+        return self._client or client_address(self._transport)
+
+    # TLS.
+
+    def _read_hello(self, data: bytes) -> None:
+        if not self._data:
+            self._deadline.set(min(self._entrypoint.head_timeout, MAX_HANDSHAKE))
+        self._data += data
+        try:
+            hello = read_client_hello(self._data)
+            if hello is None:
+                return
+            local = self._transport.get_extra_info("sockname") or ("",)
+            decision = self._entrypoint.tls.decide(hello, local[0])
+        except (HelloError, Refused) as error:
+            log.debug(
+                "TLS connection refused",
+                extra=fields(
+                    entryPoint=self._entrypoint.name,
+                    client=self._client_address()[0],
+                    reason=str(error),
+                ),
+            )
+            self._transport.write(alert_record(error.alert))
+            self._transport.close()
+            return
+        self._server_name = hello.server_name
+        self._shake_hands(decision)
+
+    def _shake_hands(self, decision: Terminate) -> None:
+        self._tls = tls = TlsTransport(
+            self._transport, decision.context, self._established, self._failed
+        )
+        self._transport.set_protocol(tls)
+        data, self._data = self._data, b""
+        tls.data_received(data)
+
+    def _established(self, transport: TlsTransport, tls: ssl.SSLObject) -> asyncio.Protocol:
+        self._leave()
+        facts = facts_of(tls, self._server_name)
+        return DownstreamH1(
+            self._entrypoint, self._connections, self._loop, self._client_address(), facts
+        )
+
+    def _failed(self, error: Exception | None) -> None:
+        self._leave()
+        log.debug(
+            "TLS handshake failed",
+            extra=fields(
+                entryPoint=self._entrypoint.name,
+                client=self._client_address()[0],
+                serverName=self._server_name,
+                reason=getattr(error, "reason", None) or str(error or "the client went away"),
+            ),
+        )
+
+    # The entry point's side.
+
+    def _expired(self) -> None:
+        self._transport.abort()
+
+    def shut_down(self) -> None:
+        """Close, unless a handshake is under way."""
+        if not self._data and self._tls is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Break off."""
+        self._transport.abort()
+
+
+def client_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
+    """Return the address and port at the other end; empty and 0 for a Unix socket."""
+    address = transport.get_extra_info("peername") or ("", 0)
+    ip, port = (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
+    return (ip.removeprefix("::ffff:") if "." in ip else ip), port
+
+
+def facts_of(tls: ssl.SSLObject, server_name: str) -> TlsFacts:
+    """Return what a finished handshake has settled."""
+    cipher = tls.cipher()
+    certificates: tuple[bytes, ...] = ()
+    if tls.context.verify_mode != ssl.CERT_NONE:
+        certificates = _client_certificates(tls)
+    return TlsFacts(
+        tls.version() or "",
+        cipher[0] if cipher else "",
+        server_name,
+        tls.selected_alpn_protocol() or "",
+        certificates,
+    )
+
+
+def _client_certificates(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return what the client has sent, its own certificate first, in DER."""
+    own = tls.getpeercert(binary_form=True)
+    if own is None:
+        return ()
+    if hasattr(tls, "get_unverified_chain"):  # Python 3.13
+        return tuple(tls.get_unverified_chain())
+    chain = tls._sslobj.get_unverified_chain()  # type: ignore[attr-defined] # public later
+    der = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]
+    return tuple(each.public_bytes(der) for each in chain or ()) or (own,)

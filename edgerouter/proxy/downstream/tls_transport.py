@@ -1,0 +1,213 @@
+"""TLS between a client's socket and the protocol that speaks with it.
+
+A transport for the protocol above, a protocol for the transport below, and an
+OpenSSL object with two memory buffers in between. Not asyncio's: that one
+begins with an empty buffer, while here the ClientHello has been read, and it
+sends no alert when a handshake fails. What is written is encrypted at once,
+so the transport below has the only write buffer and flow control is its own.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+READ_SIZE = 256 * 1024
+
+
+class TlsTransport(asyncio.Transport, asyncio.Protocol):
+    """One TLS connection; ``established`` gives the protocol above once hands are shaken."""
+
+    __slots__ = (
+        "_below",
+        "_closing",
+        "_established",
+        "_failed",
+        "_incoming",
+        "_object",
+        "_outgoing",
+        "_paused",
+        "_protocol",
+        "_shaken",
+    )
+
+    def __init__(
+        self,
+        below: asyncio.Transport,
+        context: ssl.SSLContext,
+        established: Callable[["TlsTransport", ssl.SSLObject], asyncio.Protocol],
+        failed: Callable[[Exception | None], None],
+    ) -> None:
+        """Sit between ``below`` and the protocol that ``established`` will return.
+
+        ``failed`` is called instead of it when the handshake does not come to an end.
+        """
+        super().__init__()
+        self._below = below
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._established = established
+        self._failed = failed
+        self._protocol: asyncio.Protocol | None = None
+        self._shaken = False
+        self._closing = False
+        self._paused = False
+
+    # The side of the transport below.
+
+    def data_received(self, data: bytes) -> None:
+        self._incoming.write(data)
+        if self._shaken:
+            self._read()
+        else:
+            self._shake()
+
+    def eof_received(self) -> bool:
+        if self._protocol is None:
+            return False
+        if self._incoming.eof:
+            return True
+        self._incoming.write_eof()
+        return bool(self._protocol.eof_received())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        protocol, self._protocol = self._protocol, None
+        self._closing = True
+        if protocol is not None:
+            protocol.connection_lost(exc)
+        elif not self._shaken:
+            self._failed(exc)
+
+    def pause_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.resume_writing()
+
+    def _shake(self) -> None:
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return
+        except ssl.SSLError as error:
+            self._flush()  # The alert.
+            self._shaken = True
+            self._failed(error)
+            self._below.close()
+            return
+        self._shaken = True
+        self._flush()
+        self._protocol = protocol = self._established(self, self._object)
+        protocol.connection_made(self)
+        self._read()
+
+    def _read(self) -> None:
+        read = self._object.read
+        try:
+            while not self._paused and self._protocol is not None:
+                data = read(READ_SIZE)
+                if not data:
+                    self._ended()
+                    return
+                self._protocol.data_received(data)
+        except ssl.SSLWantReadError:
+            if self._outgoing.pending:  # A key update asks for an answer.
+                self._flush()
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._ended()
+        except ssl.SSLError:
+            self._flush()
+            self._below.abort()
+
+    def _ended(self) -> None:
+        """Pass on that the client will send no more."""
+        protocol = self._protocol
+        if protocol is not None and not self._incoming.eof:
+            self._incoming.write_eof()
+            if not protocol.eof_received():
+                self.close()
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data and not self._below.is_closing():
+            self._below.write(data)
+
+    # The side of the protocol above.
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._closing or not data:
+            return
+        self._object.write(data)
+        self._below.write(self._outgoing.read())
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.write(b"".join(list_of_data))
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Say that we send no more (``close_notify``), while the client still may."""
+        self._say_goodbye()
+        if self._below.can_write_eof():
+            self._below.write_eof()
+
+    def _say_goodbye(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        with suppress(ssl.SSLError):  # It would have us wait for the client's close_notify.
+            self._object.unwrap()
+        self._flush()
+
+    def close(self) -> None:
+        """Send what was written and ``close_notify``, then close."""
+        if self._shaken:
+            self._say_goodbye()
+        self._below.close()
+
+    def abort(self) -> None:
+        """Close at once, without ``close_notify``."""
+        self._closing = True
+        self._below.abort()
+
+    def is_closing(self) -> bool:
+        return self._below.is_closing()
+
+    def pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            if not self._below.is_closing():
+                self._below.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            if not self._below.is_closing():
+                self._below.resume_reading()
+            # What was decrypted or waits in the buffer is not announced by the socket again.
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def is_reading(self) -> bool:
+        return not self._paused
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol  # type: ignore[assignment]
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self._protocol is not None  # noqa: S101 - there is one from the handshake on
+        return self._protocol
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._below.set_write_buffer_limits(high, low)
+
+    def get_write_buffer_size(self) -> int:
+        return self._below.get_write_buffer_size()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._object if name == "ssl_object" else self._below.get_extra_info(name, default)

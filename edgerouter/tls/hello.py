@@ -1,0 +1,177 @@
+"""The ClientHello, read before the handshake (RFC 8446, sections 4.1.2 and 5.1).
+
+Pure: bytes in, facts out. It is read only to choose who answers; OpenSSL reads it
+again and is the one to judge it.
+"""
+
+from dataclasses import dataclass
+
+HANDSHAKE = 0x16
+"""The first byte of every connection that starts with a ClientHello."""
+MAX_HELLO = 64 * 1024
+"""Bytes of a hello; real ones have less than 4 KiB."""
+
+_CLIENT_HELLO = 1
+_RECORD_HEAD = 5
+_MAX_RECORD = 16384
+_SERVER_NAME = 0
+_ALPN = 16
+
+
+class HelloError(ValueError):
+    """The bytes are no ClientHello; ``alert`` says so to the client."""
+
+    def __init__(self, message: str, alert: int) -> None:
+        super().__init__(message)
+        self.alert = alert
+
+
+DECODE_ERROR = 50
+UNEXPECTED_MESSAGE = 10
+RECORD_OVERFLOW = 22
+HANDSHAKE_FAILURE = 40
+INTERNAL_ERROR = 80
+UNRECOGNIZED_NAME = 112
+NO_APPLICATION_PROTOCOL = 120
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHello:
+    """What a client asks for."""
+
+    server_name: str = ""
+    """The name it wants (SNI), in lower case without a trailing dot; empty without."""
+    protocols: tuple[str, ...] = ()
+    """What it offers by ALPN."""
+
+
+def alert_record(alert: int) -> bytes:
+    """Return the record of a fatal alert, sent in the clear before any ServerHello."""
+    return bytes((0x15, 3, 3, 0, 2, 2, alert))
+
+
+def read_client_hello(data: bytes) -> ClientHello | None:
+    """Return the hello at the start of ``data``, or None when more bytes are needed.
+
+    Raises:
+        HelloError: It is malformed or too long.
+    """
+    message = _message(data)
+    if message is None:
+        return None
+    try:
+        return _parse(message)
+    except (IndexError, UnicodeDecodeError) as error:
+        raise HelloError("the ClientHello is malformed", DECODE_ERROR) from error
+
+
+def _message(data: bytes) -> bytes | None:
+    """Return the body of the handshake message, which may be split over records."""
+    message = b""
+    position = 0
+    while True:
+        wanted = _wanted(message)
+        if len(message) >= wanted > 0:
+            return message[4:wanted]
+        if len(data) - position < _RECORD_HEAD:
+            _check_start(data, position)
+            return None
+        _check_start(data, position)
+        size = int.from_bytes(data[position + 3 : position + 5], "big")
+        if not 0 < size <= _MAX_RECORD + 256:
+            raise HelloError("a record has an impossible length", RECORD_OVERFLOW)
+        position += _RECORD_HEAD
+        message += data[position : position + size]
+        position += size
+        if message and message[0] != _CLIENT_HELLO:
+            raise HelloError("the first message is no ClientHello", UNEXPECTED_MESSAGE)
+
+
+def _check_start(data: bytes, position: int) -> None:
+    """Refuse what cannot be the head of a handshake record.
+
+    Raises:
+        HelloError: It is none.
+    """
+    start = data[position : position + 2]
+    if start and (start[0] != HANDSHAKE or start[1:] not in (b"", b"\x03")):
+        raise HelloError("not a handshake record", UNEXPECTED_MESSAGE)
+
+
+def _wanted(message: bytes) -> int:
+    """Return how long the message with its head is, 0 as long as that is unknown.
+
+    Raises:
+        HelloError: It is too long.
+    """
+    if len(message) < 4:
+        return 0
+    size = 4 + int.from_bytes(message[1:4], "big")
+    if size > MAX_HELLO:
+        raise HelloError("the ClientHello is too long", DECODE_ERROR)
+    return size
+
+
+class _Reader:
+    """Takes vectors off the front; reading past the end is an ``IndexError``."""
+
+    __slots__ = ("_data", "_position")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    def __bool__(self) -> bool:
+        return self._position < len(self._data)
+
+    def take(self, size: int) -> bytes:
+        end = self._position + size
+        if end > len(self._data):
+            raise IndexError
+        taken = self._data[self._position : end]
+        self._position = end
+        return taken
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> bytes:
+        """Return a vector whose length is written in ``size`` bytes."""
+        return self.take(self.number(size))
+
+
+def _parse(body: bytes) -> ClientHello:
+    reader = _Reader(body)
+    reader.take(34)  # Version and random.
+    reader.vector(1)  # Session id.
+    reader.vector(2)  # Cipher suites.
+    reader.vector(1)  # Compression methods.
+    if not reader:
+        return ClientHello()
+    extensions = _Reader(reader.vector(2))
+    name = ""
+    protocols: tuple[str, ...] = ()
+    while extensions:
+        kind, content = extensions.number(2), extensions.vector(2)
+        if kind == _SERVER_NAME:
+            name = _server_name(content)
+        elif kind == _ALPN:
+            protocols = _protocols(content)
+    return ClientHello(name, protocols)
+
+
+def _server_name(content: bytes) -> str:
+    names = _Reader(_Reader(content).vector(2))
+    while names:
+        kind, name = names.number(1), names.vector(2)
+        if kind == 0:
+            return name.decode("ascii").lower().removesuffix(".")
+    return ""
+
+
+def _protocols(content: bytes) -> tuple[str, ...]:
+    offered = _Reader(_Reader(content).vector(2))
+    found = []
+    while offered:
+        found.append(offered.vector(1).decode("latin-1"))
+    return tuple(found)

@@ -1,0 +1,127 @@
+"""TLS in a worker: certificates and options of the newest snapshot, and tables that know them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edgerouter.http.body import FixedBody
+from edgerouter.http.date import http_date
+from edgerouter.http.errors import ExchangeError
+from edgerouter.http.handler import Handler
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.proxy.entrypoint import EntryPoint, Table
+from edgerouter.routing.compiled import compile_rule
+from edgerouter.routing.hosts import hosts_of
+from edgerouter.routing.route import Route
+from edgerouter.routing.table import RouteTable
+from edgerouter.tls.options import DEFAULT_SET
+from edgerouter.tls.selection import Certificates, Selector
+
+CHALLENGE_PATH = "/.well-known/acme-challenge/"
+
+
+class MisdirectedRequest(ExchangeError):
+    """Host and SNI belong to different TLS options (RFC 9110, section 15.5.20)."""
+
+    status = 421
+    source = "routing"
+    page = "Misdirected Request\n"
+
+
+class SecureTable:
+    """Routes that answer TLS connections."""
+
+    __slots__ = ("_selector", "_table")
+
+    def __init__(self, table: RouteTable, selector: Selector) -> None:
+        self._table = table
+        self._selector = selector
+
+    def match(self, request: Request) -> Route | None:
+        """Return the route that takes ``request``, or None.
+
+        Raises:
+            MisdirectedRequest: The handshake was made under the options of another host.
+        """
+        name = request.peer.tls.server_name
+        if request.host != name:
+            here, there = self._selector.options_of(request.host), self._selector.options_of(name)
+            if here != there:
+                message = (
+                    f'the host has the TLS options "{here}", but the connection was made to '
+                    f'"{name}" with the options "{there}"'
+                )
+                raise MisdirectedRequest(message)
+        return self._table.match(request)
+
+
+class ChallengeTable:
+    """A table in front of which pending HTTP-01 challenges are answered (RFC 8555, 8.3)."""
+
+    __slots__ = ("_answers", "_table")
+
+    def __init__(self, table: Table, answers: Mapping[str, str]) -> None:
+        self._table = table
+        self._answers = {
+            CHALLENGE_PATH + token: Route(
+                "acme-http@internal",
+                compile_rule(f"Path(`{CHALLENGE_PATH}`)"),
+                handler=_answer(text),
+                priority=1,
+            )
+            for token, text in answers.items()
+        }
+
+    def match(self, request: Request) -> Route | None:
+        """Return the route of a challenge, else that of the table."""
+        route = self._answers.get(request.path)
+        return route if route is not None else self._table.match(request)
+
+
+def _answer(text: str) -> Handler:
+    async def handle(_request: Request) -> Response:
+        headers = Headers([(b"Content-Type", b"text/plain; charset=utf-8"), (b"Date", http_date())])
+        return Response(200, headers, FixedBody(text.encode()))
+
+    return handle
+
+
+def options_by_host(routers: Iterable[tuple[Mapping[str, Any], Route]]) -> dict[str, str]:
+    """Return the name of the TLS options of each host that routers with ``tls`` name.
+
+    Routers that disagree about a host leave it the default options.
+    """
+    found: dict[str, str] = {}
+    for definition, route in routers:
+        options = definition["tls"].get("options") or DEFAULT_SET
+        for host in hosts_of(route.rule.node):
+            found[host] = options if found.get(host, options) == options else DEFAULT_SET
+    return found
+
+
+def with_challenges(table: Table, answers: Mapping[str, str]) -> Table:
+    """Return ``table`` with the pending challenges in front, itself when there are none."""
+    return ChallengeTable(table, answers) if answers else table
+
+
+class SecureRoutes:
+    """The routers with ``tls`` of one entry point; what has not changed is not made anew."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+        self._routers: list[tuple[Mapping[str, Any], Route]] = []
+        self.table = RouteTable(())
+        self._selector = Selector(certificates, {})
+
+    def update(self, routers: list[tuple[Mapping[str, Any], Route]]) -> None:
+        """Use these routers: their definitions with their routes."""
+        if routers != self._routers:
+            self._routers = routers
+            self._selector = Selector(self._certificates, options_by_host(routers))
+            self.table = RouteTable(route for _, route in routers)
+
+    def install(self, entrypoint: EntryPoint, challenges: Mapping[str, str]) -> None:
+        """Let ``entrypoint`` answer by the present routers."""
+        entrypoint.tls = self._selector
+        table = SecureTable(self.table, self._selector)
+        entrypoint.secure = with_challenges(table, challenges)
