@@ -10,11 +10,15 @@ NO_TRAILERS = Headers()
 class Body(Protocol):
     """A message body that is read once, from front to end."""
 
-    length: int | None
-    """Bytes in all if the sender announced it; None when only the end will tell."""
+    @property
+    def length(self) -> int | None:
+        """Bytes in all if the sender announced it; None when only the end will tell."""
+        ...
 
-    trailers: Headers
-    """Trailer fields (RFC 9110, section 6.5); complete after the end was read."""
+    @property
+    def trailers(self) -> Headers:
+        """Trailer fields (RFC 9110, section 6.5); complete after the end was read."""
+        ...
 
     async def read(self) -> bytes:
         """Return the next bytes, an empty string at the end.
