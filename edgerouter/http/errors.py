@@ -19,6 +19,8 @@ class ExchangeError(Exception):
     retry: ClassVar[Retry] = "never"
     page: ClassVar[str] = ""
     """The text the client sees; empty for the reason phrase."""
+    words: ClassVar[str] = ""
+    """What Traefik says behind the reason phrase when it refuses a request for this."""
 
 
 class BadRequest(ExchangeError):
@@ -26,6 +28,13 @@ class BadRequest(ExchangeError):
 
     status = 400
     source = "downstream"
+
+
+class UnsupportedVersion(BadRequest):
+    """A version of HTTP that is not spoken (RFC 9110, section 15.6.6)."""
+
+    status = 505
+    words = "unsupported protocol version"
 
 
 class RequestTimeout(ExchangeError):

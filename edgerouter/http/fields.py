@@ -4,6 +4,7 @@
 look-up; the memory of names is bounded.
 """
 
+import re
 from typing import Final
 
 END_TO_END: Final = 0
@@ -19,6 +20,8 @@ FORWARDED: Final = 9
 UNDERSCORE: Final = 10
 TRAILER: Final = 11
 DATE: Final = 12
+ALIAS: Final = 13
+"""A name with something else than letters, digits, dashes and underscores."""
 
 _KINDS: dict[bytes, int] = {
     b"host": HOST,
@@ -40,6 +43,12 @@ _KINDS: dict[bytes, int] = {
 # The family as Traefik's forwarded-headers handler knows it; ``_`` counts as ``-`` because many
 # backends (CGI, WSGI) cannot tell the two apart.
 _FORWARDED_PREFIX = b"x-forwarded-"
+_BELIEVED = frozenset(
+    b"x-forwarded-proto x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-server "
+    b"x-forwarded-uri x-forwarded-method x-forwarded-prefix x-forwarded-tls-client-cert "
+    b"x-forwarded-tls-client-cert-info x-real-ip".split()
+)
+_PLAIN_NAME = re.compile(rb"[A-Za-z0-9-]+").fullmatch
 _MEMORY = 4096
 _seen: dict[bytes, int] = {}
 
@@ -57,13 +66,18 @@ def classify(name: bytes) -> int:
     result = _KINDS.get(lower, END_TO_END)
     if dashed.startswith(_FORWARDED_PREFIX) or dashed == b"x-real-ip":
         result = FORWARDED
-    elif result == END_TO_END and b"_" in lower:
-        result = UNDERSCORE
+    elif result == END_TO_END and not _PLAIN_NAME(name):
+        result = UNDERSCORE if b"_" in name else ALIAS
     if len(_seen) >= _MEMORY:
         _seen.clear()
     if len(name) <= 64:
         _seen[name] = result
     return result
+
+
+def is_managed_by_traefik(name: bytes) -> bool:
+    """Tell whether Traefik knows the ``X-Forwarded-*`` field ``name``, in whatever spelling."""
+    return name.lower().replace(b"_", b"-") in _BELIEVED
 
 
 KINDS_SEEN: Final = _seen

@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from edgerouter.http import fields
 from edgerouter.http.errors import BadRequest, ExchangeError
-from edgerouter.http.message import Request, Response
+from edgerouter.http.message import Peer, Request, Response
 from edgerouter.proxy.errorpage import error_response
 from edgerouter.proxy.forwarded import ForwardedHeaders, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
@@ -22,7 +23,7 @@ DEFAULT_READ_TIMEOUT = 60.0
 """Seconds: for a request head, and between two reads of a body when ``readTimeout`` is unset."""
 
 REASON = b"X-Edgerouter-Reason"
-"""The field that says why nothing matched, where the API is open to all (``api.insecure``)."""
+"""The field that says why nothing matched, with ``api.insecure``, to loopback and trusted peers."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class EntryPoint:
         *,
         on_unmatched: Unmatched | None = None,
         shows_reason: bool = False,
+        as_traefik: bool = False,
         finished: Finished | None = None,
     ) -> None:
         http = options.get("http") or {}
@@ -76,7 +78,9 @@ class EntryPoint:
         self.finished = finished
         """The access log, when there is one."""
         self._on_unmatched = on_unmatched
-        self._shows_reason = shows_reason
+        self._shows_reason = shows_reason and not as_traefik
+        self.as_traefik = as_traefik
+        """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
         self.closing = False
         """Whether connections are to be closed after the current request (draining)."""
 
@@ -97,7 +101,12 @@ class EntryPoint:
         self.max_header_bytes: int = http.get("maxHeaderBytes") or 1048576
         self.sanitise_path: bool = http.get("sanitizePath", True)
         self.encode_semicolons: bool = http.get("encodeQuerySemicolons", False)
-        self.underscores: str = http.get("underscoreHeadersStrategy") or "keep"
+        aliases = http.get("aliasHeadersStrategy")
+        self.name_strategies: dict[int, str] = {
+            fields.UNDERSCORE: aliases or http.get("underscoreHeadersStrategy") or "keep",
+            fields.ALIAS: aliases or "keep",
+        }
+        """What becomes of odd field names, by their kind: keep, delete or reject."""
         self._refused_escapes = _refused_escapes(http.get("encodedCharacters") or {})
 
         self.read_timeout: float | None = timeouts.get("readTimeout")
@@ -134,7 +143,7 @@ class EntryPoint:
     def _unmatched(self, request: Request) -> Response:
         response = error_response(404, "404 page not found\n")
         reason = self._on_unmatched(request) if self._on_unmatched is not None else ""
-        if reason and self._shows_reason:
+        if reason and self._shows_reason and _is_trusted(request.peer):
             response.headers.append((REASON, reason.encode("ascii", "backslashreplace")))
         return response
 
@@ -156,6 +165,11 @@ class EntryPoint:
             request.exchange.error = "internal error"
             _log.exception("A request failed inside the router")
             return error_response(500)
+
+
+def _is_trusted(peer: Peer) -> bool:
+    """Tell whether ``peer`` may learn of routers: it is trusted, or is this machine."""
+    return peer.trusted or peer.ip == "::1" or peer.ip.startswith("127.")
 
 
 def _or_forever(value: float | None, default: float) -> float:

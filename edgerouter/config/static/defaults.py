@@ -42,9 +42,6 @@ def _adjusted(entry_point: EntryPoint, *, traefik: bool, not_append: bool) -> En
         )
         transport = entry_point.transport.model_copy(update={"responding_timeouts": timeouts})
         entry_point = entry_point.model_copy(update={"transport": transport})
-    if alias := entry_point.http.alias_headers_strategy:
-        http = entry_point.http.model_copy(update={"underscore_headers_strategy": alias})
-        entry_point = entry_point.model_copy(update={"http": http})
     if not_append:
         headers = entry_point.forwarded_headers.model_copy(
             update={"not_append_x_forwarded_for": True}

@@ -153,10 +153,12 @@ class EntryPointHTTP(Section):
     alias_headers_strategy: Literal["", "keep", "delete", "reject"] = Field(
         "",
         description="What to do with headers whose names hold something else than letters, digits"
-        " and dashes; set, it wins over underscoreHeadersStrategy.",
+        " and dashes; empty: keep.",
     )
-    underscore_headers_strategy: Literal["keep", "delete", "reject"] = Field(
-        "keep", description="What to do with headers whose names contain an underscore."
+    underscore_headers_strategy: Literal["", "keep", "delete", "reject"] = Field(
+        "",
+        description="What to do with headers whose names contain an underscore; empty: keep."
+        " Traefik calls it deprecated: aliasHeadersStrategy covers more.",
     )
 
 

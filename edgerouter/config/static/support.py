@@ -14,7 +14,6 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("core.defaultrulesyntax", "rules are read in the v3 syntax"),
     ("core.stricttlsoptions", "TLS is not served"),
     ("entrypoints.*.forwardedheaders.addxforwardedschemeheaders", "these headers are not sent"),
-    ("entrypoints.*.http.aliasheadersstrategy", "it covers only names with an underscore"),
     ("entrypoints.*.http.tls", "the entry point serves no TLS"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),
     ("entrypoints.*.http3", "HTTP/3 is not served"),

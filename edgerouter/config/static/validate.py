@@ -20,6 +20,7 @@ def findings(configuration: StaticConfiguration) -> Iterator[Finding]:
     yield from _addresses(configuration)
     for name, entry_point in configuration.entry_points.items():
         yield from _trusted_ips(name, entry_point)
+        yield from _name_strategies(name, entry_point)
         yield from _redirection(configuration, name, entry_point)
     yield from _internal_services(configuration)
     if configuration.access_log is not None:
@@ -57,6 +58,16 @@ def _trusted_ips(name: str, entry_point: EntryPoint) -> Iterator[Finding]:
                     f"entryPoints.{name}.{group}.trustedIPs",
                     f'"{network}" is not an IP address or network such as 10.0.0.0/8',
                 )
+
+
+def _name_strategies(name: str, entry_point: EntryPoint) -> Iterator[Finding]:
+    aliases = entry_point.http.alias_headers_strategy
+    underscores = entry_point.http.underscore_headers_strategy
+    if aliases and underscores and aliases != underscores:
+        yield (
+            f"entryPoints.{name}.http.underscoreHeadersStrategy",
+            f'"{underscores}" contradicts aliasHeadersStrategy, "{aliases}"; leave it out',
+        )
 
 
 def _redirection(

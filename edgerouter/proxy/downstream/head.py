@@ -10,7 +10,7 @@ from edgerouter.http.body import EMPTY
 from edgerouter.http.errors import BadRequest, ExchangeError
 from edgerouter.http.headers import Headers, tokens
 from edgerouter.http.message import Exchange, Peer, Request
-from edgerouter.proxy.downstream.target import host_name, split_target
+from edgerouter.proxy.downstream.target import host_name, host_name_as_traefik, split_target
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.paths import normalise
 
@@ -107,7 +107,8 @@ class HeadReader:
         query = None
         if "?" in target or "#" in target or not target.startswith("/"):
             if target != "*" or request.method != "OPTIONS":
-                absolute, path, query = split_target(target)
+                as_traefik = self._entrypoint.as_traefik
+                absolute, path, query = split_target(target, as_traefik=as_traefik)
                 if absolute is not None:  # RFC 9112, section 3.2.2: it wins over Host.
                     authority = absolute.encode("utf-8", "surrogateescape")
             if query and ";" in query:
@@ -116,7 +117,9 @@ class HeadReader:
             self._remember(authority)
         request.authority = authority.decode("latin-1")
         request.host = self._host
-        request.path = normalise(path, sanitise=self._entrypoint.sanitise_path)
+        request.path = (
+            normalise(path, sanitise=self._entrypoint.sanitise_path) if path != "*" else path
+        )
         request.query = query
         websocket = bool(request.upgrade) and request.upgrade.lower() == "websocket"
         if self._peer.trusted or websocket:
@@ -132,7 +135,8 @@ class HeadReader:
 
     def _remember(self, authority: bytes) -> None:
         """Work out what follows from ``Host``; clients repeat it on a connection."""
-        self._host = host_name(authority.decode("latin-1"))
+        name_of = host_name_as_traefik if self._entrypoint.as_traefik else host_name
+        self._host = name_of(authority.decode("latin-1"))
         self._added = self._entrypoint.forwarded.added(
             authority, self._peer.ip_bytes, secure=self._scheme == "https", websocket=False
         )
@@ -147,6 +151,7 @@ class HeadReader:
         """Take in the fields that are not just passed on; return Host, Connection and Upgrade."""
         authority = upgrade = b""
         connection: list[bytes] = []
+        as_traefik = self._entrypoint.as_traefik
         for kind, pair in special:
             if kind == fields.HOST:
                 authority = pair[1]
@@ -156,6 +161,8 @@ class HeadReader:
                 upgrade = pair[1]
             elif kind in (fields.CONTENT_LENGTH, fields.TRANSFER_ENCODING, fields.EXPECT):
                 _read_framing(kind, pair[1], head, version)
+            elif as_traefik and kind == fields.TRAILER and not _is_chunked(special):
+                continue
             elif kind == fields.TE:  # Trailers are the one thing in it that a proxy may pass on.
                 if b"trailers" in tokens(pair[1]):
                     head.request.headers.append((b"TE", b"trailers"))
@@ -169,14 +176,27 @@ class HeadReader:
         Raises:
             BadRequest: The entry point refuses its name.
         """
+        if kind in (fields.TRAILER, fields.DATE):
+            return True
         if kind == fields.FORWARDED:
-            return self._peer.trusted
-        if kind == fields.UNDERSCORE:
-            if self._entrypoint.underscores == "reject":
-                message = f"the field name {pair[0][:64]!r} has an underscore"
-                raise BadRequest(message)
-            return self._entrypoint.underscores == "keep"
-        return kind in (fields.TRAILER, fields.DATE)
+            if b"_" in pair[0] and not self._keeps_name(fields.UNDERSCORE, pair[0]):
+                return False
+            return self._peer.trusted or (
+                self._entrypoint.as_traefik and not fields.is_managed_by_traefik(pair[0])
+            )
+        return kind in (fields.UNDERSCORE, fields.ALIAS) and self._keeps_name(kind, pair[0])
+
+    def _keeps_name(self, kind: int, name: bytes) -> bool:
+        """Tell whether a name that is odd in the way ``kind`` says is kept.
+
+        Raises:
+            BadRequest: The entry point refuses it.
+        """
+        strategy = self._entrypoint.name_strategies[kind]
+        if strategy == "reject":
+            message = f"the field name {name[:64]!r} may be taken for another one's"
+            raise BadRequest(message)
+        return strategy == "keep"
 
     def _without_connection_tokens(self, headers: Headers, listed: list[bytes]) -> Headers:
         """Drop the fields that ``Connection`` lists (RFC 9110, section 7.6.1), ours excepted."""
@@ -191,6 +211,10 @@ class HeadReader:
         if not dropped:
             return headers
         return Headers([pair for pair in headers if pair[0].lower() not in dropped])
+
+
+def _is_chunked(special: list[tuple[int, tuple[bytes, bytes]]]) -> bool:
+    return any(kind == fields.TRANSFER_ENCODING for kind, _ in special)
 
 
 def _read_framing(kind: int, value: bytes, head: RequestHead, version: tuple[int, int]) -> None:

@@ -41,7 +41,7 @@ def test_what_nobody_asked_for_is_off() -> None:
         ("transport.lifeCycle.graceTimeOut", 10),
         ("http.maxHeaderBytes", 1048576),
         ("http.sanitizePath", True),
-        ("http.underscoreHeadersStrategy", "keep"),
+        ("http.underscoreHeadersStrategy", ""),
         ("http2.maxConcurrentStreams", 250),
         ("udp.timeout", 3),
         ("observability.traceVerbosity", "minimal"),

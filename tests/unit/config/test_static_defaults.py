@@ -5,6 +5,7 @@ import pytest
 from edgerouter.config.decode import decode
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.defaults import with_defaults
+from edgerouter.config.static.validate import findings
 
 WEB = {"web": {"address": ":80"}}
 
@@ -48,7 +49,9 @@ def test_global_option_reaches_every_entry_point() -> None:
     assert configured(raw).entry_points["web"].forwarded_headers.not_append_x_forwarded_for
 
 
-def test_the_wider_strategy_for_header_names_covers_underscores() -> None:
+def test_strategies_for_header_names_must_not_contradict_each_other() -> None:
     http = {"aliasHeadersStrategy": "reject", "underscoreHeadersStrategy": "keep"}
-    entry_point = configured({"entryPoints": {"a": {"http": http}}}).entry_points["a"]
-    assert entry_point.http.underscore_headers_strategy == "reject"
+    found = dict(findings(configured({"entryPoints": {"a": {"address": ":1", "http": http}}})))
+    assert "contradicts" in found["entryPoints.a.http.underscoreHeadersStrategy"]
+    http["underscoreHeadersStrategy"] = "reject"
+    assert not list(findings(configured({"entryPoints": {"a": {"address": ":1", "http": http}}})))

@@ -32,7 +32,6 @@ COMMON = {"precedence", "providersthrottleduration"}
 OTHER_DEFAULT = {
     "certificatesresolvers.<name>.tailscale": "Traefik says true, yet it is off until named",
     "certificatesresolvers.<name>.acme.dnschallenge.propagation": "a group; Traefik says nothing",
-    "entrypoints.<name>.http.underscoreheadersstrategy": "Traefik says nothing and means keep",
     "entrypoints.<name>.transport.respondingtimeouts.readtimeout": "ours is by progress",
     "log": "always there",
 }

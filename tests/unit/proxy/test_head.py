@@ -151,7 +151,7 @@ def test_underscores() -> None:
     assert read(field).request.headers.has(b"x_user")
     dropped = read(field, http={"underscoreHeadersStrategy": "delete"}).request
     assert not dropped.headers.has(b"x_user")
-    with pytest.raises(BadRequest, match="underscore"):
+    with pytest.raises(BadRequest, match="X_User"):
         read(field, http={"underscoreHeadersStrategy": "reject"})
 
 
