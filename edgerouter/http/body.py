@@ -10,15 +10,11 @@ NO_TRAILERS = Headers()
 class Body(Protocol):
     """A message body that is read once, from front to end."""
 
-    @property
-    def length(self) -> int | None:
-        """Bytes in all if the sender announced it; None when only the end will tell."""
-        ...
+    length: int | None
+    """Bytes in all if the sender announced it; None when only the end will tell."""
 
-    @property
-    def trailers(self) -> Headers:
-        """Trailer fields (RFC 9110, section 6.5); complete after the end was read."""
-        ...
+    trailers: Headers
+    """Trailer fields (RFC 9110, section 6.5); complete after the end was read."""
 
     async def read(self) -> bytes:
         """Return the next bytes, an empty string at the end.
