@@ -2,6 +2,7 @@
 
 Names are camelCase, durations are Go's text, and what is unset or zero is left
 out, as Go's ``omitempty`` does: a zero is shown only where it is not the default.
+Options marked as secret (``metadata={"secret": True}``) are shown as ``xxxx``.
 """
 
 import dataclasses
@@ -11,6 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from edgerouter.config.types import DurationMarker, camel_case, format_duration
+
+_HIDDEN = "xxxx"
 
 
 def represent(value: Any) -> Any:
@@ -43,7 +46,10 @@ def _dataclass_fields(instance: Any) -> Iterator[tuple[str, Any]]:
         default = None if field.default is dataclasses.MISSING else field.default
         if not _is_left_out(value, default):
             name = field.metadata.get("alias") or camel_case(field.name)
-            yield name, _shown(value, _marks_duration((), field.type))
+            if field.metadata.get("secret"):
+                yield name, [_HIDDEN] * len(value) if isinstance(value, tuple) else _HIDDEN
+            else:
+                yield name, _shown(value, _marks_duration((), field.type))
 
 
 def _is_left_out(value: Any, default: Any) -> bool:

@@ -13,6 +13,8 @@ from edgerouter.config.dynamic.http import (
 from edgerouter.config.static import EntryPoint
 from edgerouter.config.types import Duration
 from edgerouter.control.representation import represent
+from edgerouter.middleware import basic_auth
+from edgerouter.middleware.client_tls import ClientTLS
 
 
 def test_what_is_unset_is_left_out() -> None:
@@ -73,3 +75,9 @@ def test_options_of_middlewares_are_dataclasses() -> None:
 def test_irregular_names_are_the_models() -> None:
     shown = represent(EntryPoint.model_validate({"forwardedHeaders": {"trustedIPs": ["10.0.0.1"]}}))
     assert shown["forwardedHeaders"] == {"trustedIPs": ["10.0.0.1"]}
+
+
+def test_secrets_are_not_shown() -> None:
+    users = basic_auth.Options(users=("bob:hash", "eve:hash"), realm="x")
+    assert represent(users) == {"users": ["xxxx", "xxxx"], "realm": "x"}
+    assert represent(ClientTLS(cert="c", key="k")) == {"cert": "c", "key": "xxxx"}

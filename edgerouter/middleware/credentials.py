@@ -1,0 +1,44 @@
+"""What ``basicAuth`` and ``digestAuth`` have in common: the refusal, and a request with a user."""
+
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request
+from edgerouter.middleware.field_names import field_name, field_value
+
+DEFAULT_REALM = "traefik"
+UNAUTHORIZED = b"401 Unauthorized\n"
+
+
+def realm_of(realm: str) -> bytes:
+    """Return ``realm`` for a quoted string.
+
+    Raises:
+        BuildError: It holds control characters.
+    """
+    return field_value(realm, "realm").replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+
+
+class Identified:
+    """Makes the request that goes on once its user is known."""
+
+    def __init__(self, header_field: str, *, remove_header: bool) -> None:
+        """Prepare.
+
+        Raises:
+            BuildError: ``header_field`` is no header name.
+        """
+        self._field = field_name(header_field, "headerField") if header_field else b""
+        self._dropped = {self._field.lower()} if self._field else set()
+        if remove_header:
+            self._dropped.add(b"authorization")
+
+    def as_user(self, request: Request, user: str) -> Request:
+        """Return ``request`` with the user's name where the server looks for it."""
+        if not self._dropped:
+            return request
+        headers = Headers(
+            [pair for pair in request.headers if pair[0].lower() not in self._dropped]
+        )
+        if self._field:
+            name = user.encode("utf-8", "surrogateescape")
+            headers.append((self._field, name.translate(None, b"\r\n\0")))
+        return request.evolve(headers=headers)
