@@ -22,6 +22,8 @@ from edgerouter.control.publisher import Publisher
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
 from edgerouter.control.supervisor import Supervisor
 from edgerouter.control.systemd import feed_watchdog, notify
+from edgerouter.control.tls.manager import Gathered, TlsManager
+from edgerouter.control.tls.source import CertificateSource
 from edgerouter.control.view import View
 from edgerouter.ipc.channel import Message, encode
 from edgerouter.observability.logs import fields
@@ -44,8 +46,10 @@ class Core:
         providers: Mapping[str, Provider],
         publisher: Publisher,
         supervisor: Supervisor,
+        certificates: Sequence[CertificateSource] = (),
     ) -> None:
         self._configuration = configuration
+        self._tls = TlsManager(certificates)
         self._publisher = publisher
         throttle = configuration.providers.providers_throttle_duration
         self._aggregator = Aggregator(throttle, self._rebuild)
@@ -77,6 +81,7 @@ class Core:
             tasks.create_task(self._providers.run(), name="providers")
             tasks.create_task(self._aggregate(), name="aggregator")
             tasks.create_task(feed_watchdog(), name="watchdog")
+            tasks.create_task(self._tls.run(self._aggregator.rebuild_soon), name="certificates")
             await self._published.wait()
             notify("READY=1")
             # Imported in a thread and only now: slow, and not needed for the first request.
@@ -94,7 +99,9 @@ class Core:
         version = self._publisher.version + 1
         liftable = self._publisher.liftable
         try:
-            runtime, content = await asyncio.to_thread(self._build, publications, version)
+            runtime, content = await asyncio.to_thread(
+                self._build, publications, version, self._tls.gather()
+            )
             self._report(runtime.diagnostics)
             self.view.runtime = runtime
             if content != self._content:
@@ -103,12 +110,13 @@ class Core:
                 self._publisher.publish(version, frame)
                 self._published.set()
             self._publisher.lift(liftable)
+            self._tls.tell()
         except Exception:
             log.exception("The configuration could not be rebuilt, the last one stays in force")
             self.view.failed_rebuilds += 1
 
     def _build(
-        self, publications: Publications, version: int
+        self, publications: Publications, version: int, gathered: Gathered
     ) -> tuple[RuntimeConfiguration, dict[str, Any]]:
         diagnostics = [
             diagnostic
@@ -119,7 +127,9 @@ class Core:
             name: publication.configuration for name, publication in publications.items()
         }
         runtime = build_runtime(self._configuration, configurations, diagnostics)
-        content = runtime.snapshot(version)
+        tls, found = self._tls.section(runtime, gathered)
+        runtime.diagnostics += tuple(found)
+        content = {**runtime.snapshot(version), "tls": tls}
         return runtime, {key: value for key, value in content.items() if key != "version"}
 
     def _report(self, diagnostics: Iterable[Diagnostic]) -> None:

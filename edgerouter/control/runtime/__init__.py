@@ -31,6 +31,7 @@ from edgerouter.control.runtime.routers import (
     split,
 )
 from edgerouter.control.runtime.services import check_children, check_service
+from edgerouter.control.runtime.tls import check_tls
 from edgerouter.control.runtime.transports import transports_of
 
 __all__ = [
@@ -127,19 +128,7 @@ def _routers(
             mistakes.update(dict.fromkeys(checker.check(info)))
             http.routers[info.name] = info
         found += mistakes
-    return found + _without_tls(http)
-
-
-def _without_tls(http: HTTPRuntime) -> list[Diagnostic]:
-    asking = [info for info in http.routers.values() if info.tls is not None and info.is_served]
-    for info in asking:
-        info.warn("TLS is not served yet, so nothing reaches this router")
-    if not asking:
-        return []
-    names = ", ".join(info.name for info in asking[:10])
-    more = f" and {len(asking) - 10} more" if len(asking) > 10 else ""
-    message = f"TLS is not served yet; nothing reaches the routers {names}{more}"
-    return [Diagnostic("warning", message)]
+    return found + check_tls(http.routers, merged.tls, static)
 
 
 def _streams(runtime: RuntimeConfiguration, merged: DynamicConfiguration) -> list[Diagnostic]:
@@ -159,12 +148,7 @@ def _streams(runtime: RuntimeConfiguration, merged: DynamicConfiguration) -> lis
 
 def _unread(merged: DynamicConfiguration) -> list[Diagnostic]:
     """Say which parts of the configuration have no effect."""
-    message = "TLS is not served yet; certificates, options and stores have no effect"
-    certificates = [f"tls.certificates[{index}]" for index in range(len(merged.tls.certificates))]
-    options = [f"tls.options.{name}" for name in merged.tls.options]
-    stores = [f"tls.stores.{name}" for name in merged.tls.stores]
-    sources = {merged.sources.get(path, "") for path in (*certificates, *options, *stores)}
-    found = [Diagnostic("warning", message, source=source) for source in sorted(sources)]
+    found = []
     for name in merged.http.models:
         path = f"http.models.{name}"
         remedy = "models have no effect; set the entry point's http options instead"

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
-from edgerouter.config.qualify import qualified
 from edgerouter.control.runtime.model import RouterInfo, RuntimeConfiguration, ServiceInfo
 from edgerouter.control.runtime.services import url_error
+from edgerouter.control.runtime.tls import options_name
 
 
 def snapshot_of(runtime: RuntimeConfiguration, version: int) -> dict[str, Any]:
@@ -44,8 +44,7 @@ def _router(info: RouterInfo) -> dict[str, Any]:
     tls = None
     if info.tls is not None:
         tls = info.tls.model_dump(mode="json", by_alias=True)
-        if tls["options"] != "default":
-            tls["options"] = qualified(tls["options"], info.provider)
+        tls["options"] = options_name(info)
     return {
         "entryPoints": info.using,
         "rule": info.rule,

@@ -1,0 +1,77 @@
+"""What routers say about TLS, checked against options, resolvers and each other."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.dynamic import TLSConfiguration
+from edgerouter.config.qualify import qualified
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.types import suggestion
+from edgerouter.control.runtime.model import RouterInfo, missing
+from edgerouter.routing.compiled import compile_rule
+from edgerouter.routing.hosts import hosts_of
+
+DEFAULT = "default"
+
+
+def options_name(info: RouterInfo) -> str:
+    """Return the qualified name of the TLS options a router asks for."""
+    name = info.tls.options if info.tls is not None else ""
+    return DEFAULT if name in ("", DEFAULT) else qualified(name, info.provider)
+
+
+def check_tls(
+    routers: Mapping[str, RouterInfo], tls: TLSConfiguration, static: StaticConfiguration
+) -> list[Diagnostic]:
+    """Mark routers whose TLS does not do what they ask for; return what is wrong."""
+    secure = [info for info in routers.values() if info.tls is not None and info.is_served]
+    found = []
+    for info in secure:
+        for message in _references(info, tls, static):
+            info.warn(message)
+            found.append(info.diagnostic("error", message))
+    return found + list(_conflicts(secure))
+
+
+def _references(
+    info: RouterInfo, tls: TLSConfiguration, static: StaticConfiguration
+) -> Iterator[str]:
+    assert info.tls is not None  # noqa: S101 - for the type checker; the caller has looked
+    options = options_name(info)
+    if options != DEFAULT and options not in tls.options:
+        yield f"{missing('TLS options', options, tls.options)}; TLS handshakes are refused"
+    elif options != DEFAULT and not _hosts(info):
+        yield (
+            f'the TLS options "{options}" have no effect, for the rule names no host; '
+            "which options hold is decided by the name in the handshake"
+        )
+    resolver = info.tls.cert_resolver
+    if resolver and resolver not in static.certificates_resolvers:
+        near = suggestion(resolver, static.certificates_resolvers)
+        yield f'the certificate resolver "{resolver}" does not exist{near}'
+
+
+def _hosts(info: RouterInfo) -> tuple[str, ...]:
+    return hosts_of(compile_rule(info.rule, info.rule_syntax).node)
+
+
+def _conflicts(routers: Iterable[RouterInfo]) -> Iterator[Diagnostic]:
+    """Find hosts whose routers disagree about the options: they get the default ones."""
+    asked: dict[tuple[str, str], dict[str, list[RouterInfo]]] = {}
+    for info in routers:
+        for host in _hosts(info):
+            for entry_point in info.using:
+                sets = asked.setdefault((entry_point, host), {})
+                sets.setdefault(options_name(info), []).append(info)
+    for (entry_point, host), sets in asked.items():
+        if len(sets) > 1:
+            message = (
+                f'the host "{host}" has routers with different TLS options '
+                f'({", ".join(sorted(sets))}) on the entry point "{entry_point}", so the '
+                "default options hold for it; give all of them the same tls.options"
+            )
+            for infos in sets.values():
+                for info in infos:
+                    info.warn(message)
+            names = ", ".join(sorted(info.name for infos in sets.values() for info in infos)[:10])
+            yield Diagnostic("warning", f"{message} (routers: {names})")

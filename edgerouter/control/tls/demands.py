@@ -1,0 +1,46 @@
+"""Which certificates routers want: one demand per set of names and resolver."""
+
+from collections.abc import Iterable
+
+from edgerouter.config.dynamic import TLSConfiguration
+from edgerouter.control.runtime.model import RouterInfo
+from edgerouter.control.tls.source import Demand
+from edgerouter.routing.compiled import compile_rule
+from edgerouter.routing.hosts import hosts_of
+from edgerouter.routing.lexer import RuleError
+
+
+def demands_of(routers: Iterable[RouterInfo], tls: TLSConfiguration) -> list[Demand]:
+    """Return what routers in service and the default store want; equal wishes are one."""
+    wanted: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for info in routers:
+        if info.tls is not None and info.is_served:
+            for main, *sans in _sets(info):
+                key = (info.tls.cert_resolver, main, tuple(sans))
+                wanted.setdefault(key, []).append(info.name)
+    demands = [
+        Demand(resolver, main, sans, tuple(sorted(names)))
+        for (resolver, main, sans), names in sorted(wanted.items())
+    ]
+    store = tls.stores.get("default")
+    generated = store.default_generated_cert if store is not None else None
+    if generated is not None and generated.domain is not None and generated.domain.main:
+        domain = generated.domain
+        demands.append(Demand(generated.resolver, domain.main, tuple(domain.sans), default=True))
+    return demands
+
+
+def _sets(info: RouterInfo) -> list[list[str]]:
+    """Return the sets of names: ``tls.domains``, else the hosts of the rule as one set."""
+    assert info.tls is not None  # noqa: S101 - for the type checker; the caller has looked
+    named = [
+        list(dict.fromkeys(name.lower() for name in (domain.main, *domain.sans) if name))
+        for domain in info.tls.domains
+    ]
+    if any(named):
+        return [names for names in named if names]
+    try:
+        hosts = list(hosts_of(compile_rule(info.rule, info.rule_syntax).node))
+    except RuleError:
+        return []
+    return [hosts] if hosts else []

@@ -1,0 +1,230 @@
+"""Everything workers need for TLS: certificates of files and sources, options, ticket keys.
+
+``gather`` and ``tell`` run in the event loop, ``section`` in a thread in between:
+it reads files and looks at certificates.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgerouter.config.diagnostics import Diagnostic, Severity
+from edgerouter.config.dynamic import TLSConfiguration
+from edgerouter.config.dynamic.base import Certificate as CertificateFiles
+from edgerouter.config.dynamic.tls import TLSOptions
+from edgerouter.control.runtime.model import RuntimeConfiguration
+from edgerouter.control.tls.demands import demands_of
+from edgerouter.control.tls.files import FileProblem, PemFiles, describe
+from edgerouter.control.tls.pair import PairProblem, names_of_pair, self_signed
+from edgerouter.control.tls.source import (
+    Certificate,
+    CertificateSource,
+    Challenges,
+    Demand,
+    KeyPair,
+)
+from edgerouter.tls.options import problems
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the files of certificates."""
+TICKET_KEY_LIFETIME = 12 * 3600.0
+"""Seconds a key encrypts session tickets; sessions of the one before begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What the sources have at one moment."""
+
+    certificates: tuple[Certificate, ...]
+    default: Certificate | None
+    challenges: Challenges
+    ticket_key: str
+
+
+class TlsManager:
+    """Makes the ``tls`` part of snapshots."""
+
+    def __init__(self, sources: Sequence[CertificateSource] = ()) -> None:
+        self._sources = tuple(sources)
+        self._files = PemFiles()
+        self._self_signed: KeyPair | None = None
+        self._demands: list[Demand] = []
+        self._ticket_key = secrets.token_hex(32)
+        self._key_made = time.monotonic()
+
+    async def run(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` whenever a new snapshot is due, until cancelled."""
+        for source in self._sources:
+            source.on_change(changed)
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if time.monotonic() - self._key_made > TICKET_KEY_LIFETIME:
+                self._ticket_key = secrets.token_hex(32)
+                self._key_made = time.monotonic()
+                changed()
+            if await asyncio.to_thread(self._files.have_changed):
+                changed()
+
+    def gather(self) -> Gathered:
+        """Return what the sources have now."""
+        challenges = [source.challenges() for source in self._sources]
+        defaults = (source.default() for source in self._sources)
+        return Gathered(
+            tuple(each for source in self._sources for each in source.certificates()),
+            next((each for each in defaults if each is not None), None),
+            Challenges(
+                {token: text for each in challenges for token, text in each.http01.items()},
+                {host: pair for each in challenges for host, pair in each.acme_tls.items()},
+            ),
+            self._ticket_key,
+        )
+
+    def tell(self) -> None:
+        """Tell the sources what the last ``section`` found routers to want."""
+        for source in self._sources:
+            source.demand(self._demands)
+
+    def section(
+        self, runtime: RuntimeConfiguration, gathered: Gathered
+    ) -> tuple[dict[str, Any], list[Diagnostic]]:
+        """Return the ``tls`` part of a snapshot (``docs/architecture.md``), and what is wrong."""
+        reading = _Reading(self._files)
+        self._files.begin()
+        own = reading.certificates(runtime.tls)
+        default = reading.default(runtime.tls)
+        options = reading.options(runtime.tls)
+        self._files.end()
+        self._demands = [
+            each
+            for each in demands_of(runtime.http.routers.values(), runtime.tls)
+            if not _covered(each, own)
+        ]
+        certificates = [*own, *gathered.certificates]
+        default = default or _generated(self._demands, certificates) or gathered.default
+        if default is None:
+            default = self._fallback()
+        return {
+            "options": options,
+            "certificates": [
+                {"names": list(each.names), **_pair(each), "origin": each.origin}
+                for each in certificates
+            ],
+            "default": {**_pair(default), "origin": default.origin},
+            "acmeTls": {
+                host: {**_pair(pair), "origin": "ACME challenge"}
+                for host, pair in gathered.challenges.acme_tls.items()
+            },
+            "http01": dict(gathered.challenges.http01),
+            "ticketKey": gathered.ticket_key,
+        }, reading.found
+
+    def _fallback(self) -> Certificate:
+        if self._self_signed is None:
+            self._self_signed = self_signed()
+        pair = self._self_signed
+        return Certificate((), pair.chain_pem, pair.key_pem, "self-signed")
+
+
+def _pair(pair: Certificate | KeyPair) -> dict[str, str]:
+    return {"certificate": pair.chain_pem, "key": pair.key_pem}
+
+
+def covers(names: Sequence[str], name: str) -> bool:
+    """Tell whether a certificate for ``names`` is good for ``name``, itself maybe a wildcard."""
+    return name in names or ("." in name and "*." + name.partition(".")[2] in names)
+
+
+def _covered(demand: Demand, certificates: Sequence[Certificate]) -> bool:
+    """Tell whether the user's own certificates have all names of ``demand``."""
+    wanted = (demand.main, *demand.sans)
+    return any(all(covers(each.names, name) for name in wanted) for each in certificates)
+
+
+def _generated(
+    demands: Sequence[Demand], certificates: Sequence[Certificate]
+) -> Certificate | None:
+    """Return the certificate of ``defaultGeneratedCert`` as soon as there is one."""
+    for demand in demands:
+        if demand.default:
+            for each in certificates:
+                if all(covers(each.names, name) for name in (demand.main, *demand.sans)):
+                    return each
+    return None
+
+
+class _Reading:
+    """One round of reading what the dynamic configuration names."""
+
+    def __init__(self, files: PemFiles) -> None:
+        self._files = files
+        self.found: list[Diagnostic] = []
+
+    def _say(self, element: str, message: str, *, warning: bool = False) -> None:
+        severity: Severity = "warning" if warning else "error"
+        self.found.append(Diagnostic(severity, message, key=element, element=element))
+
+    def certificates(self, tls: TLSConfiguration) -> list[Certificate]:
+        read = []
+        for index, each in enumerate(tls.certificates):
+            element = f"tls.certificates[{index}]"
+            if each.stores and "default" not in each.stores:
+                message = f'the stores {", ".join(each.stores)} are not used, only "default" is'
+                self._say(element, message, warning=True)
+                continue
+            certificate = self._certificate(element, each)
+            if certificate is not None:
+                read.append(certificate)
+        return read
+
+    def default(self, tls: TLSConfiguration) -> Certificate | None:
+        store = tls.stores.get("default")
+        if store is None or store.default_certificate is None:
+            return None
+        return self._certificate("tls.stores.default.defaultCertificate", store.default_certificate)
+
+    def _certificate(self, element: str, files: CertificateFiles) -> Certificate | None:
+        certificate, key = files.cert_file, files.key_file
+        if not certificate or not key:
+            missing = "keyFile" if certificate else "certFile"
+            self._say(element, f"{missing} is missing; a certificate needs certFile and keyFile")
+            return None
+        try:
+            chain_pem, key_pem = self._files.read(certificate), self._files.read(key)
+            names = names_of_pair(chain_pem, key_pem)
+        except FileProblem as error:
+            self._say(element, f"{error}; the other certificates keep serving")
+            return None
+        except PairProblem as error:
+            blamed = describe(key if error.in_key else certificate)
+            other = "" if error.in_key else f" (key: {describe(key)})"
+            self._say(element, f"{blamed}{other}: {error}; the other certificates keep serving")
+            return None
+        return Certificate(names, chain_pem, key_pem, describe(certificate))
+
+    def options(self, tls: TLSConfiguration) -> dict[str, Any]:
+        return {name: self._option_set(name, each) for name, each in tls.options.items()}
+
+    def _option_set(self, name: str, options: TLSOptions) -> dict[str, Any]:
+        element = f"tls.options.{name}"
+        mapping = options.model_dump(mode="json", by_alias=True)
+        authorities, errors = [], []
+        for file in options.client_auth.ca_files:
+            try:
+                authorities.append(self._files.read(file))
+            except FileProblem as error:
+                errors.append(f"clientAuth.caFiles: {error}")
+        kind = options.client_auth.client_auth_type
+        mapping["clientAuth"] = {
+            # As in Traefik, authorities alone mean that clients need a certificate of theirs.
+            "clientAuthType": kind
+            or ("RequireAndVerifyClientCert" if options.client_auth.ca_files else ""),
+            "authorities": "\n".join(authorities),
+            "errors": errors,
+        }
+        for is_fatal, message in problems(mapping):
+            end = "; clients of routers with these options are refused" if is_fatal else ""
+            self._say(element, message + end, warning=not is_fatal)
+        return mapping
