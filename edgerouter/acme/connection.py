@@ -243,6 +243,16 @@ class Connection:
         self._net.account = {"uri": answer.url}  # type: ignore[assignment]
         return self._account
 
+    def knows_account(self) -> bool:
+        """Whether the CA still has our account; one that was lost is registered anew."""
+        try:
+            self.post(self._account.url, None)
+        except CertificateError as error:
+            if error.code in {"accountDoesNotExist", "malformed", "unauthorized"}:
+                return False
+            raise
+        return True
+
     def _binding(self, kid: str, hmac: str) -> dict[str, Any]:
         try:
             return messages.ExternalAccountBinding.from_data(

@@ -3,17 +3,15 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from edgerouter.acme.challenges import Answers, HTTPSolver, Solver, TLSSolver
 from edgerouter.acme.connection import Account, Authority, Connection
-from edgerouter.acme.errors import CertificateError, Interrupted
 from edgerouter.acme.keys import facts_of, load_key
 from edgerouter.acme.order import Order, Pending, Wanted
 from tests.support.acme_responder import http_responder, tls_responder
-from tests.support.pebble import EAB_KEY, EAB_KID, Pebble
+from tests.support.pebble import Pebble
 
 
 @dataclass

@@ -1,0 +1,261 @@
+"""DNS-01 (RFC 8555, section 8.4): TXT records, delegation by CNAME, and waiting for them.
+
+Needs the extra ``dns``. Blocking.
+"""
+
+import hashlib
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.nameserver
+import dns.query
+import dns.rdatatype
+import dns.rdtypes.txtbase
+import dns.resolver
+from josepy import b64
+
+from edgerouter.acme.challenges import Challenge, pause
+from edgerouter.acme.dns_accounts import Account, host_and_port, make_account
+from edgerouter.acme.errors import CertificateError
+from edgerouter.config.static.acme import DNSChallenge
+
+PROPAGATION_TIME = 120.0
+"""Seconds a record has to be on all name servers."""
+
+INTERVAL = 2.0
+"""Seconds between two looks."""
+
+QUERY_TIME = 5.0
+MAX_CNAMES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Propagation:
+    """What is checked before the CA looks."""
+
+    delay: float = 0.0
+    checks: bool = True
+    authoritative: bool = True
+    all_recursive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A TXT record of a challenge."""
+
+    zone: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneAccount:
+    """An account and the zones it is for; none: all others."""
+
+    account: Account
+    zones: tuple[str, ...] = ()
+
+    def length(self, zone: str) -> int:
+        """Return how closely one of its zones fits; -1: not at all."""
+        fits = [each for each in self.zones if zone == each or zone.endswith(f".{each}")]
+        return max(map(len, fits), default=-1 if self.zones else 0)
+
+
+class DNSSolver:
+    """Writes the records of challenges and waits until name servers have them."""
+
+    kind = "dns-01"
+
+    def __init__(
+        self,
+        accounts: Sequence[ZoneAccount],
+        resolvers: Sequence[str] = (),
+        propagation: Propagation = Propagation(),
+        *,
+        follow: bool = True,
+        authoritative_port: int = 53,
+    ) -> None:
+        self._accounts = accounts
+        self._resolver = make_resolver(resolvers)
+        self._recursive = [host_and_port(each) for each in resolvers]
+        self._propagation = propagation
+        self._follow = follow
+        self._port = authoritative_port
+        self._lock = threading.Lock()
+        self._records: dict[Challenge, Record] = {}
+
+    def present(self, challenges: Sequence[Challenge], stop: threading.Event) -> None:
+        records = []
+        for challenge in challenges:
+            record = self._record(challenge)
+            self._account(record.zone).create(record.zone, record.name, record.value)
+            with self._lock:
+                self._records[challenge] = record
+            records.append(record)
+        pause(self._propagation.delay, stop)
+        if self._propagation.checks:
+            deadline = time.monotonic() + PROPAGATION_TIME
+            for record in records:
+                self._await(record, deadline, stop)
+
+    def clean_up(self, challenges: Sequence[Challenge]) -> None:
+        failure: CertificateError | None = None
+        for challenge in challenges:
+            with self._lock:
+                record = self._records.pop(challenge, None)
+            if record is not None:
+                try:
+                    self._account(record.zone).delete(record.zone, record.name, record.value)
+                except CertificateError as error:
+                    failure = error
+        if failure is not None:
+            raise failure
+
+    def _record(self, challenge: Challenge) -> Record:
+        name = f"_acme-challenge.{challenge.name}"
+        if self._follow:
+            name = self._target(name)
+        digest = hashlib.sha256(challenge.key_authorization.encode()).digest()
+        return Record(self._zone(name), name, b64.b64encode(digest).decode())
+
+    def _target(self, name: str) -> str:
+        """Follow CNAMEs: the record may be kept in another zone."""
+        for _ in range(MAX_CNAMES):
+            try:
+                answer = self._resolver.resolve(name, "CNAME", raise_on_no_answer=False)
+            except dns.exception.DNSException:
+                return name
+            if answer.rrset is None:
+                return name
+            name = answer.rrset[0].target.to_text(omit_final_dot=True)
+        raise CertificateError(f"{name} is one of too many CNAMEs in a row", reached_ca=False)
+
+    def _zone(self, name: str) -> str:
+        try:
+            zone = dns.resolver.zone_for_name(name, resolver=self._resolver)
+        except dns.exception.DNSException as error:
+            raise CertificateError(
+                f"the DNS zone of {name} cannot be found: {error}; see dnsChallenge.resolvers",
+                reached_ca=False,
+            ) from error
+        return zone.to_text(omit_final_dot=True)
+
+    def _account(self, zone: str) -> Account:
+        best = max(self._accounts, key=lambda each: each.length(zone))
+        if best.length(zone) < 0:
+            raise CertificateError(f"no DNS account is for the zone {zone}", reached_ca=False)
+        return best.account
+
+    def _await(self, record: Record, deadline: float, stop: threading.Event) -> None:
+        """Wait until every server that is to be asked has the record."""
+        servers: list[tuple[str, int]] = []
+        if self._propagation.authoritative:
+            servers += self._name_servers(record.zone)
+        if self._propagation.all_recursive or not servers:
+            servers += self._recursive or [(str(each), 53) for each in self._resolver.nameservers]
+        while True:
+            servers = [each for each in servers if not _has(each, record)]
+            if not servers:
+                return
+            if time.monotonic() + INTERVAL > deadline:
+                host, port = servers[0]
+                raise CertificateError(
+                    f"the name server {host}:{port} has no TXT record {record.name} with the"
+                    f" value {record.value} after {PROPAGATION_TIME:g} s",
+                    reached_ca=False,
+                )
+            pause(INTERVAL, stop)
+
+    def _name_servers(self, zone: str) -> list[tuple[str, int]]:
+        """Return the addresses of a zone's name servers, one of each."""
+        found = []
+        with suppress(dns.exception.DNSException):
+            for server in self._resolver.resolve(zone, "NS"):
+                with suppress(dns.exception.DNSException):
+                    addresses = self._resolver.resolve_name(str(server))
+                    found.append((next(iter(addresses.addresses())), self._port))
+        return found
+
+
+def _has(server: tuple[str, int], record: Record) -> bool:
+    """Ask one server itself."""
+    query = dns.message.make_query(record.name, "TXT")
+    try:
+        answer, _ = dns.query.udp_with_fallback(query, server[0], QUERY_TIME, server[1])
+    except (OSError, dns.exception.DNSException):
+        return False
+    return any(
+        b"".join(item.strings).decode("ascii", "replace") == record.value
+        for rrset in answer.answer
+        for item in rrset
+        if isinstance(item, dns.rdtypes.txtbase.TXTBase)
+    )
+
+
+def make_resolver(servers: Sequence[str]) -> dns.resolver.Resolver:
+    """Return a resolver that asks these servers, or the system's without any.
+
+    Raises:
+        ValueError: One of them is no address.
+    """
+    resolver = dns.resolver.Resolver(configure=not servers)
+    resolver.lifetime = 4 * QUERY_TIME
+    if servers:
+        found: list[str | dns.nameserver.Nameserver] = []
+        for server in servers:
+            host, port = host_and_port(server)
+            found.append(dns.nameserver.Do53Nameserver(_address(host), port))
+        resolver.nameservers = found
+    return resolver
+
+
+def _address(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0][4][0])
+    except OSError as error:
+        raise ValueError(f"the name server {host} cannot be found: {error}") from error
+
+
+def make_dns_solver(
+    where: str,
+    options: DNSChallenge,
+    environ: Mapping[str, str],
+    others: Sequence[ZoneAccount] = (),
+) -> DNSSolver:
+    """Return the solver that ``acme.dnsChallenge`` describes.
+
+    Raises:
+        ValueError: An option or an environment variable is missing or wrong.
+    """
+    accounts = list(others)
+    if options.provider:
+        try:
+            accounts.append(ZoneAccount(make_account(options.provider, environ)))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    if not accounts:
+        raise ValueError(f"{where}.provider is missing; name a DNS provider such as cloudflare")
+    propagation = options.propagation
+    checks = Propagation(
+        (propagation.delay_before_checks if propagation else 0) or options.delay_before_check,
+        not (options.disable_propagation_check or (propagation and propagation.disable_checks)),
+        not (propagation and propagation.disable_ans_checks),
+        bool(propagation and propagation.require_all_rns),
+    )
+    follow = environ.get("LEGO_DISABLE_CNAME_SUPPORT", "").lower() not in {"1", "t", "true"}
+    try:
+        return DNSSolver(accounts, options.resolvers, checks, follow=follow)
+    except ValueError as error:
+        raise ValueError(f"{where}.resolvers: {error}") from error

@@ -1,0 +1,271 @@
+"""Which certificates are wanted, which we have, and when the next look at each is due.
+
+Lives in the event loop. Every look is an ``Attempt`` in a thread; at most ``SLOTS`` at a
+time. Certificates that no router wants any longer are served until they end, not renewed.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from edgerouter.acme.attempt import Attempt, Preflight, Result, State
+from edgerouter.acme.challenges import Answers
+from edgerouter.acme.errors import CertificateError, Interrupted
+from edgerouter.acme.plan import Plan, Wish, make_plan
+from edgerouter.acme.resolver import Resolver
+from edgerouter.acme.storage import Stored
+from edgerouter.acme.threads import in_daemon_thread
+from edgerouter.observability.logs import fields
+
+log = logging.getLogger(__name__)
+
+SLOTS = 4
+"""Orders at the same time."""
+
+PUBLISH_TIME = 10.0
+"""Seconds workers have to learn an answer before the CA is sent to look for it."""
+
+AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+LONGEST_SLEEP = 600.0
+"""Seconds; the system's clock may be set meanwhile."""
+
+
+def utc_now() -> datetime:
+    """Return the time of the system."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Managed:
+    """One certificate that is wanted."""
+
+    wish: Wish
+    state: State = State.WAITING
+    stored: Stored | None = None
+    next_look: datetime = AT_ONCE
+    renewal: datetime | None = None
+    reason: str = ""
+    looks: int = 0
+    force: bool = False
+    task: asyncio.Task[None] | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set after each look."""
+
+
+class Manager:
+    """Looks after the certificates of all ACME resolvers.
+
+    ``publish`` is awaited when challenges have changed and returns once workers have them;
+    ``on_change`` is called when there is another certificate.
+    """
+
+    def __init__(
+        self,
+        publish: Callable[[], Awaitable[None]],
+        on_change: Callable[[Stored], None],
+        clock: Callable[[], datetime] = utc_now,
+        preflight: Preflight | None = None,
+    ) -> None:
+        self._publish = publish
+        self._on_change = on_change
+        self._clock = clock
+        self._preflight = preflight
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._resolvers: dict[str, Resolver] = {}
+        self._managed: dict[tuple[str, frozenset[str]], Managed] = {}
+        self._stored: dict[tuple[str, tuple[str, ...]], Stored] = {}
+        self._wishes: tuple[Wish, ...] = ()
+        self._provided: frozenset[str] = frozenset()
+        self.plan = Plan((), ())
+        self._slots = asyncio.Semaphore(SLOTS)
+        self._wake = asyncio.Event()
+        self._stop = threading.Event()
+        self.answers = Answers(self._publish_from_thread)
+
+    @property
+    def resolvers(self) -> Mapping[str, Resolver]:
+        """The resolvers by name."""
+        return self._resolvers
+
+    @property
+    def managed(self) -> Sequence[Managed]:
+        """What is wanted, in the order of its names."""
+        return sorted(
+            self._managed.values(), key=lambda each: (each.wish.names, each.wish.resolver)
+        )
+
+    def certificates(self) -> list[Stored]:
+        """Return every certificate that is good now, those of the latest end first."""
+        now = self._clock()
+        good = [each for each in self._stored.values() if each.facts.not_after > now]
+        return sorted(good, key=lambda each: each.facts.not_after, reverse=True)
+
+    def add(self, resolver: Resolver) -> None:
+        """Use a resolver whose storage is open; its certificates are there from now on."""
+        self._resolvers[resolver.name] = resolver
+        for stored in resolver.storage.load_all():
+            self._keep(stored)
+
+    def want(self, wishes: Iterable[Wish], provided: Iterable[str] = ()) -> None:
+        """Learn all that is wanted now; ``provided`` are names that files already certify."""
+        wishes, provided = tuple(wishes), frozenset(provided)
+        if (wishes, provided) == (self._wishes, self._provided):
+            return
+        self._wishes, self._provided = wishes, provided
+        self.plan = make_plan([w for w in wishes if w.resolver in self._resolvers], provided)
+        kept: dict[tuple[str, frozenset[str]], Managed] = {}
+        for wish in self.plan.orders:
+            key = wish.resolver, frozenset(wish.names)
+            known = self._managed.pop(key, None)
+            if known is None:
+                kept[key] = Managed(wish)
+            else:
+                # The names stay in the order in which the certificate has them.
+                known.wish = Wish(wish.resolver, known.wish.names, wish.routers)
+                kept[key] = known
+        for gone in self._managed.values():
+            if gone.stored is not None:
+                log.info(
+                    "No router wants this certificate any more, it is not renewed",
+                    extra=fields(resolver=gone.wish.resolver, domains=",".join(gone.wish.names)),
+                )
+        self._managed = kept
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            while True:
+                self._wake.clear()
+                sleep = self.tick()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), sleep)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Have threads end; their orders are continued at the next start."""
+        self._stop.set()
+        for managed in self._managed.values():
+            if managed.task is not None:
+                managed.task.cancel()
+
+    def tick(self) -> float:
+        """Begin what is due; return the seconds until something else is."""
+        self._loop = asyncio.get_running_loop()
+        now = self._clock()
+        sleep = LONGEST_SLEEP
+        for managed in self._managed.values():
+            if managed.task is not None:
+                continue
+            left = (managed.next_look - now).total_seconds()
+            if left <= 0:
+                managed.changed.clear()
+                managed.task = asyncio.create_task(self._look(managed), name="certificate")
+            else:
+                sleep = min(sleep, left)
+        return sleep
+
+    async def settled(self) -> None:
+        """Wait until nothing that was begun is under way."""
+        while tasks := [each.task for each in self._managed.values() if each.task is not None]:
+            await asyncio.wait(tasks)
+
+    async def _look(self, managed: Managed) -> None:
+        """Look once; whatever happens, there is a time for the next look."""
+        wish = managed.wish
+        try:
+            async with self._slots:
+                managed.state = State.VALID if managed.state is State.VALID else State.ORDERING
+                attempt = Attempt(
+                    self._resolvers[wish.resolver],
+                    wish.names,
+                    self._clock,
+                    self._stop,
+                    self._preflight,
+                    managed.looks,
+                    managed.force,
+                )
+                result = await in_daemon_thread(attempt.run, "acme")
+        except Interrupted:
+            managed.task = None
+            return
+        except Exception as error:
+            log.exception("The look at a certificate failed")
+            next_look = datetime.fromtimestamp(self._clock().timestamp() + 600, UTC)
+            result = Result(State.FAILING, managed.stored, next_look, f"internal error: {error}")
+        managed.force = False
+        self._apply(managed, result)
+        managed.task = None
+        managed.changed.set()
+        self._wake.set()
+
+    def _apply(self, managed: Managed, result: Result) -> None:
+        if result.state is State.PENDING_DNS and managed.reason != result.reason:
+            log.warning(
+                "The certificate waits",
+                extra=fields(domains=",".join(managed.wish.names), reason=result.reason),
+            )
+        managed.state, managed.reason = result.state, result.reason
+        managed.next_look, managed.renewal = result.next_look, result.renewal
+        managed.looks = managed.looks + 1 if result.state is State.PENDING_DNS else 0
+        if result.stored is not None:
+            managed.stored = result.stored
+            if self._keep(result.stored):
+                self._on_change(result.stored)
+
+    def _keep(self, stored: Stored) -> bool:
+        """Serve a certificate; whether it is another than before."""
+        key = stored.resolver, tuple(sorted(stored.names))
+        is_new = self._stored.get(key) != stored
+        self._stored[key] = stored
+        return is_new
+
+    def find(self, name: str) -> list[Managed]:
+        """Return what is wanted for a name."""
+        return [each for each in self.managed if name.lower() in each.wish.names]
+
+    async def renew(self, managed: Managed) -> Result:
+        """Order now, and wait for it."""
+        if managed.task is None:
+            managed.force = True
+            managed.next_look = AT_ONCE
+            managed.changed.clear()
+            self._wake.set()
+        await managed.changed.wait()
+        return Result(
+            managed.state, managed.stored, managed.next_look, managed.reason, managed.renewal
+        )
+
+    async def revoke(self, stored: Stored, reason: int = 0) -> None:
+        """Revoke a certificate; a wanted one is ordered anew at once.
+
+        Raises:
+            CertificateError: The CA refuses.
+        """
+        resolver = self._resolvers.get(stored.resolver)
+        if resolver is None:
+            raise CertificateError(f'there is no resolver "{stored.resolver}"')
+        await in_daemon_thread(partial(resolver.revoke, stored, reason), "acme-revoke")
+        for managed in self.managed:
+            if managed.stored == stored and managed.task is None:
+                managed.force, managed.next_look = True, AT_ONCE
+                self._wake.set()
+
+    def _publish_from_thread(self) -> None:
+        """Hand challenges to the workers, from the thread of an order."""
+        if self._loop is None or self._loop.is_closed():
+            return
+        done = asyncio.run_coroutine_threadsafe(self._published(), self._loop)
+        with suppress(TimeoutError):
+            done.result(PUBLISH_TIME)
+
+    async def _published(self) -> None:
+        await self._publish()

@@ -1,0 +1,240 @@
+"""Certificates over time with a real Pebble: renewal, failures, restarts, a CA that is away."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgerouter.acme.attempt import Preflight, State
+from edgerouter.acme.challenges import Answers, Challenge, pause
+from edgerouter.acme.manager import Managed, Manager
+from edgerouter.acme.plan import Wish
+from edgerouter.acme.resolver import Options, Resolver, make_solver
+from edgerouter.acme.storage import Stored
+from edgerouter.config.static.acme import ACME
+from tests.support.acme_responder import http_responder
+from tests.support.pebble import Pebble
+
+
+class Clock:
+    """The system's time, moved on by the test."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def move_to(self, time: datetime) -> None:
+        self.offset = time - datetime.now(UTC) + timedelta(seconds=1)
+
+
+class Bench:
+    """A manager whose answers a responder gives, one Pebble, one storage."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.clock = Clock()
+        self.changes: list[Stored] = []
+        self.manager = self.start()
+
+    def start(self, preflight: Preflight | None = None) -> Manager:
+        """A new manager, as after a restart."""
+
+        async def publish() -> None:
+            pass
+
+        self.manager = Manager(publish, self.changes.append, self.clock, preflight)
+        return self.manager
+
+    def resolve(self, pebble: Pebble, name: str = "le", **options: Any) -> Resolver:
+        acme = ACME.model_validate(
+            {
+                "email": "t@example.com",
+                "caServer": pebble.url,
+                "caCertificates": [str(pebble.ca_file)],
+                "storage": str(self.directory / "acme.json"),
+                "keyType": "EC256",
+                "clientTimeout": "5s",
+                "httpChallenge": {"entryPoint": "web"},
+                **options.pop("acme", {}),
+            }
+        )
+        solver = make_solver(name, acme, self.manager.answers, {})
+        resolver = Resolver(name, acme, solver, {}, Options(**options))
+        resolver.storage.open()
+        self.manager.add(resolver)
+        return resolver
+
+    async def look(self) -> None:
+        self.manager.tick()
+        await self.manager.settled()
+
+    def one(self) -> Managed:
+        (managed,) = self.manager.managed
+        return managed
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+class Relay:
+    """Answers of whichever manager runs now."""
+
+    def __init__(self) -> None:
+        self.current = Answers(lambda: None)
+        self.requests: list[str] = []
+
+    @property
+    def http01(self) -> dict[str, str]:
+        return self.current.http01
+
+
+@pytest.fixture(scope="module")
+def relay() -> Relay:
+    return Relay()
+
+
+@pytest.fixture(scope="module")
+def port(relay: Relay) -> Iterator[int]:
+    with http_responder(relay, relay.requests.append) as port:  # type: ignore[arg-type]
+        yield port
+
+
+@pytest.fixture(scope="module")
+def pebble(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Pebble]:
+    with Pebble(tmp_path_factory.mktemp("pebble"), http_port=port) as running:
+        yield running
+
+
+async def test_a_wanted_certificate_is_obtained_and_renewed_by_age(
+    bench: Bench, pebble: Pebble, relay: Relay
+) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(pebble)
+    bench.manager.want([Wish("le", ("a.example.com",), ("a@docker",))])
+    await bench.look()
+    managed = bench.one()
+    assert (managed.state, managed.reason) == (State.VALID, "")
+    first = managed.stored
+    assert first is not None
+    assert bench.changes == [first]
+    assert managed.renewal is not None
+    age = managed.renewal - first.facts.not_before
+    lifetime = first.facts.not_after - first.facts.not_before
+    assert lifetime * 0.63 < age <= lifetime * 0.67
+
+    await bench.look()
+    assert bench.changes == [first], "it is not due"
+
+    bench.clock.move_to(managed.renewal)
+    await bench.look()
+    second = bench.one().stored
+    assert second is not None
+    assert second.facts.serial != first.facts.serial
+    assert second.key != first.key
+    assert bench.changes == [first, second]
+
+
+async def test_a_restart_asks_for_nothing_again(bench: Bench, pebble: Pebble, relay: Relay) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(pebble)
+    wishes = [Wish("le", ("a.example.com",))]
+    bench.manager.want(wishes)
+    await bench.look()
+    relay.requests.clear()
+
+    bench.start()
+    bench.resolve(pebble)
+    assert [each.names for each in bench.manager.certificates()] == [("a.example.com",)]
+    bench.manager.want(wishes)
+    await bench.look()
+    assert bench.one().state is State.VALID
+    assert relay.requests == []
+
+
+async def test_a_ca_that_is_away_is_tried_again(
+    bench: Bench, tmp_path: Path, port: int, relay: Relay
+) -> None:
+    relay.current = bench.manager.answers
+    with Pebble(tmp_path / "ca", http_port=port) as pebble:
+        bench.resolve(pebble)
+        pebble.stop()
+        bench.manager.want([Wish("le", ("a.example.com",))])
+        await bench.look()
+        managed = bench.one()
+        assert managed.state is State.FAILING
+        assert "does not answer" in managed.reason
+        wait = (managed.next_look - bench.clock()).total_seconds()
+        assert 50 < wait <= 60
+
+        pebble.start()
+        await bench.look()
+        assert managed.state is State.FAILING, "its time has not come"
+        bench.clock.move_to(managed.next_look)
+        await bench.look()
+        assert managed.state is State.VALID
+
+
+async def test_failures_are_remembered_over_restarts_and_forgotten_after_success(
+    bench: Bench, pebble: Pebble, relay: Relay
+) -> None:
+    relay.current = Answers(lambda: None)  # Nobody answers.
+    resolver = bench.resolve(pebble)
+    wishes = [Wish("le", ("a.example.com",))]
+    bench.manager.want(wishes)
+    await bench.look()
+    managed = bench.one()
+    assert managed.state is State.FAILING
+    assert "a.example.com: the CA refuses" in managed.reason
+    relay.requests.clear()
+
+    bench.start()
+    bench.resolve(pebble)
+    bench.manager.want(wishes)
+    await bench.look()
+    assert bench.one().state is State.FAILING
+    assert bench.one().reason == managed.reason
+    assert relay.requests == [], "nothing is ordered before its time"
+
+    relay.current = bench.manager.answers
+    bench.clock.move_to(managed.next_look)
+    await bench.look()
+    assert bench.one().state is State.VALID
+    assert resolver.ledger.failure(("a.example.com",)) is None
+
+
+async def test_an_order_is_continued_after_a_restart(
+    bench: Bench, pebble: Pebble, relay: Relay
+) -> None:
+    resolver = bench.resolve(pebble)
+    present = resolver.solver.present
+
+    def stop_after(challenges: Sequence[Challenge], stop: threading.Event) -> None:
+        present(challenges, stop)
+        stop.set()
+        pause(0, stop)
+
+    # The control plane is told to stop after the order was made and before it was answered.
+    resolver.solver.present = stop_after  # type: ignore[method-assign]
+    wishes = [Wish("le", ("a.example.com",))]
+    bench.manager.want(wishes)
+    await bench.look()
+    (file,) = bench.directory.rglob("order.json")
+    url = json.loads(file.read_text())["url"]
+
+    bench.start()
+    relay.current = bench.manager.answers
+    resolver = bench.resolve(pebble)
+    bench.manager.want(wishes)
+    await bench.look()
+    assert bench.one().state is State.VALID
+    orders = json.loads((resolver.storage.directory / "ledger.json").read_text())["orders"]
+    assert len(orders) == 1, f"another order than {url} was made"
+    assert not file.exists()
