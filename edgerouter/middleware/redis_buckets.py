@@ -105,6 +105,10 @@ class RedisBuckets:
             self._is_out = False
         return float(answer[0]) / 1e6, float(answer[1])
 
+    async def close(self) -> None:
+        """Close the connections of everybody with the same options."""
+        await self._client.aclose()
+
 
 def _errors() -> tuple[type[Exception], ...]:
     from redis.exceptions import RedisError  # noqa: PLC0415 - only where it is used.

@@ -1,0 +1,183 @@
+"""Limits over all workers of a real router: exact, and not lost or kept by a killed worker."""
+
+import asyncio
+import http.client
+import os
+import signal
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.edgerouter_process import edgerouter
+from tests.support.eventually import eventually
+from tests.support.raw_http import exchange
+from tests.support.redis_server import redis_server, require_redis
+from tests.support.router_process import RouterProcess, free_ports
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def configuration(port: int, **middlewares: Any) -> dict[str, Any]:
+    """One router and one middleware for each host ``<name>.test``."""
+    return {
+        "http": {
+            "routers": {
+                name: {"rule": f"Host(`{name}.test`)", "middlewares": [name], "service": "all"}
+                for name in middlewares
+            },
+            "middlewares": middlewares,
+            "services": {
+                "all": {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{port}"}]}}
+            },
+        }
+    }
+
+
+class Upstream:
+    """A server that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(10)
+        self.port = self._listener.getsockname()[1]
+        self.held: list[socket.socket] = []
+
+    def accept(self) -> None:
+        """Wait for one more request and hold it."""
+        connection, _ = self._listener.accept()
+        connection.settimeout(10)
+        self.held.append(connection)
+
+    def close(self) -> None:
+        for connection in self.held:
+            connection.close()
+        self._listener.close()
+
+
+@contextmanager
+def upstream() -> Iterator[Upstream]:
+    server = Upstream()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def ask(port: int, host: str) -> http.client.HTTPConnection:
+    """Send a request on a new connection; whoever reads the answer closes it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+    connection.request("GET", "/", headers={"Host": host})
+    return connection
+
+
+def status(port: int, host: str) -> int:
+    connection = ask(port, host)
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+async def flood(port: int, host: str, connections: int, requests: int) -> Counter[int]:
+    """Send ``requests`` on each of many connections at once; count the statuses."""
+    text = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() * requests
+
+    async def one() -> list[int]:
+        answers = await asyncio.to_thread(exchange, port, text, count=requests)
+        return [answer.status for answer in answers]
+
+    found = await asyncio.gather(*(one() for _ in range(connections)))
+    return Counter(status for statuses in found for status in statuses)
+
+
+def workers(router: RouterProcess) -> list[int]:
+    """Return the processes of the workers."""
+    path = Path(f"/proc/{router.pid}/task/{router.pid}/children")
+    return [int(pid) for pid in path.read_text().split()]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+async def test_a_rate_is_the_same_with_any_number_of_workers(tmp_path: Path, count: int) -> None:
+    # Nobody listens at the service: what passes the limit is answered 502.
+    (closed,) = free_ports(1)
+    limit = {"rateLimit": {"average": 1, "period": "1h", "burst": 100}}
+    flags = {"edgerouter.workers": str(count)}
+    with edgerouter(tmp_path, ["web"], flags, configuration(closed, limited=limit)) as router:
+        counted = await flood(router.ports["web"], "limited.test", connections=12, requests=25)
+    assert counted == {502: 100, 429: 200}
+
+
+async def test_a_rate_survives_changes_and_killed_workers(tmp_path: Path) -> None:
+    (closed,) = free_ports(1)
+    limit = {"rateLimit": {"average": 1, "period": "1h", "burst": 3}}
+    first = configuration(closed, limited=limit)
+    with edgerouter(tmp_path, ["web"], {"edgerouter.workers": "2"}, first) as router:
+        port = router.ports["web"]
+        assert [status(port, "limited.test") for _ in range(2)] == [502, 502]
+        router.apply(configuration(closed, limited=limit, other=limit))
+        old = workers(router)
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: set(workers(router)), lambda new: len(new) == 2 and not new & set(old))
+        assert [status(port, "limited.test") for _ in range(3)] == [502, 429, 429]
+
+
+def test_requests_under_way_count_over_workers_and_die_with_them(tmp_path: Path) -> None:
+    limit = {"inFlightReq": {"amount": 4}}
+    with upstream() as server, ExitStack() as opened:
+        content = configuration(server.port, limited=limit)
+        router = opened.enter_context(
+            edgerouter(tmp_path, ["web"], {"edgerouter.workers": "2"}, content)
+        )
+        port = router.ports["web"]
+        for _ in range(4):
+            opened.callback(ask(port, "limited.test").close)
+            server.accept()
+        assert [status(port, "limited.test") for _ in range(6)] == [429] * 6
+        for pid in workers(router):
+            os.kill(pid, signal.SIGKILL)
+        answered(server, lambda: ask(port, "limited.test"))
+
+
+def answered(server: Upstream, send: Callable[[], http.client.HTTPConnection]) -> None:
+    """See that a request passes."""
+    connection = send()
+    server.accept()
+    server.held[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+async def test_routers_with_one_redis_share_a_limit(tmp_path: Path) -> None:
+    require_redis()
+    (closed,) = free_ports(1)
+    with redis_server(tmp_path) as redis, ExitStack() as opened:
+        limit = {
+            "rateLimit": {
+                "average": 1,
+                "period": "1h",
+                "burst": 60,
+                "redis": {"endpoints": [redis.endpoint]},
+            }
+        }
+        routers = [
+            opened.enter_context(
+                edgerouter(
+                    tmp_path / name,
+                    ["web"],
+                    {"edgerouter.workers": "2"},
+                    configuration(closed, limited=limit),
+                )
+            )
+            for name in ("one", "two")
+        ]
+        floods = [flood(router.ports["web"], "limited.test", 6, 10) for router in routers]
+        counted = sum(await asyncio.gather(*floods), Counter[int]())
+        assert counted == {502: 60, 429: 60}
+        redis.stop()
+        assert status(routers[0].ports["web"], "limited.test") == 500
