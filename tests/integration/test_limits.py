@@ -76,11 +76,8 @@ def ask(port: int, host: str) -> http.client.HTTPConnection:
 
 
 def status(port: int, host: str) -> int:
-    connection = ask(port, host)
-    try:
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    request = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    return exchange(port, request.encode())[0].status
 
 
 async def flood(port: int, host: str, connections: int, requests: int) -> Counter[int]:
@@ -149,7 +146,8 @@ def answered(server: Upstream, send: Callable[[], http.client.HTTPConnection]) -
     connection = send()
     server.accept()
     server.held[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-    assert connection.getresponse().status == 200
+    with connection.getresponse() as response:
+        assert response.status == 200
     connection.close()
 
 
