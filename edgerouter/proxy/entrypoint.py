@@ -6,11 +6,12 @@ attributes are read. The table is swapped by assigning ``table``.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 from edgerouter.http import fields
 from edgerouter.http.errors import BadRequest, ExchangeError
+from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.proxy.errorpage import error_response
 from edgerouter.proxy.forwarded import ForwardedHeaders, Networks
@@ -75,6 +76,8 @@ class EntryPoint:
         """Routers with ``tls``; they answer TLS connections."""
         self.tls = Selector(Certificates(), {})
         """Decides about TLS connections before the handshake."""
+        self.answers_challenges = not options.get("allowACMEByPass")
+        """Whether pending ACME challenges (HTTP-01) come before all routers."""
         self.finished = finished
         """The access log, when there is one."""
         self._on_unmatched = on_unmatched
@@ -140,31 +143,44 @@ class EntryPoint:
                 message = f"the path holds {found[0]}, which this entry point does not allow"
                 raise BadRequest(message)
 
-    def _unmatched(self, request: Request) -> Response:
+    async def _unmatched(self, request: Request) -> Response:
         response = error_response(404, "404 page not found\n")
         reason = self._on_unmatched(request) if self._on_unmatched is not None else ""
         if reason and self._shows_reason and _is_trusted(request.peer):
             response.headers.append((REASON, reason.encode("ascii", "backslashreplace")))
         return response
 
-    async def dispatch(self, request: Request) -> Response:
-        """Answer ``request`` by the current table; failures become error responses."""
-        try:
-            table = self.table if request.peer.tls is None else self.secure
-            route = table.match(request)
-            if route is None:
-                return self._unmatched(request)
-            if self._refused_escapes is not None:
-                self.check_path(request.path)
-            request.exchange.router = route.name
-            return await route.handler(request)
-        except ExchangeError as error:
-            request.exchange.error = str(error)
-            return error_response(error.status, error.page)
-        except Exception:  # noqa: BLE001 - the border of one request: nothing may pass it
-            request.exchange.error = "internal error"
-            _log.exception("A request failed inside the router")
-            return error_response(500)
+    def dispatch(self, request: Request) -> Awaitable[Response]:
+        """Return what answers ``request`` by the current table; ``failed`` says what if it fails.
+
+        Raises:
+            ExchangeError: The request is refused.
+        """
+        if request.target == "*" and request.method == "OPTIONS":
+            return _own_options()
+        table = self.table if request.peer.tls is None else self.secure
+        route = table.match(request)
+        if route is None:
+            return self._unmatched(request)
+        if self._refused_escapes is not None:
+            self.check_path(request.path)
+        request.exchange.router = route.name
+        return route.handler(request)
+
+
+async def _own_options() -> Response:
+    """Answer ``OPTIONS *``, which asks about us and no server (RFC 9110, section 9.3.7)."""
+    return Response(200, Headers())
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """Return the answer to a request whose handler raised ``error``."""
+    if isinstance(error, ExchangeError):
+        request.exchange.error = str(error)
+        return error_response(error.status, error.page)
+    request.exchange.error = "internal error"
+    _log.error("A request failed inside the router", exc_info=error)
+    return error_response(500)
 
 
 def _is_trusted(peer: Peer) -> bool:

@@ -70,11 +70,21 @@ class Target:
             return await self._exchange_upload(connection, request, head)
         message = head + data if data else head
         while True:
+            future = connection.begin(request.method, request.inform)
+            exchange = connection.exchanges
+            connection.write(message)
             try:
-                return await self._exchange(connection, request, message)
+                response = await (self._within_time(future) if self._response_timeout else future)
+                if response.tunnel is not None and not request.upgrade:
+                    raise _unasked_switch()
             except StaleConnection:  # Raised by re-used connections only, so this ends.
                 if request.method not in _IDEMPOTENT:
                     raise
+            except BaseException:
+                connection.give_up(exchange)
+                raise
+            else:
+                return response
             connection = self.pool.take_idle() or await self.pool.connect()
 
     def _head(self, request: Request) -> bytes:
@@ -113,18 +123,6 @@ class Target:
         kept.append(b"X-Forwarded-For: " + b", ".join(value for value in chain if value))
         return b"\r\n".join(kept) + b"\r\n\r\n"
 
-    async def _exchange(self, connection: UpstreamH1, request: Request, message: bytes) -> Response:
-        future = connection.begin(request.method, request.inform)
-        exchange = connection.exchanges
-        connection.write(message)
-        try:
-            response = await (self._within_time(future) if self._response_timeout else future)
-            _check_switch(request, response)
-        except BaseException:
-            connection.give_up(exchange)
-            raise
-        return response
-
     async def _exchange_upload(
         self, connection: UpstreamH1, request: Request, message: bytes
     ) -> Response:
@@ -137,7 +135,8 @@ class Target:
         )
         try:
             response = await (self._within_time(future) if self._response_timeout else future)
-            _check_switch(request, response)
+            if response.tunnel is not None and not request.upgrade:
+                raise _unasked_switch()
         except BaseException:
             upload.cancel()
             connection.give_up(exchange)
@@ -154,11 +153,9 @@ class Target:
             raise ResponseTimeout(message) from error
 
 
-def _check_switch(request: Request, response: Response) -> None:
-    """Refuse a ``101`` nobody asked for: the client would take the tunnel for its next answer."""
-    if response.tunnel is not None and not request.upgrade:
-        message = "the server switched protocols without being asked"
-        raise UpstreamProtocolError(message)
+def _unasked_switch() -> UpstreamProtocolError:
+    """Return why an unasked ``101`` is refused: the client would take the tunnel for an answer."""
+    return UpstreamProtocolError("the server switched protocols without being asked")
 
 
 def _split(url: str, transport: Mapping[str, Any], *, preserve_path: bool) -> tuple[Address, str]:

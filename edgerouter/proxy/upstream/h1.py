@@ -14,6 +14,7 @@ from edgerouter.http.body import EMPTY, Body, FixedBody
 from edgerouter.http.errors import (
     ExchangeError,
     StaleConnection,
+    UpstreamCut,
     UpstreamProtocolError,
     UpstreamReset,
 )
@@ -28,7 +29,7 @@ from edgerouter.proxy.framing import (
     UntilCloseBody,
 )
 from edgerouter.proxy.tunnel import UpstreamTunnel
-from edgerouter.proxy.upstream.head import ResponseHead, end_to_end, read_head
+from edgerouter.proxy.upstream.head import ResponseHead, end_to_end, read_head, with_single_length
 
 MAX_HEAD = 1024 * 1024
 """Bytes of a response head, as Go's transport allows by default."""
@@ -169,12 +170,12 @@ class UpstreamH1(FlowControlled):
 
     def data_received(self, data: bytes) -> None:
         self._received = True
-        if self._tunnel is not None:
-            self._tunnel.feed(data)
+        if self._head is not None:
+            self._read_head(data)
         elif self._body is not None:
             self._feed_body(data)
-        elif self._head is not None:
-            self._read_head(data)
+        elif self._tunnel is not None:
+            self._tunnel.feed(data)
         else:
             self._transport.abort()  # Nobody asked for this: it must not answer the next request.
 
@@ -204,6 +205,8 @@ class UpstreamH1(FlowControlled):
     def _broken(self) -> ExchangeError:
         if self.exchanges > 1 and not self._received:
             return StaleConnection("the server closed a kept-alive connection")
+        if self._received:
+            return UpstreamCut("the server closed the connection in the middle of its head")
         return UpstreamReset("the server closed the connection before it answered")
 
     # Heads.
@@ -225,6 +228,11 @@ class UpstreamH1(FlowControlled):
             try:
                 message = self._parse(head)
             except Exception as error:  # noqa: BLE001 - whatever odd bytes make the parser raise
+                single = with_single_length(head)
+                if single != head:  # RFC 9110, section 8.6, lets equal lengths pass.
+                    self._parser = None
+                    data = single + data
+                    continue
                 text = str(error).partition("\n")[0]
                 self._fail(UpstreamProtocolError(f"the server's answer is not HTTP: {text}"))
                 return
