@@ -32,7 +32,7 @@ def ping(life_cycle: LifeCycle, terminating_status: int) -> Handler:
 async def noop(request: Request) -> Response:
     """Answer what no middleware has answered before, as Traefik's ``noop@internal`` does."""
     request.exchange.service = "noop@internal"
-    return _plain(418, b"I'm a teapot\n")
+    return Response(418, Headers([(b"Date", http_date())]))
 
 
 def _plain(status: int, text: bytes) -> Response:

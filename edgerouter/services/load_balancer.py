@@ -4,52 +4,121 @@ A server that refuses the connection costs nothing but time: nothing was sent,
 so the next one is asked, whatever the method. Everything else is final.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from edgerouter.http.errors import ExchangeError, NoServer
 from edgerouter.http.message import Request, Response
 from edgerouter.services.balancer import WeightedRoundRobin
-from edgerouter.services.server import Fences, Server
-from edgerouter.services.sticky import StickyCookie, old_server_value, server_value
+from edgerouter.services.observed import Observed, failure_limit
+from edgerouter.services.server import Fences, Health, Server
+from edgerouter.services.sticky import StickyCookie, by_value, server_value
+from edgerouter.services.strategies import COUNTING, chooser_of
+from edgerouter.services.waiting import Room
+
+_NOBODY: frozenset[Server] = frozenset()
 
 
 class LoadBalancer:
-    """A handler that picks a server; its rotation goes on when servers come and go."""
+    """A handler that picks a server; what it knows of servers outlives it (``Server.state``)."""
 
     def __init__(
-        self, name: str, servers: Sequence[Server], fences: Fences, options: Mapping[str, Any]
+        self,
+        name: str,
+        servers: Sequence[Server],
+        fences: Fences,
+        options: Mapping[str, Any],
+        health: Health | None = None,
+        room: Room | None = None,
     ) -> None:
         self.name = name
         self.servers = servers
+        self.up = False
+        """Whether there is a server that can be asked."""
         self._fences = fences
+        self._health = health or Health()
+        strategy = options.get("strategy") or "wrr"
         self._rotation = WeightedRoundRobin(servers)
-        sticky = options.get("sticky") or {}
-        cookie = sticky.get("cookie")
-        self._sticky = None if cookie is None else StickyCookie(name, cookie)
+        self._chooser = chooser_of(strategy, servers, options)
+        self._out = _NOBODY
+        """Servers that are not to be asked now."""
+        self._backups = _NOBODY
+        """Those of them that only wait for the others to fail."""
+        self._set_sticky(options if strategy != "hrw" else {})
+        self._room = room
+        self._observe(options, counts=strategy in COUNTING)
+        for server in servers:
+            server.state.changed = self.refresh
+        self._fences.watch(self)
+        self._health.watch(self)
+        self.refresh()
+
+    def _set_sticky(self, options: Mapping[str, Any]) -> None:
+        cookie = (options.get("sticky") or {}).get("cookie")
+        self._sticky = None if cookie is None else StickyCookie(self.name, cookie)
         self._by_value: dict[bytes, Server] = {}
         if self._sticky is not None:
-            for server in servers:
-                self._by_value[old_server_value(server.url)] = server
-            for server in servers:
-                self._by_value[server_value(server.url)] = server
+            self._by_value = by_value({server.url: server for server in self.servers})
+
+    def _observe(self, options: Mapping[str, Any], *, counts: bool) -> None:
+        limit = failure_limit(options)
+        self._spares_last = limit is not None and limit.spares_last
+        if limit is not None or counts:
+            for server in self.servers:
+                server.forward = Observed(server, limit)
+
+    def is_up(self) -> bool:
+        """Tell whether there is a server that can be asked."""
+        return self.up
+
+    def refresh(self) -> None:
+        """Look which servers can be asked now."""
+        fenced, down = self._fences.urls, self._health.down(self.name)
+        gone = [s for s in self.servers if s.url in fenced or s.url in down or s.weight <= 0]
+        out = [*gone, *(s for s in self.servers if s.state.out)]
+        if self._spares_last and all(server in out for server in self.servers):
+            out = gone
+        usable = [server for server in self.servers if server not in out]
+        self.up = bool(usable)
+        backups = [server for server in usable if server.backup]
+        self._backups = frozenset(backups if len(backups) < len(usable) else ())
+        self._out = frozenset(out) | self._backups
+        if self.up and self._room is not None:
+            self._room.wake()
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         request.exchange.service = self.name
+        if self._room is not None:
+            return self._room.serve(request, self)
+        return self.attempt(request)
+
+    def attempt(self, request: Request) -> Awaitable[Response]:
+        """Ask a server, without waiting for one to come.
+
+        Raises:
+            NoServer: There is none.
+        """
         if self._sticky is not None:
             return self._stay(request, self._sticky)
-        return self._ask(request, self._pick())
+        return self._ask(request, self._pick(request))
 
-    def _pick(self, failed: Sequence[Server] = ()) -> Server:
-        excluded = failed
-        if self._fences.urls:
-            excluded = [*failed, *(s for s in self.servers if s.url in self._fences.urls)]
-        server = self._rotation.next(excluded)
+    def _pick(self, request: Request, failed: Sequence[Server] = ()) -> Server:
+        excluded: Collection[Server] = self._out
+        if failed:
+            excluded = [*failed, *excluded]
+        server = self._choose(request, excluded)
+        if server is None and failed and self._backups:
+            server = self._choose(request, [*failed, *(self._out - self._backups)])
         if server is None:
             message = f"the service {self.name} has no server that can be asked"
             raise NoServer(message)
         return server
+
+    def _choose(self, request: Request, excluded: Collection[Server]) -> Server | None:
+        if self._chooser is not None:
+            return self._chooser.choose(request, excluded)
+        return self._rotation.next(excluded)
 
     async def _ask(self, request: Request, server: Server) -> Response:
         """Ask ``server``, and others in turn as long as nothing could be sent."""
@@ -66,7 +135,7 @@ class LoadBalancer:
                     raise
                 failed.append(server)
                 try:
-                    server = self._pick(failed)
+                    server = self._pick(request, failed)
                 except NoServer:
                     raise error from None
                 exchange.retries += 1
@@ -74,14 +143,13 @@ class LoadBalancer:
                 exchange.origin_duration = perf_counter() - start
                 exchange.origin_status = response.status
                 exchange.origin_headers = response.headers
-                exchange.origin_length = response.body.length
                 return response
 
     async def _stay(self, request: Request, sticky: StickyCookie) -> Response:
         value = sticky.chosen(request.headers)
         server = self._by_value.get(value) if value else None
-        if server is None or server.url in self._fences.urls or server.weight <= 0:
-            server = self._pick()
+        if server is None or server in self._out:
+            server = self._pick(request)
         response = await self._ask(request, server)
         answered = server_value(request.exchange.server)
         if answered != value:

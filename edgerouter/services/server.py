@@ -1,6 +1,9 @@
 """Servers as a load balancer sees them."""
 
+from collections import deque
+from collections.abc import Callable
 from typing import Protocol
+from weakref import WeakSet
 
 from edgerouter.http.message import Request, Response
 
@@ -17,18 +20,60 @@ class Forward(Protocol):
         ...
 
 
+class ServerState:
+    """What is remembered of a server, over every change of its service."""
+
+    __slots__ = ("active", "changed", "failures", "out", "seconds", "seconds_sum")
+
+    def __init__(self) -> None:
+        self.active = 0
+        """Requests under way."""
+        self.seconds: deque[float] = deque()
+        """How long the last answers took to come, for ``leasttime``."""
+        self.seconds_sum = 0.0
+        self.failures: deque[float] = deque()
+        """When requests failed, by the clock of the event loop."""
+        self.out = False
+        """Whether it has failed too often and rests."""
+        self.changed: Callable[[], None] = _ignore
+        """Called when ``out`` has changed; the newest load balancer wants to know."""
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""
+
+
 class Server:
     """One server of one service."""
 
-    __slots__ = ("forward", "url", "weight")
+    __slots__ = ("backup", "forward", "state", "url", "weight")
 
-    def __init__(self, url: str, weight: int, forward: Forward) -> None:
+    def __init__(
+        self,
+        url: str,
+        weight: int,
+        forward: Forward,
+        *,
+        backup: bool = False,
+        state: ServerState | None = None,
+    ) -> None:
         self.url = url
         self.weight = weight
         self.forward = forward
+        self.backup = backup
+        """Whether it is asked only when no other can be."""
+        self.state = state or ServerState()
 
     def __repr__(self) -> str:
         return f"Server({self.url!r}, weight={self.weight})"
+
+
+class Watcher(Protocol):
+    """Who wants to know when servers become usable or unusable."""
+
+    def refresh(self) -> None:
+        """Look again."""
+        ...
 
 
 class Fences:
@@ -38,7 +83,51 @@ class Fences:
     set, past the route tables, so that it takes effect at once.
     """
 
-    __slots__ = ("urls",)
+    __slots__ = ("_urls", "_watchers")
 
     def __init__(self) -> None:
-        self.urls: frozenset[str] = frozenset()
+        self._urls: frozenset[str] = frozenset()
+        self._watchers: WeakSet[Watcher] = WeakSet()
+
+    @property
+    def urls(self) -> frozenset[str]:
+        return self._urls
+
+    @urls.setter
+    def urls(self, urls: frozenset[str]) -> None:
+        if urls != self._urls:
+            self._urls = urls
+            for watcher in list(self._watchers):
+                watcher.refresh()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have ``watcher`` refreshed at every change, as long as it lives."""
+        self._watchers.add(watcher)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+class Health:
+    """Servers that the control plane's health checks found down, by service; one per worker."""
+
+    __slots__ = ("_down", "_watchers")
+
+    def __init__(self) -> None:
+        self._down: dict[str, frozenset[str]] = {}
+        self._watchers: WeakSet[Watcher] = WeakSet()
+
+    def down(self, service: str) -> frozenset[str]:
+        """Return the URLs of the servers of ``service`` that are down."""
+        return self._down.get(service, _NONE)
+
+    def replace(self, down: dict[str, frozenset[str]]) -> None:
+        """Take the newest results."""
+        if down != self._down:
+            self._down = down
+            for watcher in list(self._watchers):
+                watcher.refresh()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have ``watcher`` refreshed at every change, as long as it lives."""
+        self._watchers.add(watcher)

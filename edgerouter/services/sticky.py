@@ -8,13 +8,14 @@ a hash of the service's name, the value sixteen of a hash of the server's URL.
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha1, sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from edgerouter.http.headers import Headers
+from edgerouter.services.rendezvous import fnv1
 
 _SAME_SITE = {"none": "None", "lax": "Lax", "strict": "Strict"}
-_FNV_OFFSET = 0xCBF29CE484222325
-_FNV_PRIME = 0x100000001B3
+
+T = TypeVar("T")
 
 
 class StickyCookie:
@@ -66,14 +67,19 @@ def default_name(service: str) -> str:
 
 @lru_cache(maxsize=4096)
 def server_value(url: str) -> bytes:
-    """Return the cookie value for a server URL."""
+    """Return the cookie value for a server URL or a service's name."""
     return sha256(url.encode()).hexdigest()[:16].encode()
 
 
 @lru_cache(maxsize=4096)
-def old_server_value(url: str) -> bytes:
-    """Return the value older Traefik versions gave (FNV-1a); accepted and replaced."""
-    value = _FNV_OFFSET
-    for byte in url.encode():
-        value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
-    return f"{value:x}".encode()
+def old_values(name: str) -> tuple[bytes, ...]:
+    """Return what older Traefik versions gave: the name, and FNV-1 once and twice."""
+    once = f"{fnv1(name.encode()):x}"
+    twice = f"{fnv1(once.encode()):x}"
+    return name.encode(), once.encode(), twice.encode()
+
+
+def by_value(names: Mapping[str, T]) -> dict[bytes, T]:
+    """Return the items by every cookie value that stands for them, the newest kind last."""
+    found = {value: item for name, item in names.items() for value in old_values(name)}
+    return found | {server_value(name): item for name, item in names.items()}

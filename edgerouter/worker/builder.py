@@ -7,7 +7,7 @@ change costs little. What cannot be built is left out and reported.
 
 import json
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from edgerouter.http.errors import NoServer
@@ -15,6 +15,7 @@ from edgerouter.http.handler import Handler, Middleware, chain
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware import builder_of, options_from
 from edgerouter.middleware.base import BuildContext
+from edgerouter.proxy.as_traefik import TraefikTarget
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream.pool import Pools
@@ -24,19 +25,15 @@ from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
 from edgerouter.services.internal import LifeCycle, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
-from edgerouter.services.server import Fences, Server
+from edgerouter.services.server import Fences, Health, Server
 from edgerouter.shared.memory import Shared, private
 from edgerouter.tls.selection import Certificates
+from edgerouter.worker.services import BuildError, Built, ServiceBuilder
 from edgerouter.worker.tls import SecureRoutes, with_challenges
 from edgerouter.worker.unmatched import Unmatched
 
 Definition = Mapping[str, Any]
-DEFAULT_TRANSPORT = "default@internal"
 _log = logging.getLogger(__name__)
-
-
-class BuildError(Exception):
-    """An element of the snapshot cannot be built; the message says why."""
 
 
 class Builder:
@@ -50,6 +47,7 @@ class Builder:
         ping_status: int,
         life_cycle: LifeCycle,
         unmatched: Unmatched,
+        as_traefik: bool = False,
         shared: Shared | None = None,
     ) -> None:
         self._entrypoints = entrypoints
@@ -57,14 +55,16 @@ class Builder:
         self._ping_status = ping_status
         self._life_cycle = life_cycle
         self._unmatched = unmatched
+        self._as_traefik = as_traefik
         self._shared = shared or private()
         self.fences = Fences()
+        self.health = Health()
         self.pools = Pools()
+        self.services = ServiceBuilder(self.pools, self.fences, self.health, self._internal_service)
+        if as_traefik:
+            self.services.target_class = TraefikTarget
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
-        self._services: dict[str, tuple[Definition, Handler]] = {}
         self._routes: dict[str, tuple[tuple[object, ...], Route]] = {}
-        self._targets: dict[Hashable, Target] = {}
-        self._transports: Mapping[str, Definition] = {}
         self._lent: dict[tuple[str, str], Target] = {}
         self._tables: dict[str, RouteTable] = {}
         self._table_routes: dict[str, list[Route]] = {}
@@ -77,20 +77,18 @@ class Builder:
         Runs without a pause, so that every request sees either all old or all new tables.
         """
         errors = self._certificates.update(snapshot.get("tls") or {})
-        self._set_transports(snapshot.get("serversTransports") or {})
-        old_targets, self._targets = self._targets, {}
         self._middlewares = self._build_middlewares(snapshot.get("middlewares") or {}, errors)
-        self._services = self._build_services(snapshot.get("services") or {}, errors, old_targets)
+        self.services.update(
+            snapshot.get("services") or {},
+            snapshot.get("serversTransports") or {},
+            {name: middleware for name, (_, middleware) in self._middlewares.items()},
+            errors,
+        )
         self._routes = self._build_routes(snapshot.get("routers") or {}, errors)
         self._swap(snapshot)
-        in_use = [*self._targets.values(), *self._lent.values()]
+        in_use = [*self.services.targets, *self._lent.values()]
         self.pools.keep_only({target.pool for target in in_use})
         return errors
-
-    def _set_transports(self, transports: Mapping[str, Definition]) -> None:
-        if transports != self._transports:
-            self._services = {}  # Servers hold their transport's options.
-            self._transports = transports
 
     # Middlewares.
 
@@ -117,7 +115,11 @@ class Builder:
             raise BuildError(message)
         options = options_from(kind, definition.get("options") or {})
         context = BuildContext(
-            name, service=self._late_service, server=self._lent_server, shared=self._shared
+            name,
+            service=self._late_service,
+            server=self._lent_server,
+            shared=self._shared,
+            as_traefik=self._as_traefik,
         )
         return build(options, context)
 
@@ -125,11 +127,11 @@ class Builder:
         """Return a handler that asks whatever ``name`` is when a request comes."""
 
         async def handle(request: Request) -> Response:
-            found = self._services.get(name)
+            found = self.services.get(name)
             if found is None:
                 message = f"the service {name} does not exist"
                 raise NoServer(message)
-            return await found[1](request)
+            return await found(request)
 
         return handle
 
@@ -142,96 +144,19 @@ class Builder:
 
     # Services.
 
-    def _build_services(
-        self,
-        definitions: Mapping[str, Definition],
-        errors: dict[str, list[str]],
-        old_targets: Mapping[Hashable, Target],
-    ) -> dict[str, tuple[Definition, Handler]]:
-        built = {}
-        for name, definition in definitions.items():
-            old = self._services.get(name)
-            try:
-                if old is not None and old[0] == definition:
-                    built[name] = old
-                    self._keep_targets(old[1])
-                else:
-                    built[name] = (definition, self._build_service(name, definition, old_targets))
-            except (BuildError, ValueError) as error:
-                errors[f"services/{name}"] = [str(error)]
-        return built
-
-    def _keep_targets(self, service: Handler) -> None:
-        if isinstance(service, LoadBalancer):
-            for server in service.servers:
-                if isinstance(server.forward, Target):
-                    self._targets[server.forward.key] = server.forward
-
-    def _build_service(
-        self, name: str, definition: Definition, old: Mapping[Hashable, Target]
-    ) -> Handler:
-        options = definition.get("options") or {}
-        match definition.get("type"):
-            case "loadBalancer":
-                return self._build_load_balancer(name, options, old)
-            case "internal":
-                return self._build_internal(name, str(options.get("name")))
-            case kind:
-                message = f"services of the kind {kind} are not served yet"
-                raise BuildError(message)
-
-    def _build_internal(self, name: str, kind: str) -> Handler:
+    def _internal_service(self, name: str, kind: str) -> Built:
         match kind:
             case "ping":
-                return ping(self._life_cycle, self._ping_status)
+                return Built((), ping(self._life_cycle, self._ping_status))
             case "noop":
-                return noop
+                return Built((), noop)
             case "api" | "dashboard":
-                target = self._target(f"unix://{self._admin}", {}, DEFAULT_TRANSPORT, {})
+                target = Target(f"unix://{self._admin}", self.pools, name, {}, key=name)
                 server = Server(target.url, 1, target)
-                return LoadBalancer(name, [server], self.fences, {})
+                return Built((), LoadBalancer(name, [server], self.fences, {}), (target,))
             case _:
                 message = f"there is no internal service {kind}"
                 raise BuildError(message)
-
-    def _build_load_balancer(
-        self, name: str, options: Definition, old: Mapping[Hashable, Target]
-    ) -> LoadBalancer:
-        transport = options.get("serversTransport") or DEFAULT_TRANSPORT
-        if "@" not in transport:
-            transport += "@" + name.rpartition("@")[2]
-        if transport not in self._transports and transport != DEFAULT_TRANSPORT:
-            message = f"the servers transport {transport} does not exist"
-            raise BuildError(message)
-        servers = []
-        for definition in options.get("servers") or ():
-            target = self._target(
-                definition["url"],
-                old,
-                transport,
-                {
-                    "pass_host_header": options.get("passHostHeader", True) is not False,
-                    "preserve_path": bool(definition.get("preservePath")),
-                },
-            )
-            weight = definition.get("weight")
-            servers.append(Server(target.url, 1 if weight is None else weight, target))
-        return LoadBalancer(name, servers, self.fences, options)
-
-    def _target(
-        self,
-        url: str,
-        old: Mapping[Hashable, Target],
-        transport: str,
-        options: Mapping[str, bool],
-    ) -> Target:
-        key = (url, transport, *options.values())
-        target = self._targets.get(key) or old.get(key)
-        definition = self._transports.get(transport) or {}
-        if target is None or target.transport != definition:
-            target = Target(url, self.pools, transport, definition, key=key, **options)
-        self._targets[key] = target
-        return target
 
     # Routers.
 
@@ -246,7 +171,11 @@ class Builder:
                 if old is not None and old[0] == (definition, *parts):
                     built[name] = old
                 else:
-                    rule = _rule(definition, old[1].rule if old is not None else None)
+                    rule = _rule(
+                        definition,
+                        old[1].rule if old is not None else None,
+                        as_traefik=self._as_traefik,
+                    )
                     built[name] = (
                         (definition, *parts),
                         _build_route(name, definition, rule, parts),
@@ -258,11 +187,11 @@ class Builder:
 
     def _parts(self, definition: Definition) -> tuple[Any, ...]:
         """Return the service and the middlewares of a router."""
-        service = self._services.get(definition["service"])
+        service = self.services.get(definition["service"])
         if service is None:
             message = f"its service {definition['service']} could not be built"
             raise BuildError(message)
-        parts: list[Any] = [service[1]]
+        parts: list[Any] = [service]
         for name in definition.get("middlewares") or ():
             middleware = self._middlewares.get(name)
             if middleware is None:
@@ -289,11 +218,13 @@ class Builder:
             if self._table_routes.get(name) != routes:
                 self._tables[name] = RouteTable(routes)
                 self._table_routes[name] = routes
-        challenges = (snapshot.get("tls") or {}).get("http01") or {}
+        tls = snapshot.get("tls") or {}
+        challenges = tls.get("http01") or {}
         for name, entrypoint in self._entrypoints.items():
-            self._secure[name].update(secure[name])
-            self._secure[name].install(entrypoint, challenges)
-            entrypoint.table = with_challenges(self._tables[name], challenges)
+            answers = challenges if entrypoint.answers_challenges else {}
+            self._secure[name].update(secure[name], strict=bool(tls.get("strictOptions")))
+            self._secure[name].install(entrypoint, answers)
+            entrypoint.table = with_challenges(self._tables[name], answers)
         unmatched = self._unmatched
         unmatched.tables = dict(self._tables)
         unmatched.secure = {name: routes.table for name, routes in self._secure.items()}
@@ -315,12 +246,14 @@ class Builder:
         self._unmatched.reasons = reasons
 
 
-def _rule(definition: Definition, old: CompiledRule | None) -> CompiledRule:
+def _rule(
+    definition: Definition, old: CompiledRule | None, *, as_traefik: bool = False
+) -> CompiledRule:
     """Return the rule of a router, the ``old`` one if it still says the same."""
     text, syntax = definition["rule"], definition.get("ruleSyntax") or "v3"
     if old is not None and (old.text, old.syntax) == (text, syntax):
         return old
-    return compile_anew(text, syntax)
+    return compile_anew(text, syntax, as_traefik=as_traefik)
 
 
 def _build_route(

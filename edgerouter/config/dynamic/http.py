@@ -80,6 +80,10 @@ class Server(Model):
     weight: int | None = None
     """Unset stands for 1."""
     preserve_path: bool = False
+    backup: bool | None = None
+    """Ours: asked only when no other server can be."""
+    down: bool | None = None
+    """Ours: never asked."""
     scheme: Annotated[str, LABEL_ONLY] = ""
     port: Annotated[str, LABEL_ONLY] = ""
 
@@ -125,6 +129,18 @@ class ServersLoadBalancer(Model):
     pass_host_header: bool = True
     response_forwarding: ResponseForwarding = ResponseForwarding()
     servers_transport: str = ""
+
+    # Ours; Traefik has none of these.
+    hash_header: str = ""
+    """The header field that chooses the server with ``strategy: headerhash``."""
+    max_fails: int = 0
+    """So many failures within ``failTimeout`` put a server to rest; 0: never (nginx)."""
+    fail_timeout: Duration = 0.0
+    """Seconds in which failures count, and for which a server rests; 0: 10 s."""
+    try_duration: Duration = 0.0
+    """Seconds a request waits for a server when there is none; 0: not at all."""
+    max_waiting: int = 0
+    """Requests that may wait at once, per worker; 0: 256."""
 
 
 class WeightedService(Model):

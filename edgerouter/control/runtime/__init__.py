@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.merge import merge_providers
-from edgerouter.config.qualify import provider_of
+from edgerouter.config.qualify import provider_of, qualified_all
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.runtime.internal import PROVIDER, SERVICES, internal_configuration
-from edgerouter.control.runtime.middlewares import check_chains, decode_middleware
+from edgerouter.control.runtime.middlewares import check_chains, decode_middleware, expand
 from edgerouter.control.runtime.model import (
     ElementInfo,
     HTTPRuntime,
@@ -112,6 +112,12 @@ def _services(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagnosti
         info = _info(ServiceInfo, merged, f"http.services.{name}", config)
         found += check_service(info, http.servers_transports, http.broken_transports)
         http.services[name] = info
+        if info.is_served and config.middlewares:
+            names = qualified_all(config.middlewares, info.provider)
+            info.middlewares, mistakes = expand(names, http.middlewares)
+            for message in mistakes:
+                info.disable(message)
+                found.append(info.diagnostic("error", message))
     return found + check_children(http.services)
 
 

@@ -31,8 +31,9 @@ def internal_configuration(
     if static.ping is not None and not static.ping.manual_routing:
         routers["ping"] = _router("/ping", "ping", static.ping.entry_point, MAX_INT)
     if static.api is not None and static.api.insecure:
-        path = f"{static.api.base_path.rstrip('/')}/api"
-        routers["api"] = _router(path, "api", INTERNAL_ENTRY_POINT, MAX_INT - 1)
+        routers["api"] = _router("/api", "api", INTERNAL_ENTRY_POINT, MAX_INT - 1)
+        if static.api.dashboard:
+            _dashboard(routers, middlewares)
     for name, entry_point in static.entry_points.items():
         try:
             _redirect(name, entry_point, static, routers, middlewares)
@@ -51,6 +52,27 @@ def _router(path: str, service: str, entry_point: str, priority: int) -> Router:
         rule_syntax="default",
         priority=priority,
     )
+
+
+def _dashboard(routers: dict[str, Router], middlewares: dict[str, MiddlewareDefinition]) -> None:
+    """Add the router of the dashboard and its middlewares, named as in Traefik.
+
+    There is no prefix in front of them: ``api.basePath`` excludes ``api.insecure``.
+    """
+    middlewares["dashboard_redirect"] = MiddlewareDefinition(
+        type="redirectRegex",
+        options={
+            "regex": r"^(http:\/\/(\[[\w:.]+\]|[\w\._-]+)(:\d+)?)\/$",
+            "replacement": "${1}/dashboard/",
+            "permanent": True,
+        },
+    )
+    middlewares["dashboard_stripprefix"] = MiddlewareDefinition(
+        type="stripPrefix", options={"prefixes": ("/dashboard/", "/dashboard")}
+    )
+    router = _router("/", "dashboard", INTERNAL_ENTRY_POINT, MAX_INT - 2)
+    names = [f"{name}@{PROVIDER}" for name in ("dashboard_redirect", "dashboard_stripprefix")]
+    routers["dashboard"] = router.model_copy(update={"middlewares": names})
 
 
 def _redirect(

@@ -90,6 +90,9 @@ class ServiceInfo(ElementInfo):
 
     kind: str = ""
     """Traefik's name: ``loadBalancer``, ``weighted``, ...; ``internal`` for our own."""
+    middlewares: list[str] = field(default_factory=list)
+    """Its own, in front of it where another service asks it; chains expanded. Routers that
+    name the service have them in theirs."""
 
 
 @dataclass(slots=True)

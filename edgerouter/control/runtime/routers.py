@@ -142,6 +142,25 @@ class RouterChecker:
         info.middlewares, errors = expand([*info.middlewares, *own], self.http.middlewares)
         for message in errors:
             yield "disable", message
+        for name in info.middlewares:
+            yield from self._error_pages(info, name)
+
+    def _error_pages(self, info: RouterInfo, name: str) -> Iterator[tuple[str, str]]:
+        """Check the service that the middleware ``name`` takes its pages from, if it is one."""
+        middleware = self.http.middlewares[name]
+        if middleware.type != "errors":
+            return
+        wanted = middleware.options.service
+        service = self.http.services.get(wanted)
+        if service is None:
+            reason = missing("service", wanted, self.http.services)
+            yield "disable", f'the middleware "{name}" has no pages: {reason}'
+            return
+        if info.name not in service.used_by:
+            service.used_by.append(info.name)
+        if not service.is_served:
+            reason = f'the service "{wanted}" is disabled: {service.errors[0]}'
+            yield "disable", f'the middleware "{name}" has no pages: {reason}'
 
 
 def split(info: RouterInfo, static: StaticConfiguration, defaults: list[str]) -> list[RouterInfo]:

@@ -4,17 +4,21 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from edgerouter.config.diagnostics import Diagnostic
-from edgerouter.config.dynamic.http import ServersLoadBalancer, ServersTransport, Service
+from edgerouter.config.dynamic.http import (
+    ServerHealthCheck,
+    ServersLoadBalancer,
+    ServersTransport,
+    Service,
+)
 from edgerouter.config.qualify import qualified
 from edgerouter.config.types import camel_case, suggestion
 from edgerouter.control.runtime.model import ServiceInfo, missing
+from edgerouter.services.statuses import StatusRanges
 
 KINDS = ("load_balancer", "weighted", "highest_random_weight", "mirroring", "failover")
 
-SERVED = frozenset({"loadBalancer"})
-"""The kinds that workers can build."""
-
-STRATEGIES = ("wrr", "p2c", "hrw", "leasttime")
+STRATEGIES = ("wrr", "p2c", "hrw", "leasttime", "leastconn", "iphash", "headerhash")
+"""The last three are ours."""
 
 SCHEMES = ("http", "https")
 
@@ -37,11 +41,10 @@ def check_service(
         several = f"has several kinds ({', '.join(map(camel_case, kinds))}); declare one service"
         what = f"{several} for each" if kinds else "has no kind; set loadBalancer"
         return _refuse(info, f"the service {what}")
-    if info.kind not in SERVED:
-        return _refuse(info, f"services of the kind {info.kind} are not served yet")
     balancer = service.load_balancer
     if balancer is None:
-        return []
+        reason = composition_error(service)
+        return _refuse(info, reason) if reason else []
     return _check_balancer(info, balancer, transports, broken)
 
 
@@ -60,6 +63,10 @@ def _check_balancer(
         known = ", ".join(STRATEGIES)
         near = suggestion(balancer.strategy, STRATEGIES)
         return _refuse(info, f'strategy: expected one of {known}; got "{balancer.strategy}"{near}')
+    if balancer.strategy == "headerhash" and not balancer.hash_header:
+        return _refuse(info, "strategy headerhash needs hashHeader, the name of a header field")
+    if balancer.health_check is not None and (mistake := check_error(balancer.health_check)):
+        return _refuse(info, mistake)
     transport = balancer.servers_transport
     if transport and transport not in transports:
         return _refuse(info, missing("servers transport", transport, transports))
@@ -89,6 +96,34 @@ def url_error(url: str) -> str:
         return f'"{url}" asks for HTTP/2, which is not spoken to servers yet; write http://'
     if parts.scheme not in SCHEMES or not parts.hostname or port == 0:
         return f'"{url}" is not a server URL such as http://10.0.0.2:8080'
+    return ""
+
+
+def composition_error(service: Service) -> str:
+    """Return why a service made of services cannot work, or an empty string."""
+    if service.mirroring is not None:
+        for index, mirror in enumerate(service.mirroring.mirrors):
+            if not 0 <= mirror.percent <= 100:
+                place = f"mirroring.mirrors[{index}].percent"
+                return f"{place}: expected 0 to 100; got {mirror.percent}"
+    if service.failover is not None and service.failover.errors is not None:
+        try:
+            StatusRanges(service.failover.errors.status)
+        except ValueError as error:
+            return f"failover.errors.status: {error}"
+    return ""
+
+
+def check_error(check: ServerHealthCheck) -> str:
+    """Return why an active health check cannot work, or an empty string."""
+    if check.mode == "grpc":
+        return "healthCheck.mode: gRPC checks need HTTP/2, which is not spoken to servers yet"
+    if check.mode not in ("", "http"):
+        return f'healthCheck.mode: expected http; got "{check.mode}"'
+    if check.scheme not in ("", "http", "https"):
+        return f'healthCheck.scheme: expected http or https; got "{check.scheme}"'
+    if not 0 <= check.port <= 65535:
+        return f"healthCheck.port: expected 1 to 65535; got {check.port}"
     return ""
 
 

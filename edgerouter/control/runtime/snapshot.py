@@ -64,12 +64,18 @@ def _service(info: ServiceInfo) -> dict[str, Any]:
     options = info.config.model_dump(mode="json", by_alias=True)[info.kind]
     if info.kind == "loadBalancer":
         options["servers"] = [
-            {
-                "url": server["url"],
-                "weight": 1 if server["weight"] is None else server["weight"],
-                "preservePath": server["preservePath"],
-            }
-            for server in options["servers"]
-            if not url_error(server["url"])
+            _server(server) for server in options["servers"] if not url_error(server["url"])
         ]
-    return {"type": info.kind, "options": options}
+    service = {"type": info.kind, "options": options}
+    if info.middlewares:
+        service["middlewares"] = info.middlewares
+    return service
+
+
+def _server(server: dict[str, Any]) -> dict[str, Any]:
+    sent = {
+        "url": server["url"],
+        "weight": 1 if server["weight"] is None else server["weight"],
+        "preservePath": server["preservePath"],
+    }
+    return sent | {name: True for name in ("backup", "down") if server[name]}

@@ -30,7 +30,9 @@ def check_tls(
         for message in _references(info, tls, static):
             info.warn(message)
             found.append(info.diagnostic("error", message))
-    return found + list(_conflicts(secure))
+    strict = static.core.strict_tls_options
+    outcome = "TLS handshakes for it are refused" if strict else "the default options hold for it"
+    return found + list(_conflicts(secure, outcome))
 
 
 def _references(
@@ -55,8 +57,8 @@ def _hosts(info: RouterInfo) -> tuple[str, ...]:
     return hosts_of(compile_rule(info.rule, info.rule_syntax).node)
 
 
-def _conflicts(routers: Iterable[RouterInfo]) -> Iterator[Diagnostic]:
-    """Find hosts whose routers disagree about the options: they get the default ones."""
+def _conflicts(routers: Iterable[RouterInfo], outcome: str) -> Iterator[Diagnostic]:
+    """Find hosts whose routers disagree about the options."""
     asked: dict[tuple[str, str], dict[str, list[RouterInfo]]] = {}
     for info in routers:
         for host in _hosts(info):
@@ -67,8 +69,8 @@ def _conflicts(routers: Iterable[RouterInfo]) -> Iterator[Diagnostic]:
         if len(sets) > 1:
             message = (
                 f'the host "{host}" has routers with different TLS options '
-                f'({", ".join(sorted(sets))}) on the entry point "{entry_point}", so the '
-                "default options hold for it; give all of them the same tls.options"
+                f'({", ".join(sorted(sets))}) on the entry point "{entry_point}", so '
+                f"{outcome}; give all of them the same tls.options"
             )
             for infos in sets.values():
                 for info in infos:

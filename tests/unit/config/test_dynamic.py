@@ -29,10 +29,11 @@ TRAEFIK = {
     http.Cookie: ("name secure httpOnly sameSite maxAge path domain"),
     http.ServersLoadBalancer: (
         "sticky+ servers strategy healthCheck passiveHealthCheck passHostHeader "
-        "responseForwarding serversTransport"
+        "responseForwarding serversTransport "
+        "hashHeader maxFails failTimeout tryDuration maxWaiting"  # Ours.
     ),
     http.ResponseForwarding: ("flushInterval"),
-    http.Server: ("url weight preservePath scheme* port*"),
+    http.Server: ("url weight preservePath scheme* port* backup down"),
     http.ServerHealthCheck: (
         "scheme mode path method status port interval unhealthyInterval timeout hostname "
         "followRedirects headers"

@@ -17,7 +17,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.server import Fences, Server
-from edgerouter.services.sticky import old_server_value, server_value
+from edgerouter.services.sticky import old_values, server_value
 from tests.unit.middleware.exchange import request
 
 
@@ -127,9 +127,10 @@ async def test_a_new_client_gets_a_cookie_and_stays() -> None:
     assert [upstream.asked for upstream in upstreams] == [4, 0]
 
 
-async def test_a_cookie_of_old_is_taken_and_replaced() -> None:
+@pytest.mark.parametrize("value", old_values("http://s1"))
+async def test_a_cookie_of_old_is_taken_and_replaced(value: bytes) -> None:
     upstreams = [Upstream(), Upstream()]
-    answer = await balancer(upstreams, **STICKY)(with_cookie(old_server_value("http://s1")))
+    answer = await balancer(upstreams, **STICKY)(with_cookie(value))
     assert upstreams[1].asked == 1
     assert answer.headers.all(b"set-cookie") == [b"s=" + server_value("http://s1") + b"; Path=/"]
 

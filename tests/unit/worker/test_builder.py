@@ -80,7 +80,7 @@ async def test_pools_without_a_server_are_closed(plane: Plane) -> None:
     routers = {"a@file": router("a")}
     plane.apply(routers=routers, services={"s@file": service("http://b:1")})
     plane.apply(routers=routers, services={"s@file": service("http://c:1")})
-    targets = [target.url for target in plane.builder._targets.values()]
+    targets = [target.url for target in plane.builder.services.targets]
     assert targets == ["http://c:1"]
 
 
@@ -93,7 +93,7 @@ async def test_a_changed_transport_gets_pools_of_its_own(plane: Plane) -> None:
     for seconds in (5, 5, 1):
         timeouts = {"forwardingTimeouts": {"dialTimeout": seconds}}
         assert plane.apply(**snapshot, serversTransports={"t@file": timeouts}) == {}
-        pools += [target.pool for target in plane.builder._targets.values()]
+        pools += [target.pool for target in plane.builder.services.targets]
     assert pools[0] is pools[1]
     assert pools[2] is not pools[1]
     assert list(plane.builder.pools._pools.values()) == [pools[2]]
@@ -106,9 +106,9 @@ async def test_what_cannot_be_built_is_left_out_and_named(plane: Plane) -> None:
             "rule@file": {**router("x"), "rule": "Hots(`x`)"},
             "good@file": router("good"),
         },
-        services={"s@file": service("http://b:1"), "w@file": {"type": "weighted", "options": {}}},
+        services={"s@file": service("http://b:1"), "w@file": {"type": "magic", "options": {}}},
     )
-    assert "weighted" in errors["services/w@file"][0]
+    assert "magic" in errors["services/w@file"][0]
     assert "w@file" in errors["routers/bad@file"][0]
     assert "Host" in errors["routers/rule@file"][0]
     assert plane.entrypoint.table.match(request("good")) is not None

@@ -1,0 +1,286 @@
+"""From a snapshot's services to handlers.
+
+A service whose content did not change is the same object again. What is known
+of servers (requests under way, failures, times) and waiting requests outlive
+even a change of their service.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from edgerouter.http.handler import Handler, Middleware, chain
+from edgerouter.proxy.forward import Target
+from edgerouter.proxy.upstream.pool import Pools
+from edgerouter.services.child import Child
+from edgerouter.services.failover import Failover
+from edgerouter.services.load_balancer import LoadBalancer
+from edgerouter.services.mirroring import Mirror, Mirroring
+from edgerouter.services.server import Fences, Health, Server, ServerState
+from edgerouter.services.sticky import StickyCookie
+from edgerouter.services.waiting import MAX_WAITING, Hall, Room
+from edgerouter.services.weighted import HighestRandomWeight, Weighted
+
+Definition = Mapping[str, Any]
+DEFAULT_TRANSPORT = "default@internal"
+
+
+class BuildError(Exception):
+    """An element of the snapshot cannot be built; the message says why."""
+
+
+class Built:
+    """One service, what it was made from, and the servers it uses."""
+
+    __slots__ = ("handler", "parts", "targets")
+
+    def __init__(
+        self, parts: tuple[object, ...], handler: Handler, targets: tuple[Target, ...] = ()
+    ) -> None:
+        self.parts = parts
+        self.handler = handler
+        self.targets = targets
+
+
+class ServiceBuilder:
+    """Makes the services of one snapshot after the other."""
+
+    def __init__(
+        self, pools: Pools, fences: Fences, health: Health, internal: Callable[[str, str], Built]
+    ) -> None:
+        self._pools = pools
+        self._fences = fences
+        self._health = health
+        self._internal = internal
+        """``internal(name, kind)`` makes a service of our own; BuildError if there is none."""
+        self._hall = Hall()
+        self._built: dict[str, Built] = {}
+        self.target_class = Target
+        """What a server is asked by: another one with ``edgerouter.compat=traefik``."""
+        self._targets: dict[Hashable, Target] = {}
+        self._states: dict[tuple[str, str], ServerState] = {}
+
+    @property
+    def targets(self) -> list[Target]:
+        """The servers of all services."""
+        return list(self._targets.values())
+
+    def get(self, name: str) -> Handler | None:
+        """Return the service of the qualified ``name``."""
+        built = self._built.get(name)
+        return built.handler if built is not None else None
+
+    def update(
+        self,
+        definitions: Mapping[str, Definition],
+        transports: Mapping[str, Definition],
+        middlewares: Mapping[str, Middleware],
+        errors: dict[str, list[str]],
+    ) -> None:
+        """Make the services of a snapshot; what cannot be built is left out and noted."""
+        run = _Run(self, definitions, transports, middlewares, errors)
+        for name in definitions:
+            run.service(name)
+        self._built = run.built
+        self._targets = {
+            target.key: target for built in run.built.values() for target in built.targets
+        }
+        self._states = run.states
+        self._hall.keep_only(set(run.built))
+
+
+class _Run:
+    """One snapshot."""
+
+    def __init__(
+        self,
+        builder: ServiceBuilder,
+        definitions: Mapping[str, Definition],
+        transports: Mapping[str, Definition],
+        middlewares: Mapping[str, Middleware],
+        errors: dict[str, list[str]],
+    ) -> None:
+        self._builder = builder
+        self._definitions = definitions
+        self._transports = transports
+        self._middlewares = middlewares
+        self._errors = errors
+        self._targets = dict(builder._targets)
+        self.built: dict[str, Built] = {}
+        self.states: dict[tuple[str, str], ServerState] = {}
+
+    def service(self, name: str) -> Built | None:
+        """Return the service ``name``, made or re-used; None when it cannot be."""
+        made = self.built.get(name)
+        if made is not None or f"services/{name}" in self._errors:
+            return made
+        try:
+            made = self.built[name] = self._make(name, self._definitions[name])
+        except (BuildError, ValueError) as error:
+            self._errors[f"services/{name}"] = [str(error)]
+        return made
+
+    def _make(self, name: str, definition: Definition) -> Built:
+        kind, options = definition.get("type"), definition.get("options") or {}
+        if kind == "loadBalancer":
+            return self._load_balancer(name, definition, options)
+        if kind == "internal":
+            old = self._builder._built.get(name)
+            if old is not None and old.parts == (definition,):
+                return old
+            made = self._builder._internal(name, str(options.get("name")))
+            made.parts = (definition,)
+            return made
+        make = _COMPOSED.get(str(kind))
+        if make is None:
+            message = f"services of the kind {kind} are not served yet"
+            raise BuildError(message)
+        children = {child: self._child_parts(name, child) for child in _children(options)}
+        parts = (definition, *(part for child in children.values() for part in child))
+        old = self._builder._built.get(name)
+        if old is not None and old.parts == parts:
+            return old
+
+        def child(written: str, weight: int = 1) -> Child:
+            service, *wrapped = children[written]
+            return Child(written, chain(service, wrapped), service, weight)
+
+        return Built(parts, make(name, options, child))
+
+    def _child_parts(self, parent: str, written: str) -> tuple[Any, ...]:
+        """Return the handler of a child and its own middlewares."""
+        name = _qualified(written, parent)
+        if name not in self._definitions:
+            message = f"its service {name} does not exist"
+            raise BuildError(message)
+        made = self.service(name)
+        if made is None:
+            message = f"its service {name} could not be built"
+            raise BuildError(message)
+        parts: list[Any] = [made.handler]
+        for middleware in self._definitions[name].get("middlewares") or ():
+            if middleware not in self._middlewares:
+                message = f"the middleware {middleware} of its service {name} could not be built"
+                raise BuildError(message)
+            parts.append(self._middlewares[middleware])
+        return tuple(parts)
+
+    def _load_balancer(self, name: str, definition: Definition, options: Definition) -> Built:
+        transport = _qualified(options.get("serversTransport") or DEFAULT_TRANSPORT, name)
+        if transport not in self._transports and transport != DEFAULT_TRANSPORT:
+            message = f"the servers transport {transport} does not exist"
+            raise BuildError(message)
+        parts = (definition, self._transports.get(transport) or {})
+        old = self._builder._built.get(name)
+        servers = [s for s in options.get("servers") or () if not s.get("down")]
+        for server in servers:
+            self._state(name, server["url"])
+        if old is not None and old.parts == parts:
+            return old
+        made = [self._server(name, transport, options, server) for server in servers]
+        targets = tuple(server.forward for server in made if isinstance(server.forward, Target))
+        builder = self._builder
+        room = self._room(name, options)
+        balancer = LoadBalancer(name, made, builder._fences, options, builder._health, room)
+        if room is not None:
+            room.current = balancer
+            room.wake()
+        return Built(parts, balancer, targets)
+
+    def _state(self, service: str, url: str) -> ServerState:
+        key = (service, url)
+        state = self.states.get(key)
+        if state is None:
+            state = self.states[key] = self._builder._states.get(key) or ServerState()
+        return state
+
+    def _server(
+        self, service: str, transport: str, options: Definition, definition: Definition
+    ) -> Server:
+        target = self._target(
+            definition["url"],
+            transport,
+            {
+                "pass_host_header": options.get("passHostHeader", True) is not False,
+                "preserve_path": bool(definition.get("preservePath")),
+            },
+        )
+        weight = definition.get("weight")
+        return Server(
+            target.url,
+            1 if weight is None else weight,
+            target,
+            backup=bool(definition.get("backup")),
+            state=self._state(service, target.url),
+        )
+
+    def _target(self, url: str, transport: str, options: Mapping[str, bool]) -> Target:
+        key = (url, transport, *options.values())
+        target = self._targets.get(key)
+        definition = self._transports.get(transport) or {}
+        if target is None or target.transport != definition:
+            made = self._builder.target_class
+            target = made(url, self._builder._pools, transport, definition, key=key, **options)
+        self._targets[key] = target
+        return target
+
+    def _room(self, name: str, options: Definition) -> Room | None:
+        duration = options.get("tryDuration") or 0.0
+        if not duration:
+            return None
+        return self._builder._hall.room(name, duration, options.get("maxWaiting") or MAX_WAITING)
+
+
+Make = Callable[[str, Definition, Callable[..., Child]], Handler]
+
+
+def _weighted(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
+    cookie = (options.get("sticky") or {}).get("cookie")
+    return Weighted(
+        name,
+        _weighed(options, child),
+        sticky=None if cookie is None else StickyCookie(name, cookie),
+        minds_health=options.get("healthCheck") is not None,
+    )
+
+
+def _highest_random_weight(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
+    minds_health = options.get("healthCheck") is not None
+    return HighestRandomWeight(name, _weighed(options, child), minds_health=minds_health)
+
+
+def _weighed(options: Definition, child: Callable[..., Child]) -> list[Child]:
+    return [
+        child(each["name"], 1 if each.get("weight") is None else each["weight"])
+        for each in options.get("services") or ()
+    ]
+
+
+def _mirroring(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
+    mirrors = [
+        Mirror(child(mirror["name"]), mirror.get("percent") or 0)
+        for mirror in options.get("mirrors") or ()
+    ]
+    return Mirroring(name, child(options["service"]), mirrors, options)
+
+
+def _failover(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
+    return Failover(name, child(options["service"]), child(options["fallback"]), options)
+
+
+_COMPOSED: Mapping[str, Make] = {
+    "weighted": _weighted,
+    "highestRandomWeight": _highest_random_weight,
+    "mirroring": _mirroring,
+    "failover": _failover,
+}
+
+
+def _children(options: Definition) -> list[str]:
+    """Return the services that a service is made of, as its configuration writes them."""
+    groups = [*(options.get("services") or ()), *(options.get("mirrors") or ())]
+    single = [options[name] for name in ("service", "fallback") if options.get(name)]
+    return list(dict.fromkeys([*single, *(each["name"] for each in groups)]))
+
+
+def _qualified(name: str, service: str) -> str:
+    return name if "@" in name else f"{name}@{service.rpartition('@')[2]}"
