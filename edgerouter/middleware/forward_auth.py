@@ -1,8 +1,32 @@
-"""``forwardAuth``: another server decides about a request."""
+"""``forwardAuth``: another server decides about a request.
 
+What the other server is told is in ``auth_request.py``. A 2xx of it lets the
+request go on, with headers of its answer; everything else is the client's answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from html import escape
+from urllib.parse import urljoin, urlsplit
 
+from edgerouter.http import fields
+from edgerouter.http.body import Body, FixedBody
+from edgerouter.http.errors import ExchangeError
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.answer import answer
+from edgerouter.middleware.auth_request import AuthRequest
+from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
+from edgerouter.middleware.field_names import field_names, field_value
+from edgerouter.routing.regex import RegexError, compile_search
+
+TIMEOUT = 30.0
+"""Seconds the other server has for its whole answer."""
+
+_Copies = Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +47,163 @@ class Options:
     preserve_location_header: bool = False
     preserve_request_method: bool = False
     auth_signin_url: str = field(default="", metadata={"alias": "authSigninURL"})
+
+
+def build(options: Options, context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: The address, a header name or the expression cannot work.
+    """
+    if urlsplit(options.address).scheme not in ("http", "https"):
+        raise BuildError(f"address: {options.address!r} is not http://host or https://host")
+    auth = _ForwardAuth(options, context)
+
+    def forward_auth(handler: Handler) -> Handler:
+        def handle(request: Request) -> Awaitable[Response]:
+            return auth.decide(request, handler)
+
+        return handle
+
+    return forward_auth
+
+
+class _TooLarge(Exception):
+    """A body exceeds its limit."""
+
+
+class _ForwardAuth:
+    def __init__(self, options: Options, context: BuildContext) -> None:
+        self._options = options
+        transport = options.tls.transport() if options.tls else {}
+        self._send = context.server(options.address, transport)
+        self._made = AuthRequest(
+            options.address,
+            trust=options.trust_forward_header,
+            allowed=field_names(options.auth_request_headers, "authRequestHeaders"),
+            keeps_method=options.preserve_request_method,
+        )
+        self._copies = _copies(options)
+        self._user_field = field_names(
+            (options.header_field,) * bool(options.header_field), "headerField"
+        )
+        self._cookies = frozenset(name.encode() for name in options.add_auth_cookies_to_response)
+        self._signin = field_value(options.auth_signin_url, "authSigninURL")
+
+    async def decide(self, request: Request, handler: Handler) -> Response:
+        try:
+            if self._options.forward_body:
+                data = await _whole(request.body, self._options.max_body_size)
+                request = request.evolve(body=FixedBody(data), expects_continue=False)
+            else:
+                data = b""
+        except _TooLarge:
+            request.exchange.error = "forwardAuth: the request body exceeds maxBodySize"
+            return answer(401)
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                told = await self._send(self._made.of(request, data))
+                body = await self._body(told)
+        except _TooLarge:
+            request.exchange.error = "forwardAuth: the answer exceeds maxResponseBodySize"
+            return answer(401)
+        except (ExchangeError, TimeoutError) as error:
+            reason = str(error) or f"no answer in {TIMEOUT:g} s"
+            request.exchange.error = f"forwardAuth: {self._options.address}: {reason}"
+            return answer(500)
+        for name in self._user_field:
+            request.exchange.user = (told.headers.first(name) or b"").decode("latin-1")
+        if 200 <= told.status < 300:
+            return await self._go_on(request, told.headers, handler)
+        if self._signin and told.status == 401:
+            return self._redirection(request)
+        return self._relayed(told, body)
+
+    async def _body(self, told: Response) -> bytes:
+        try:
+            return await _whole(told.body, self._options.max_response_body_size)
+        finally:
+            told.close()
+
+    async def _go_on(self, request: Request, told: Headers, handler: Handler) -> Response:
+        copies = self._copies
+        if copies is not None:
+            kept = Headers([pair for pair in request.headers if not copies(pair[0].lower())])
+            kept += [pair for pair in told if _may_be_copied(pair[0]) and copies(pair[0].lower())]
+            request = request.evolve(headers=kept)
+        response = await handler(request)
+        if self._cookies and told.has(b"set-cookie"):
+            response.headers = self._with_cookies(response.headers, told)
+        return response
+
+    def _with_cookies(self, answered: Headers, told: Headers) -> Headers:
+        kept = [
+            pair
+            for pair in answered
+            if pair[0].lower() != b"set-cookie" or _cookie(pair[1]) not in self._cookies
+        ]
+        added = [value for value in told.all(b"set-cookie") if _cookie(value) in self._cookies]
+        return Headers([*kept, *((b"Set-Cookie", value) for value in added)])
+
+    def _relayed(self, told: Response, body: bytes) -> Response:
+        kept = Headers([pair for pair in told.headers if _may_be_copied(pair[0])])
+        location = kept.first(b"location")
+        if location and not self._options.preserve_location_header:
+            absolute = urljoin(self._options.address, location.decode("latin-1"))
+            kept = kept.replaced(b"Location", absolute.encode("latin-1"))
+        return Response(told.status, kept, FixedBody(body))
+
+    def _redirection(self, request: Request) -> Response:
+        location = urljoin(request.path, self._signin.decode("latin-1")).encode("latin-1")
+        found = [(b"Location", location)]
+        body = b""
+        if request.method in ("GET", "HEAD"):
+            found.append((b"Content-Type", b"text/html; charset=utf-8"))
+            body = f'<a href="{escape(location.decode("latin-1"))}">Found</a>.\n\n'.encode()
+        return answer(302, body if request.method == "GET" else b"", found)
+
+
+def _copies(options: Options) -> _Copies | None:
+    """Return what tells whether a header (lower case) is taken from the other server."""
+    names = frozenset(field_names(options.auth_response_headers, "authResponseHeaders"))
+    if not options.auth_response_headers_regex:
+        return names.__contains__ if names else None
+    try:
+        search = compile_search(options.auth_response_headers_regex)
+    except RegexError as error:
+        raise BuildError(f"authResponseHeadersRegex: {error}") from None
+    return lambda name: name in names or search(_canonical(name))
+
+
+def _canonical(name: bytes) -> str:
+    """Return ``name`` as Go writes it: expressions are made for ``X-Auth-User``."""
+    return "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
+
+
+def _may_be_copied(name: bytes) -> bool:
+    """Tell whether a header of one message means the same in another one."""
+    return fields.kind(name) in (
+        fields.END_TO_END,
+        fields.FORWARDED,
+        fields.UNDERSCORE,
+        fields.DATE,
+    )
+
+
+def _cookie(value: bytes) -> bytes:
+    return value.partition(b"=")[0].strip()
+
+
+async def _whole(body: Body, limit: int) -> bytes:
+    """Return a body; with ``limit`` below 0 it may be of any size.
+
+    Raises:
+        _TooLarge: It has more than ``limit`` bytes.
+    """
+    chunks, size = [], 0
+    while chunk := await body.read():
+        size += len(chunk)
+        if 0 <= limit < size:
+            raise _TooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,119 @@
+"""The request that ``forwardAuth`` sends: the client's headers, and what it asked for.
+
+``trustForwardHeader`` decides about ``X-Forwarded-*``: unset writes them anew
+and leaves the rest of the family as it came, false writes all anew, true keeps
+what came. A WebSocket is told as ``http`` or ``https``: authentication servers
+make addresses of it.
+"""
+
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import urlsplit
+
+from edgerouter.http.body import EMPTY, FixedBody
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Exchange, Peer, Request
+
+_HOP = frozenset((b"te", b"trailer", b"upgrade", b"connection", b"keep-alive"))
+_FAMILY = (
+    b"x-forwarded-proto",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-server",
+    b"x-forwarded-uri",
+    b"x-forwarded-method",
+    b"x-forwarded-tls-client-cert",
+    b"x-forwarded-tls-client-cert-info",
+)
+_PLAIN = {b"ws": b"http", b"wss": b"https"}
+
+
+class AuthRequest:
+    """Makes requests to one authentication server."""
+
+    def __init__(
+        self, address: str, *, trust: bool | None, allowed: Collection[bytes], keeps_method: bool
+    ) -> None:
+        parts = urlsplit(address)
+        self._scheme = parts.scheme
+        self._authority = parts.netloc.rpartition("@")[2]
+        self._host = (parts.hostname or "").lower()
+        self._path = parts.path or "/"
+        self._query = parts.query or None
+        self._trust = trust
+        self._allowed = frozenset(allowed)
+        if trust and self._allowed:
+            self._allowed = self._allowed.union(_FAMILY)
+        self._keeps_method = keeps_method
+
+    def of(self, request: Request, body: bytes) -> Request:
+        """Return the request that asks about ``request``."""
+        made = Request()
+        made.method = request.method if self._keeps_method else "GET"
+        made.scheme = self._scheme
+        made.authority = self._authority
+        made.host = self._host
+        made.path = made.target = self._path
+        made.query = self._query
+        made.version = (1, 1)
+        made.headers = self._headers(request)
+        made.upgrade = ""
+        made.expects_continue = False
+        made.body = FixedBody(body) if body else EMPTY
+        made.peer = Peer(request.peer.ip, request.peer.port, request.peer.entrypoint)
+        made.peer.appends_forwarded_for = False  # It is in the headers already.
+        made.exchange = Exchange()
+        made.inform = _ignore
+        return made
+
+    def _headers(self, request: Request) -> Headers:
+        dropped = _HOP if self._trust in (None, True) else _HOP.union(_FAMILY)
+        allowed = self._allowed
+        kept = Headers(
+            [
+                pair
+                for pair in request.headers
+                if (name := pair[0].lower()) not in dropped and (not allowed or name in allowed)
+            ]
+        )
+        if self._trust is None:
+            return _replaced(kept, _facts(request, with_port=False))
+        facts = _facts(request, with_port=True)
+        chain = [*kept.all(b"x-forwarded-for"), request.peer.ip_bytes]
+        present = {name.lower() for name, _ in kept}
+        missing = [pair for pair in facts if pair[0].lower() not in present]
+        kept = _replaced(kept, [*missing, (b"X-Forwarded-For", b", ".join(chain))])
+        proto = kept.first(b"x-forwarded-proto") or b""
+        return kept.replaced(b"X-Forwarded-Proto", _PLAIN.get(proto, proto))
+
+
+def _facts(request: Request, *, with_port: bool) -> list[tuple[bytes, bytes]]:
+    uri = request.path if request.query is None else f"{request.path}?{request.query}"
+    host = request.authority.encode("latin-1")
+    made = [
+        (b"X-Forwarded-For", request.peer.ip_bytes),
+        (b"X-Forwarded-Proto", request.scheme.encode()),
+        (b"X-Forwarded-Method", request.method.encode()),
+        (b"X-Forwarded-Host", host),
+        (b"X-Forwarded-Uri", uri.encode("utf-8", "surrogateescape")),
+    ]
+    if with_port:
+        made.append((b"X-Forwarded-Port", _port(request)))
+    return made
+
+
+def _port(request: Request) -> bytes:
+    _, colon, port = request.authority.rpartition(":")
+    if colon and port.isdigit():
+        return port.encode()
+    return b"443" if request.scheme == "https" else b"80"
+
+
+def _replaced(headers: Headers, facts: list[tuple[bytes, bytes]]) -> Headers:
+    names = {name.lower() for name, _ in facts}
+    return Headers([*(pair for pair in headers if pair[0].lower() not in names), *facts])
+
+
+def _ignore(_status: int, _headers: Any) -> None:
+    """Interim answers of an authentication server are nobody's business."""

@@ -1,0 +1,244 @@
+"""forwardAuth against a real application."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from edgerouter.http.body import FixedBody
+from edgerouter.http.handler import Handler
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Peer, Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.forward_auth import Options, build
+from edgerouter.proxy.forward import Target
+from edgerouter.proxy.upstream.pool import Pools
+from tests.unit.middleware.exchange import Seen, request
+
+
+class Guard:
+    """An authentication server; ``answer`` is what it says next."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], web.Response] = web.Response
+        self.asked: list[web.Request] = []
+        self.bodies: list[bytes] = []
+        self.port = 0
+        self.pools = Pools()
+
+    async def handle(self, asked: web.Request) -> web.Response:
+        self.asked.append(asked)
+        self.bodies.append(await asked.read())
+        return self.answer()
+
+    def server(self, url: str, transport: Mapping[str, Any]) -> Handler:
+        return Target(url, self.pools, "auth", transport)
+
+    async def ask(
+        self,
+        sent: Request,
+        address: str = "/check?a=b",
+        handler: Handler | None = None,
+        **options: Any,
+    ) -> tuple[Response, Seen]:
+        seen = Seen()
+        made = Options(address=f"http://127.0.0.1:{self.port}{address}", **options)
+        context = BuildContext("auth@file", server=self.server)
+        return await build(made, context)(handler or seen)(sent), seen
+
+
+@pytest.fixture
+async def guard() -> AsyncIterator[Guard]:
+    made = Guard()
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", made.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.port = runner.addresses[0][1]
+    yield made
+    made.pools.keep_only(set())
+    await runner.cleanup()
+
+
+def told(guard: Guard) -> dict[str, str]:
+    return {name.lower(): value for name, value in guard.asked[-1].headers.items()}
+
+
+FORWARDED = (
+    (b"X-Forwarded-For", b"198.51.100.7"),
+    (b"X-Forwarded-Proto", b"wss"),
+    (b"X-Forwarded-Host", b"other.example.com"),
+    (b"X-Forwarded-Uri", b"/other"),
+    (b"X-Forwarded-Method", b"PUT"),
+    (b"X-Forwarded-Port", b"444"),
+    (b"Cookie", b"a=b"),
+    (b"TE", b"trailers"),
+)
+
+
+async def test_what_it_is_told(guard: Guard) -> None:
+    sent = request("/x%20y", query="q=1", method="POST", headers=FORWARDED)
+    response, seen = await guard.ask(sent)
+    assert response.status == 200
+    assert seen.request is not None
+    assert guard.asked[0].method == "GET"
+    assert guard.asked[0].path_qs == "/check?a=b"
+    expected = {
+        "host": f"127.0.0.1:{guard.port}",
+        "x-forwarded-for": "192.0.2.1",
+        "x-forwarded-proto": "http",
+        "x-forwarded-host": "example.com",
+        "x-forwarded-uri": "/x%20y?q=1",
+        "x-forwarded-method": "POST",
+        "x-forwarded-port": "444",
+        "cookie": "a=b",
+    }
+    assert told(guard) == expected
+    await guard.ask(sent, trust_forward_header=False)
+    assert told(guard) == {**expected, "x-forwarded-port": "80"}
+    await guard.ask(sent, trust_forward_header=True)
+    assert told(guard) == {
+        **expected,
+        "x-forwarded-for": "198.51.100.7, 192.0.2.1",
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": "other.example.com",
+        "x-forwarded-uri": "/other",
+        "x-forwarded-method": "PUT",
+    }
+
+
+async def test_only_some_headers_are_told(guard: Guard) -> None:
+    sent = request("/", headers=[*FORWARDED, (b"Accept", b"*/*")])
+    await guard.ask(sent, auth_request_headers=("Accept",))
+    assert set(told(guard)) - {"host"} == {
+        "accept",
+        *(f"x-forwarded-{name}" for name in ("for", "proto", "host", "uri", "method")),
+    }
+    await guard.ask(sent, auth_request_headers=("Accept",), trust_forward_header=True)
+    assert told(guard)["x-forwarded-port"] == "444"
+    assert "cookie" not in told(guard)
+
+
+async def test_headers_of_its_answer_reach_the_server(guard: Guard) -> None:
+    guard.answer = lambda: web.Response(
+        headers={"X-Auth-User": "bob", "X-Auth-Group": "a", "X-No": "n"}
+    )
+    forged = [(b"x-auth-user", b"root"), (b"X-Auth-Evil", b"1"), (b"X-Kept", b"1")]
+    sent = request("/", headers=forged)
+    _, seen = await guard.ask(
+        sent, auth_response_headers=("X-Auth-User",), header_field="X-Auth-User"
+    )
+    assert seen.request is not None
+    assert seen.request.headers == [forged[1], forged[2], (b"X-Auth-User", b"bob")]
+    assert sent.exchange.user == "bob"
+    _, seen = await guard.ask(sent, auth_response_headers_regex="^X-Auth-")
+    assert seen.request is not None
+    assert dict(seen.request.headers) == {
+        b"X-Kept": b"1",
+        b"X-Auth-User": b"bob",
+        b"X-Auth-Group": b"a",
+    }
+    _, seen = await guard.ask(sent, auth_response_headers_regex=".")
+    assert seen.request is not None
+    assert not seen.request.headers.has(b"content-length")
+
+
+async def test_its_refusal_is_the_answer(guard: Guard) -> None:
+    guard.answer = lambda: web.Response(status=403, text="no", headers={"X-Why": "because"})
+    response, seen = await guard.ask(request("/"))
+    assert (response.status, response.body.ready()) == (403, b"no")
+    assert response.headers.first(b"x-why") == b"because"
+    assert seen.request is None
+
+
+@pytest.mark.parametrize(
+    ("keeps", "expected"), [(False, "http://127.0.0.1:{port}/login"), (True, "/login")]
+)
+async def test_redirections(guard: Guard, keeps: bool, expected: str) -> None:
+    guard.answer = lambda: web.Response(status=302, headers={"Location": "/login"})
+    response, _ = await guard.ask(request("/"), preserve_location_header=keeps)
+    assert response.status == 302
+    assert response.headers.first(b"location") == expected.format(port=guard.port).encode()
+
+
+async def test_sign_in(guard: Guard) -> None:
+    guard.answer = lambda: web.Response(status=401)
+    response, _ = await guard.ask(request("/"), auth_signin_url="https://login.test/?a&b")
+    assert response.status == 302
+    assert response.headers.first(b"location") == b"https://login.test/?a&b"
+    assert response.body.ready() == b'<a href="https://login.test/?a&amp;b">Found</a>.\n\n'
+
+
+async def test_cookies_of_its_answer_reach_the_client(guard: Guard) -> None:
+    def grant() -> web.Response:
+        answer = web.Response()
+        answer.set_cookie("session", "new")
+        answer.set_cookie("other", "x")
+        return answer
+
+    guard.answer = grant
+
+    async def server(_: Request) -> Response:
+        cookies = [(b"Set-Cookie", b"session=old; Path=/"), (b"Set-Cookie", b"theme=dark")]
+        return Response(200, Headers(cookies))
+
+    response, _ = await guard.ask(
+        request("/"), handler=server, add_auth_cookies_to_response=("session",)
+    )
+    assert response.headers.all(b"set-cookie") == [b"theme=dark", b"session=new; Path=/"]
+
+
+async def test_the_body_is_told_and_still_there(guard: Guard) -> None:
+    sent = request("/", method="POST").evolve(body=FixedBody(b"hello"))
+    _, seen = await guard.ask(sent, forward_body=True, preserve_request_method=True)
+    assert guard.asked[0].method == "POST"
+    assert guard.bodies == [b"hello"]
+    assert seen.request is not None
+    assert seen.request.body.ready() == b"hello"
+
+
+async def test_limits(guard: Guard) -> None:
+    sent = request("/", method="POST").evolve(body=FixedBody(b"hello"))
+    response, _ = await guard.ask(sent, forward_body=True, max_body_size=4)
+    assert response.status == 401
+    assert guard.asked == []
+    guard.answer = lambda: web.Response(text="hello")
+    response, seen = await guard.ask(request("/"), max_response_body_size=4)
+    assert response.status == 401
+    assert seen.request is None
+    response, seen = await guard.ask(request("/"), max_response_body_size=5)
+    assert seen.request is not None
+
+
+async def test_a_server_that_is_away(guard: Guard) -> None:
+    guard.port = 9
+    sent = request("/")
+    response, seen = await guard.ask(sent)
+    assert (response.status, response.body.ready()) == (500, b"")
+    assert "forwardAuth: http://127.0.0.1:9" in sent.exchange.error
+    assert seen.request is None
+
+
+async def test_a_peer_without_appending_is_still_told(guard: Guard) -> None:
+    sent = request("/")
+    sent.peer = Peer("2001:db8::1", 1, "web")
+    sent.peer.appends_forwarded_for = False
+    await guard.ask(sent, trust_forward_header=False)
+    assert told(guard)["x-forwarded-for"] == "2001:db8::1"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (Options(), "address"),
+        (Options(address="ftp://x"), "address: 'ftp://x'"),
+        (Options(address="http://x", auth_response_headers_regex="("), "authResponseHeadersRegex"),
+        (Options(address="http://x", auth_response_headers=("a b",)), "authResponseHeaders"),
+    ],
+)
+def test_options_that_cannot_work(options: Options, words: str) -> None:
+    with pytest.raises(BuildError, match=words):
+        build(options, BuildContext("auth@file"))
