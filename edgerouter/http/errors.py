@@ -19,8 +19,9 @@ class ExchangeError(Exception):
     retry: ClassVar[Retry] = "never"
     page: ClassVar[str] = ""
     """The text the client sees; empty for the reason phrase."""
-    words: ClassVar[str] = ""
-    """What Traefik says behind the reason phrase when it refuses a request for this."""
+    as_traefik: ClassVar[str | None] = ""
+    """Traefik's words when it refuses a request for this: empty for status and reason phrase,
+    None for an answer without content."""
 
 
 class BadRequest(ExchangeError):
@@ -34,7 +35,7 @@ class UnsupportedVersion(BadRequest):
     """A version of HTTP that is not spoken (RFC 9110, section 15.6.6)."""
 
     status = 505
-    words = "unsupported protocol version"
+    as_traefik = "505 HTTP Version Not Supported: unsupported protocol version"
 
 
 class RequestTimeout(ExchangeError):
@@ -62,6 +63,28 @@ class MethodNotImplemented(ExchangeError):
     """CONNECT on HTTP/1 (RFC 9110, section 9.3.6: we are no forward proxy)."""
 
     status = 501
+    source = "downstream"
+    as_traefik = None
+
+
+class UnsupportedTransferCoding(ExchangeError):
+    """A transfer coding other than chunked (RFC 9112, section 6.1)."""
+
+    status = 501
+    source = "downstream"
+    as_traefik = "Unsupported transfer encoding"
+
+
+class BodyMalformedAsTraefik(ExchangeError):
+    """A malformed request body, with ``edgerouter.compat=traefik``."""
+
+    source = "downstream"
+
+
+class BodyLateAsTraefik(ExchangeError):
+    """A request body that came too late, with ``edgerouter.compat=traefik``."""
+
+    status = 504
     source = "downstream"
 
 
@@ -117,6 +140,10 @@ class UpstreamReset(ExchangeError):
 
     status = 502
     source = "upstream"
+
+
+class UpstreamCut(UpstreamReset):
+    """The server closed or reset the connection in the middle of its head."""
 
 
 class StaleConnection(UpstreamReset):

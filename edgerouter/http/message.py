@@ -73,6 +73,8 @@ class Exchange:
     retries = 0
     error = ""
     """Why the exchange failed, for people."""
+    hop_fields: frozenset[bytes] = frozenset()
+    """Names (lower case) that go to middlewares and no further; ``edgerouter.compat=traefik``."""
     logged = True
     """Whether the router wants it in the access log."""
 

@@ -36,6 +36,8 @@ class BuildContext:
     and port of ``url``; ``transport`` has the options of Traefik's ``serversTransport``."""
     shared: Shared = field(default_factory=private)
     """Counters that hold over all workers; by default those of this process alone."""
+    as_traefik: bool = False
+    """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
 
 
 class BuildError(Exception):

@@ -7,6 +7,7 @@ only so when the peer is trusted. A request that is right already goes on.
 import re
 from dataclasses import dataclass
 
+from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
@@ -14,6 +15,7 @@ from edgerouter.middleware.redirection import client_query, redirection
 
 _URL = re.compile(r"^(https?://)?(\[[A-Za-z0-9_:.]+\]|[A-Za-z0-9_.-]+)?(:[0-9]+)?(.*)$", re.DOTALL)
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*):([^:]*)")
+_IPV6_WITH_PORT = re.compile(r"\[[^\]]*\]:[0-9]*").fullmatch
 _DEFAULT_PORTS = {("http", "80"), ("https", "443")}
 _PLAIN_SCHEMES = {"ws": "http", "wss": "https"}
 
@@ -27,7 +29,13 @@ class Options:
     permanent: bool = False
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+class NoLocation(ExchangeError):
+    """What Traefik makes of an IPv6 host with a port is no URL; ``edgerouter.compat=traefik``."""
+
+    status = 502
+
+
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
@@ -44,6 +52,8 @@ def build(options: Options, _context: BuildContext) -> Middleware:
             parts = _URL.fullmatch(old)
             if parts is None:
                 return await handler(request)
+            if context.as_traefik and _IPV6_WITH_PORT(request.authority):
+                raise NoLocation("the brackets of the host are lost, as in Traefik")
             new = f"{options.scheme}://{parts[2] or ''}{port}{parts[4]}"
             if new == old:
                 return await handler(request)

@@ -199,10 +199,11 @@ class UntilCloseBody(IncomingBody):
 class ChunkedBody(IncomingBody):
     """A body in chunked coding, decoded strictly (RFC 9112, section 7.1)."""
 
-    __slots__ = ("_in_trailers", "_missing", "_rest", "_trailer_size")
+    __slots__ = ("_in_trailers", "_keeps_trailers", "_missing", "_rest", "_trailer_size")
 
-    def __init__(self, owner: BodyOwner) -> None:
+    def __init__(self, owner: BodyOwner, *, keeps_trailers: bool = True) -> None:
         super().__init__(owner)
+        self._keeps_trailers = keeps_trailers
         self._missing = 0
         """Bytes left of the current chunk, with the CRLF behind it; 0 between chunks."""
         self._rest = b""
@@ -278,6 +279,8 @@ class ChunkedBody(IncomingBody):
         if match is None or self._trailer_size > MAX_TRAILERS:
             message = f"bad trailer field {line[:40]!r}"
             raise FramingError(message)
+        if not self._keeps_trailers:
+            return
         name = match[1].lower()
         # Nobody may say late what a proxy alone says in front (``X-Forwarded-*``).
         if name not in _FORBIDDEN_TRAILERS and fields.kind(name) != fields.FORWARDED:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from edgerouter.http.message import Request
 from edgerouter.routing.claims import ANY, Claim, intersection, union
 from edgerouter.routing.lexer import RuleError
+from edgerouter.routing.matchers import host_regexp
 from edgerouter.routing.matchers.base import ArgumentError, Matcher, Predicate
 from edgerouter.routing.regex import RegexError
 from edgerouter.routing.rule import And, Call, Node, Not, Or, matchers_of, parse_rule
@@ -37,14 +38,16 @@ def compile_rule(text: str, syntax: str = "v3") -> CompiledRule:
     return compile_anew(text, syntax)
 
 
-def compile_anew(text: str, syntax: str = "v3") -> CompiledRule:
-    """Parse a rule and make it ready.
+def compile_anew(text: str, syntax: str = "v3", *, as_traefik: bool = False) -> CompiledRule:
+    """Parse a rule and make it ready; ``as_traefik``: matchers are no better than Traefik's.
 
     Raises:
         RuleError: The text is no rule, or an argument cannot be used.
     """
     node = parse_rule(text, syntax)
     matchers = matchers_of(syntax)
+    if as_traefik and syntax != "v2":
+        matchers = {**matchers, "HostRegexp": host_regexp.AS_TRAEFIK}
     predicate = build(node, matchers)
     return CompiledRule(text, syntax, node, predicate, tuple(claims_of(node, matchers)))
 

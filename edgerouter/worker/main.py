@@ -50,6 +50,7 @@ class Worker:
         )
         self._options: Mapping[str, Any] = static["entryPoints"]
         api = static.get("api") or {}
+        as_traefik = (static.get("edgerouter") or {}).get("compat") == "traefik"
         on_unmatched = self._unmatched.report
         self._entrypoints = {
             name: EntryPoint(
@@ -57,6 +58,7 @@ class Worker:
                 self._options[name],
                 on_unmatched=on_unmatched,
                 shows_reason=bool(api.get("insecure")),
+                as_traefik=as_traefik,
                 finished=self._finished if self._access_log is not None else None,
             )
             for name in listeners
@@ -68,6 +70,7 @@ class Worker:
             ping_status=ping.get("terminatingStatusCode") or 503,
             life_cycle=self._life_cycle,
             unmatched=self._unmatched,
+            as_traefik=as_traefik,
             shared=Shared(**start["shared"], worker=start["worker"]),
         )
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from edgerouter.http.errors import (
     BadRequest,
+    BodyLateAsTraefik,
+    BodyMalformedAsTraefik,
     ClientDisconnected,
     ExchangeError,
     MethodNotImplemented,
@@ -59,6 +61,7 @@ class DownstreamH1(FlowControlled):
     ) -> None:
         super().__init__()
         self._entrypoint = entrypoint
+        self._as_traefik = entrypoint.as_traefik
         self._connections = connections
 
         # Per connection.
@@ -67,9 +70,7 @@ class DownstreamH1(FlowControlled):
         peer = Peer(ip, port, entrypoint.name, trusted=trusted, tls=tls)
         peer.appends_forwarded_for = entrypoint.append_forwarded_for
         self._reader = HeadReader(entrypoint, peer)
-        self._heads = HeadParser(
-            loop, entrypoint.max_header_bytes, as_traefik=entrypoint.as_traefik
-        )
+        self._heads = HeadParser(loop, entrypoint.max_header_bytes, as_traefik=self._as_traefik)
         self._pending = b""
         self._deadline = Deadline(loop, self._expired)
         self._opened = loop.time()
@@ -171,7 +172,11 @@ class DownstreamH1(FlowControlled):
         self._task = self._loop.create_task(self._serve(request))
 
     def _begin_body(self, head: RequestHead, rest: bytes) -> None:
-        body = ChunkedBody(self) if head.chunked else LengthBody(self, head.length)
+        body: IncomingBody
+        if head.chunked:
+            body = ChunkedBody(self, keeps_trailers=not self._as_traefik)
+        else:
+            body = LengthBody(self, head.length)
         head.request.body = self._body = body
         if self._entrypoint.read_timeout is None:
             self._deadline.clear()  # From here on it is set whenever the reader waits.
@@ -189,7 +194,8 @@ class DownstreamH1(FlowControlled):
             self._keep_alive = False
             self._body = None
             self._lingering = True
-            body.fail(BadRequest(f"the request body is malformed: {error}"))
+            kind = BodyMalformedAsTraefik if self._as_traefik else BadRequest
+            body.fail(kind(f"the request body is malformed: {error}"))
             return
         if rest is None:
             if self._entrypoint.read_timeout is None and body.is_awaited():
@@ -204,7 +210,7 @@ class DownstreamH1(FlowControlled):
     def _refuse(self, error: ExchangeError) -> None:
         """Answer a head that is not served, and close."""
         self._keep_alive = False
-        self._transport.write(refusal(error))
+        self._transport.write(refusal(error, as_traefik=self._as_traefik))
         self._linger()
 
     # The body's side (``framing.BodyOwner``).
@@ -272,7 +278,13 @@ class DownstreamH1(FlowControlled):
     async def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
         if self._body is not None:
             self._keep_alive = False
-        head = response_head(response, request.method, request.version, keep_alive=self._keep_alive)
+        head = response_head(
+            response,
+            request.method,
+            request.version,
+            keep_alive=self._keep_alive,
+            as_traefik=self._as_traefik,
+        )
         self._head_sent = True
         if request.method != "HEAD":
             request.exchange.response_size = len(data)
@@ -289,7 +301,13 @@ class DownstreamH1(FlowControlled):
         chunked = body.length is None and request.version >= (1, 1)
         if body.length is None and not chunked:
             self._keep_alive = False
-        head = response_head(response, request.method, request.version, keep_alive=self._keep_alive)
+        head = response_head(
+            response,
+            request.method,
+            request.version,
+            keep_alive=self._keep_alive,
+            as_traefik=self._as_traefik,
+        )
         exchange = request.exchange
         transport = self._transport
         self._head_sent = True
@@ -320,7 +338,11 @@ class DownstreamH1(FlowControlled):
         self._keep_alive = False
         self._deadline.clear()
         self._tunnel = tunnel = DownstreamTunnel(self._transport, self._drain, self._pause_for)
-        self._transport.write(response_head(response, request.method, (1, 1), keep_alive=True))
+        self._transport.write(
+            response_head(
+                response, request.method, (1, 1), keep_alive=True, as_traefik=self._as_traefik
+            )
+        )
         self._resume()  # From here on the tunnel says when to pause.
         if self._pending:
             tunnel.feed(self._pending)
@@ -389,10 +411,11 @@ class DownstreamH1(FlowControlled):
         """The current phase has lasted too long."""
         if self._body is not None:
             self._keep_alive = False
-            self._body.fail(RequestTimeout("the client sent no more of the request body in time"))
+            kind = BodyLateAsTraefik if self._as_traefik else RequestTimeout
+            self._body.fail(kind("the client sent no more of the request body in time"))
         elif self._task is not None:
             self._transport.abort()
-        elif self._heads.size:
+        elif self._heads.size and not self._as_traefik:
             self._refuse(RequestTimeout("the request head did not come in time"))
         else:
             self._transport.close()

@@ -7,7 +7,7 @@ adds ours. Knows nothing of sockets and parsers.
 
 from edgerouter.http import fields
 from edgerouter.http.body import EMPTY
-from edgerouter.http.errors import BadRequest, ExchangeError
+from edgerouter.http.errors import BadRequest, ExchangeError, UnsupportedTransferCoding
 from edgerouter.http.headers import Headers, tokens
 from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.proxy.downstream.target import host_name, host_name_as_traefik, split_target
@@ -17,11 +17,10 @@ from edgerouter.proxy.paths import normalise
 _SEEN = fields.KINDS_SEEN
 
 
-class UnsupportedTransferCoding(ExchangeError):
-    """A transfer coding other than chunked (RFC 9112, section 6.1)."""
+class RefusedName(BadRequest):
+    """A field name that the entry point refuses."""
 
-    status = 501
-    source = "downstream"
+    as_traefik = None
 
 
 class ExpectationFailed(ExchangeError):
@@ -29,6 +28,7 @@ class ExpectationFailed(ExchangeError):
 
     status = 417
     source = "downstream"
+    as_traefik = None
 
 
 class RequestHead:
@@ -99,6 +99,10 @@ class HeadReader:
         request.body = EMPTY
         request.peer = self._peer
         request.exchange = Exchange()
+        if connection and self._entrypoint.as_traefik:
+            request.exchange.hop_fields = frozenset(
+                name for name in connection if fields.kind(name) != fields.FORWARDED
+            )
         return head
 
     def _read_target(self, request: Request, authority: bytes) -> None:
@@ -160,7 +164,7 @@ class HeadReader:
             elif kind == fields.UPGRADE:
                 upgrade = pair[1]
             elif kind in (fields.CONTENT_LENGTH, fields.TRANSFER_ENCODING, fields.EXPECT):
-                _read_framing(kind, pair[1], head, version)
+                _read_framing(kind, pair[1], head, version, as_traefik=as_traefik)
             elif as_traefik and kind == fields.TRAILER and not _is_chunked(special):
                 continue
             elif kind == fields.TE:  # Trailers are the one thing in it that a proxy may pass on.
@@ -190,12 +194,12 @@ class HeadReader:
         """Tell whether a name that is odd in the way ``kind`` says is kept.
 
         Raises:
-            BadRequest: The entry point refuses it.
+            RefusedName: The entry point refuses it.
         """
         strategy = self._entrypoint.name_strategies[kind]
         if strategy == "reject":
             message = f"the field name {name[:64]!r} may be taken for another one's"
-            raise BadRequest(message)
+            raise RefusedName(message)
         return strategy == "keep"
 
     def _without_connection_tokens(self, headers: Headers, listed: list[bytes]) -> Headers:
@@ -217,7 +221,9 @@ def _is_chunked(special: list[tuple[int, tuple[bytes, bytes]]]) -> bool:
     return any(kind == fields.TRANSFER_ENCODING for kind, _ in special)
 
 
-def _read_framing(kind: int, value: bytes, head: RequestHead, version: tuple[int, int]) -> None:
+def _read_framing(
+    kind: int, value: bytes, head: RequestHead, version: tuple[int, int], *, as_traefik: bool
+) -> None:
     """Take in a field that says what follows the head.
 
     Raises:
@@ -227,6 +233,8 @@ def _read_framing(kind: int, value: bytes, head: RequestHead, version: tuple[int
         head.length = int(value)  # The parser has seen that it is a number.
     elif kind == fields.TRANSFER_ENCODING:
         if version < (1, 1):
+            if as_traefik:
+                return
             message = "Transfer-Encoding in an HTTP/1.0 request"
             raise BadRequest(message)
         if value.strip().lower() != b"chunked":

@@ -8,7 +8,12 @@ the rules are those of Go's server, which repairs some of what RFC 9112 forbids.
 import re
 from collections.abc import Callable
 
-from edgerouter.http.errors import BadRequest, HeadTooLarge, UnsupportedVersion
+from edgerouter.http.errors import (
+    BadRequest,
+    HeadTooLarge,
+    UnsupportedTransferCoding,
+    UnsupportedVersion,
+)
 from edgerouter.http.headers import tokens
 
 MAX_FIELDS = 500
@@ -28,13 +33,13 @@ Pairs = list[tuple[bytes, bytes]]
 class MissingHost(BadRequest):
     """An HTTP/1.1 request without ``Host`` (RFC 9112, section 3.2)."""
 
-    words = "missing required Host header"
+    as_traefik = "400 Bad Request: missing required Host header"
 
 
 class InvalidName(BadRequest):
     """A field name with a space in it."""
 
-    words = "invalid header name"
+    as_traefik = "400 Bad Request: invalid header name"
 
 
 class PlainHead:
@@ -151,6 +156,8 @@ def _repaired(pairs: Pairs, version: tuple[int, int], method: bytes) -> Pairs:
     if any(b" " in name for name, _ in pairs):
         raise InvalidName("a field name holds a space")
     codings = _all(pairs, b"transfer-encoding")
+    if len(codings) > 1 and version >= (1, 1):
+        raise UnsupportedTransferCoding("there must be one Transfer-Encoding")
     dropped = b"transfer-encoding" if version < (1, 1) else b"content-length" if codings else b""
     return [pair for pair in pairs if pair[0].lower() != dropped]
 

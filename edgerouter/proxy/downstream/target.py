@@ -18,7 +18,13 @@ _SCHEMES = ("http", "https", "ws", "wss")
 class MalformedHost(BadRequest):
     """A ``Host`` field that is not ``host[:port]``."""
 
-    words = "malformed Host header"
+    as_traefik = "400 Bad Request: malformed Host header"
+
+
+class Fragment(BadRequest):
+    """A request target with a fragment."""
+
+    as_traefik = None
 
 
 def split_target(target: str, *, as_traefik: bool = False) -> tuple[str | None, str, str | None]:
@@ -31,7 +37,7 @@ def split_target(target: str, *, as_traefik: bool = False) -> tuple[str | None, 
     """
     if "#" in (target.partition("?")[0] if as_traefik else target):
         message = "the request target has a fragment ('#')"
-        raise BadRequest(message)
+        raise Fragment(message)
     authority = None
     if not target.startswith("/"):
         match = _ABSOLUTE(target)

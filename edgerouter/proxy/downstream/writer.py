@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 
+from edgerouter.http.canonical import canonical
+from edgerouter.http.date import http_date
 from edgerouter.http.errors import ExchangeError
+from edgerouter.http.headers import Headers
 from edgerouter.http.message import Response
 from edgerouter.proxy.errorpage import error_response, reason
 
@@ -18,15 +21,22 @@ _join_pair = b": ".join
 
 
 def response_head(
-    response: Response, method: str, version: tuple[int, int], *, keep_alive: bool
+    response: Response,
+    method: str,
+    version: tuple[int, int],
+    *,
+    keep_alive: bool,
+    as_traefik: bool = False,
 ) -> bytes:
     """Return the head of ``response`` with framing and connection fields.
 
     The length of the body decides the framing; a body without length is
-    chunked on HTTP/1.1 and ends with the connection on HTTP/1.0.
+    chunked on HTTP/1.1 and ends with the connection on HTTP/1.0. ``as_traefik``
+    answers HTTP/1.0 in its own version, and spells names as Go does.
     """
     status = response.status
-    lines = [b"\r\n".join(map(_join_pair, response.headers))]
+    headers = canonical(response.headers) if as_traefik else response.headers
+    lines = [b"\r\n".join(map(_join_pair, headers))]
     if lines[0] == b"":
         lines = []
     if response.tunnel is not None:
@@ -36,12 +46,16 @@ def response_head(
             lines.append(b"Content-Length: %d" % length)
     elif method != "HEAD" and status not in BODILESS and version >= (1, 1):
         lines.append(b"Transfer-Encoding: chunked")
+    old = as_traefik and version < (1, 1)
     if not keep_alive:
-        lines.append(b"Connection: close")
+        if not old:
+            lines.append(b"Connection: close")
     elif version < (1, 1):
         lines.append(b"Connection: keep-alive")
     lines.append(b"\r\n")
     status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    if old:
+        status_line = status_line.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
     return status_line + b"\r\n".join(lines)
 
 
@@ -64,10 +78,22 @@ def last_chunk(trailers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"0\r\n" + _lines(trailers) + b"\r\n"
 
 
-def refusal(error: ExchangeError) -> bytes:
+def refusal(error: ExchangeError, *, as_traefik: bool = False) -> bytes:
     """Return the whole answer to a request that is not served; the connection ends with it."""
+    if as_traefik:
+        return _refusal_as_traefik(error)
     response = error_response(error.status, f"{error.status} {type(error).__name__}: {error}\n")
     return response_head(response, "GET", (1, 1), keep_alive=False) + (response.body.ready() or b"")
+
+
+def _refusal_as_traefik(error: ExchangeError) -> bytes:
+    if error.as_traefik is None:
+        response = Response(error.status, Headers([(b"Date", http_date())]))
+        return response_head(response, "GET", (1, 1), keep_alive=False)
+    text = error.as_traefik or f"{error.status} {reason(error.status)}"
+    status_line = _STATUS_LINES[error.status]
+    fields = b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+    return status_line + fields + text.encode()
 
 
 def _lines(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:

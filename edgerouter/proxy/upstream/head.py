@@ -78,3 +78,14 @@ def end_to_end(raw_headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return Headers(
         [p for p in raw_headers if not (k := fields.kind(p[0])) or k >= fields.FORWARDED]
     )
+
+
+def with_single_length(head: bytes) -> bytes:
+    """Return ``head`` with equal ``Content-Length`` fields made one; it is as it was otherwise."""
+    lines = head.split(b"\r\n")
+    found = [line for line in lines if line.lower().startswith(b"content-length:")]
+    if len(found) < 2 or len({line.partition(b":")[2].strip(b" \t") for line in found}) > 1:
+        return head
+    first = lines.index(found[0])
+    kept = [line for n, line in enumerate(lines) if n == first or line not in found]
+    return b"\r\n".join(kept)

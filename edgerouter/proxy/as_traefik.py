@@ -1,0 +1,100 @@
+"""Forwarding with ``edgerouter.compat=traefik``: what Go's client does to requests and answers."""
+
+import zlib
+
+from edgerouter.http.body import NO_TRAILERS, Body
+from edgerouter.http.canonical import canonical
+from edgerouter.http.errors import UpstreamCut, UpstreamProtocolError
+from edgerouter.http.message import Request, Response
+from edgerouter.proxy.forward import Target
+
+_GZIP = 16 + zlib.MAX_WBITS
+_STEP = 256 * 1024
+"""Bytes that are unpacked at a time."""
+
+
+class TraefikTarget(Target):
+    """A server that is asked as Traefik asks it."""
+
+    __slots__ = ()
+
+    async def __call__(self, request: Request) -> Response:
+        headers = canonical(
+            (name, value)
+            for name, value in request.headers
+            if name.lower() not in request.exchange.hop_fields
+            and (value or name.lower() != b"user-agent")
+        )
+        unpacks = request.method != "HEAD" and not (
+            headers.first(b"accept-encoding") or headers.first(b"range")
+        )
+        if unpacks:
+            headers.append((b"Accept-Encoding", b"gzip"))
+        try:
+            response = await super().__call__(request.evolve(headers=headers))
+        except UpstreamCut as error:
+            raise UpstreamProtocolError(str(error)) from error
+        if unpacks and _is_packed(response):
+            response.headers = response.headers.without(b"content-encoding")
+            response.body = Unpacked(response.body)
+        return response
+
+    def _append_forwarded_for(self, request: Request, lines: list[bytes]) -> bytes:
+        """Join the fields there are, empty ones too, and the peer into one."""
+        chain = [*request.headers.all(b"x-forwarded-for"), request.peer.ip_bytes]
+        kept = [line for line in lines if not line.lower().startswith(b"x-forwarded-for:")]
+        kept.append(b"X-Forwarded-For: " + b", ".join(chain))
+        return b"\r\n".join(kept) + b"\r\n\r\n"
+
+
+def _is_packed(response: Response) -> bool:
+    coding = response.headers.first(b"content-encoding") or b""
+    has_content = response.status not in (204, 304) and response.body.length != 0
+    return has_content and response.tunnel is None and coding.lower() == b"gzip"
+
+
+class Unpacked:
+    """A body without its gzip coding."""
+
+    __slots__ = ("_inner", "_unpacker", "length", "trailers")
+
+    def __init__(self, inner: Body) -> None:
+        self._inner = inner
+        self._unpacker = zlib.decompressobj(_GZIP)
+        self.length: int | None = None
+        self.trailers = NO_TRAILERS
+
+    async def read(self) -> bytes:
+        """Return the next bytes, an empty string at the end.
+
+        Raises:
+            ExchangeError: The server broke off, or its body is not gzip.
+        """
+        while True:
+            waiting = self._unpacker.unconsumed_tail or self._next_member()
+            data = waiting or await self._inner.read()
+            if not data:
+                if not self._unpacker.eof:
+                    message = "the server's gzip body has no end"
+                    raise UpstreamProtocolError(message)
+                self.trailers = self._inner.trailers
+                return b""
+            try:
+                if content := self._unpacker.decompress(data, _STEP):
+                    return content
+            except zlib.error as error:
+                message = f"the server's body is not gzip: {error}"
+                raise UpstreamProtocolError(message) from error
+
+    def _next_member(self) -> bytes:
+        """Return what stands behind the end of a member (RFC 1952, section 2.2)."""
+        rest = self._unpacker.unused_data
+        if rest:
+            self._unpacker = zlib.decompressobj(_GZIP)
+        return rest
+
+    def ready(self) -> bytes | None:
+        return None
+
+    def close(self) -> None:
+        self._inner.close()
