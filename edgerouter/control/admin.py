@@ -1,8 +1,8 @@
-"""Traefik's API over HTTP, on the private socket of the control plane.
+"""Traefik's API and the dashboard over HTTP, on the private socket of the control plane.
 
-Workers pass requests for ``api@internal`` on to it. It shows what ``control/view.py``
-knows and changes nothing. A failure in here is answered with 500 and logged;
-the data plane has no part in it.
+Workers pass requests for ``api@internal`` and ``dashboard@internal`` on to it. It
+shows what ``control/view.py`` knows and changes nothing. A failure in here is
+answered with 500 and logged; the data plane has no part in it.
 """
 
 import asyncio
@@ -14,7 +14,9 @@ from functools import partial
 
 from aiohttp import web
 
+from edgerouter.control import dashboard
 from edgerouter.control.listing import Item, QueryError, page_of
+from edgerouter.control.support_dump import support_dump
 from edgerouter.control.view import KINDS, View
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,8 @@ async def serve(view: View, listening: socket.socket) -> None:
 def application(view: View) -> web.Application:
     """Return the API as an application."""
     api = view.configuration.api
-    base = (api.base_path if api is not None else "").rstrip("/") + "/api"
+    root = (api.base_path if api is not None else "").rstrip("/")
+    base = f"{root}/api"
     app = web.Application(middlewares=[_answer_errors])
     app.on_response_prepare.append(_without_server)
     objects: dict[str, Callable[[], object]] = {
@@ -64,8 +67,48 @@ def application(view: View) -> web.Application:
         app.router.add_get(f"{base}/{path}", partial(_list, items), allow_head=False)
         one = partial(_one, noun, item)
         app.router.add_get(f"{base}/{path}/{{name}}", one, allow_head=False)
-    app.router.add_get(f"{base}/support-dump", _refuse_support_dump, allow_head=False)
+    app.router.add_get(f"{base}/support-dump", partial(_support_dump, view), allow_head=False)
+    if api is not None and api.dashboard:
+        _add_dashboard(app, root)
     return app
+
+
+def _add_dashboard(app: web.Application, root: str) -> None:
+    """Serve the dashboard below ``root`` and, for ``dashboard@internal``, without any prefix."""
+    page = f"{root}{dashboard.PATH}"
+    to_page = partial(_to_dashboard, root)
+    files = dashboard.assets()
+    for name, asset in files.items():
+        app.router.add_get(f"{page}/{name}", partial(_asset, asset))
+        if name:
+            app.router.add_get(f"/{name}", partial(_asset, asset))
+    app.router.add_get(page, to_page)
+    app.router.add_get("/", partial(_stripped, files[""], to_page))
+    if root:
+        app.router.add_get(f"{root}/", to_page)
+
+
+async def _stripped(
+    page: dashboard.Asset, to_page: Handler, request: web.Request
+) -> web.StreamResponse:
+    """Answer ``/``: the page if ``/dashboard/`` was stripped off, else the way to it."""
+    if request.headers.get("X-Forwarded-Prefix", "").endswith(f"{dashboard.PATH}/"):
+        return await _asset(page, request)
+    return await to_page(request)
+
+
+async def _to_dashboard(root: str, request: web.Request) -> web.Response:
+    location = dashboard.redirection(root, request.headers.get("X-Forwarded-Prefix", ""))
+    return web.Response(status=302, headers={"Location": location})
+
+
+async def _asset(asset: dashboard.Asset, _: web.Request) -> web.Response:
+    return web.Response(
+        body=asset.content,
+        content_type=asset.content_type,
+        charset="utf-8",
+        headers=dashboard.HEADERS,
+    )
 
 
 async def _object(read: Callable[[], object], _: web.Request) -> web.Response:
@@ -92,11 +135,11 @@ def _nothing(_: str) -> None:
     return None
 
 
-async def _refuse_support_dump(_: web.Request) -> web.Response:
-    return _error(
-        501,
-        "there is no support dump; /api/rawdata, /api/edgerouter/diagnostics and the log"
-        " hold what it would",
+async def _support_dump(view: View, _: web.Request) -> web.Response:
+    return web.Response(
+        body=await asyncio.to_thread(support_dump, view),
+        content_type="application/gzip",
+        headers={"Content-Disposition": "attachment; filename=support-dump.tar.gz"},
     )
 
 
