@@ -53,7 +53,8 @@ def source_of(
     """Return the function that tells which source a request counts for.
 
     An unset criterion, or one that says nothing, is the ``default``. Requests
-    without the header share one source, the empty one, as in Traefik.
+    without the header share one source, the empty one, as in Traefik; ``Host`` is not a
+    header here.
 
     Raises:
         BuildError: The options exclude each other or are out of range.
@@ -64,8 +65,6 @@ def source_of(
         return lambda request: request.authority.encode("utf-8", "surrogateescape")
     if chosen.request_header_name:
         name = chosen.request_header_name.lower().encode("utf-8", "replace")
-        if name == b"host":
-            return lambda request: request.authority.encode("utf-8", "surrogateescape")
         return lambda request: request.headers.first(name) or b""
     if chosen.ip_strategy in (None, IPStrategy()):
         return lambda request: request.peer.ip_bytes

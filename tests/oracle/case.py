@@ -1,11 +1,16 @@
 """One case: what is sent, and how what comes back is made comparable."""
 
+import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import brotli  # type: ignore[import-untyped]
+import zstandard
 
 from tests.support.raw_http import Answer, exchange
 
@@ -13,6 +18,11 @@ Outcome = list[dict[str, Any]]
 
 _LENGTHS = ("content-length",)
 _CLOSE = ["connection", "close"]
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+    "zstd": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
+}
 _SAID_IN_OTHER_WORDS = frozenset((400, 408, 417, 431, 501, 505))
 """Refusals: edgerouter says what is wrong with the request, Traefik hardly does."""
 
@@ -79,6 +89,7 @@ class Normaliser:
         return facts
 
     def _answer(self, answer: Answer) -> dict[str, Any]:
+        _decode(answer)
         facts: dict[str, Any] = {
             "status": answer.status,
             "headers": self._headers(answer.headers, drop=("date", "x-edgerouter-reason")),
@@ -103,6 +114,9 @@ class Normaliser:
         self, headers: list[tuple[str, str]], drop: tuple[str, ...] = ()
     ) -> list[list[str]]:
         pairs = [[name.lower(), self._text(value)] for name, value in headers]
+        for pair in pairs:
+            if pair[0] == "x-retry-in":
+                pair[1] = "<duration>"
         return sorted((pair for pair in pairs if pair[0] not in drop), key=lambda pair: pair[0])
 
     def _upstream(self, facts: dict[str, Any]) -> dict[str, Any]:
@@ -121,6 +135,18 @@ class Normaliser:
 
     def _port(self, match: re.Match[str]) -> str:
         return self._ports.get(int(match[0]), match[0])
+
+
+def _decode(answer: Answer) -> None:
+    """Undo a content coding: equal contents may be coded in many ways."""
+    decode = _DECODERS.get(answer.get("content-encoding"))
+    if decode is not None and answer.body and answer.complete:
+        try:
+            answer.body = decode(answer.body)
+        except (OSError, EOFError, zlib.error, brotli.error, zstandard.ZstdError):
+            return  # It only claims to be coded.
+        framing = ("content-length", "transfer-encoding")
+        answer.headers = [pair for pair in answer.headers if pair[0].lower() not in framing]
 
 
 def _drop_own_encoding(fact: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ otherwise, so that the answer tells which router was taken.
 
 from typing import Any
 
-from tests.oracle import config_middlewares_b
+from tests.oracle import config_middlewares_b, config_middlewares_c
 from tests.oracle.config_rules import RULES
 from tests.support.router_process import free_ports
 
@@ -100,6 +100,7 @@ ROUTERS: dict[str, dict[str, Any]] = {
     "noop": {"rule": "Host(`noop.test`)", "service": "noop@internal"},
     "secure-only": {"rule": "Host(`tls.test`)", "tls": {}},
     **config_middlewares_b.routers(),
+    **config_middlewares_c.routers(),
 }
 
 MIDDLEWARES: dict[str, Any] = {
@@ -111,6 +112,7 @@ MIDDLEWARES: dict[str, Any] = {
         "redirectRegex": {"regex": "^http://[^/]+/(.*)", "replacement": "http://x.test/$1"}
     },
     **config_middlewares_b.middlewares(),
+    **config_middlewares_c.middlewares(),
 }
 
 

@@ -62,7 +62,7 @@ def test_networks_of_ipv6(address: str, bits: int, expected: str) -> None:
         (SourceCriterion(), b"192.0.2.1"),
         (SourceCriterion(request_host=True), b"example.com:8080"),
         (SourceCriterion(request_header_name="x-key"), b"one"),
-        (SourceCriterion(request_header_name="Host"), b"example.com:8080"),
+        (SourceCriterion(request_header_name="Host"), b""),
         (SourceCriterion(request_header_name="X-None"), b""),
         (SourceCriterion(ip_strategy=IPStrategy(depth=1)), b""),
     ],
