@@ -1,11 +1,90 @@
-"""``contentType``: a missing content type is guessed."""
+"""``contentType``: a missing content type is guessed from the first bytes."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
+
+from edgerouter.http.body import Body, FixedBody
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext
+from edgerouter.middleware.sniff import sniff
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Traefik's options."""
 
-    auto_detect: bool = False
-    """Deprecated."""
+    auto_detect: bool | None = None
+    """Deprecated: false switches the middleware off."""
+
+
+class _Resumed:
+    """A body of which the first bytes have been read already."""
+
+    __slots__ = ("_body", "_first", "length", "trailers")
+
+    def __init__(self, first: bytes, body: Body) -> None:
+        self._first = first
+        self._body = body
+        self.length = body.length
+        self.trailers = body.trailers
+
+    async def read(self) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        chunk = await self._body.read()
+        if not chunk:
+            self.trailers = self._body.trailers
+        return chunk
+
+    def ready(self) -> bytes | None:
+        rest = self._body.ready()
+        if rest is None:
+            return None
+        first, self._first = self._first, b""
+        self.trailers = self._body.trailers
+        return first + rest
+
+    def close(self) -> None:
+        self._first = b""
+        self._body.close()
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware."""
+    if options.auto_detect is False:
+        return lambda handler: handler
+
+    def content_type(handler: Handler) -> Handler:
+        def handle(request: Request) -> Awaitable[Response]:
+            return _typed(handler(request)) if request.method != "HEAD" else handler(request)
+
+        return handle
+
+    return content_type
+
+
+async def _typed(answered: Awaitable[Response]) -> Response:
+    response = await answered
+    present = {name.lower() for name, _ in response.headers}
+    if response.tunnel is not None or not present.isdisjoint(
+        (b"content-type", b"content-encoding")
+    ):
+        return response
+    if response.status in (204, 304) or response.body.length == 0:
+        return response
+    whole = response.body.ready() if response.body.length is not None else None
+    if whole is not None:
+        first = whole
+        response.body = FixedBody(whole)
+    else:
+        try:
+            first = await response.body.read()
+        except BaseException:
+            response.close()
+            raise
+        response.body = _Resumed(first, response.body)
+    if first:
+        response.headers = response.headers.extended([(b"Content-Type", sniff(first))])
+    return response

@@ -1,0 +1,114 @@
+"""headers: the order of its parts and what Traefik's answers do not show."""
+
+import pytest
+
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.headers import Options, build
+from tests.unit.middleware.exchange import Seen, request
+
+CONTEXT = BuildContext("headers@file")
+
+
+async def answered(options: Options, sent: Request, *headers: tuple[bytes, bytes]) -> Response:
+    async def server(_: Request) -> Response:
+        return Response(200, Headers(headers))
+
+    return await build(options, CONTEXT)(server)(sent)
+
+
+async def test_request_headers_are_set_and_deleted() -> None:
+    seen = Seen()
+    wanted = {"X-New": "1", "X-Old": "", "host": "other.test", "X-Both": "new"}
+    sent = request(headers=[(b"x-old", b"1"), (b"X-BOTH", b"a"), (b"x-both", b"b")])
+    await build(Options(custom_request_headers=wanted), CONTEXT)(seen)(sent)
+    assert seen.request is not None
+    assert seen.request.headers == [(b"X-New", b"1"), (b"X-Both", b"new")]
+    assert seen.request.authority == "other.test"
+    assert sent.authority == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "appended"), [("X-Forwarded-For", False), ("x-forwarded-for", True)]
+)
+async def test_deleting_forwarded_for_ends_appending(name: str, appended: bool) -> None:
+    seen = Seen()
+    sent = request(headers=[(b"X-Forwarded-For", b"198.51.100.1")])
+    await build(Options(custom_request_headers={name: ""}), CONTEXT)(seen)(sent)
+    assert seen.request is not None
+    assert seen.request.headers == []
+    assert seen.request.peer.appends_forwarded_for is appended
+    assert sent.peer.appends_forwarded_for
+
+
+def test_only_requests_are_changed_without_a_coroutine_of_its_own() -> None:
+    def server(_: Request) -> str:
+        return "its own awaitable"
+
+    handler = build(Options(custom_request_headers={"A": "b"}), CONTEXT)(server)  # type: ignore[arg-type]
+    assert handler(request()) == "its own awaitable"
+
+
+async def test_a_custom_header_replaces_a_security_header() -> None:
+    options = Options(frame_deny=True, custom_response_headers={"x-frame-options": "SAMEORIGIN"})
+    response = await answered(options, request(), (b"X-Frame-Options", b"server"))
+    assert response.headers == [(b"x-frame-options", b"SAMEORIGIN")]
+
+
+async def test_a_refused_host_gets_custom_headers() -> None:
+    options = Options(allowed_hosts=("good.test",), custom_response_headers={"X-A": "b"})
+    response = await answered(options, request(authority="bad.test"))
+    assert (response.status, response.headers.first(b"x-a")) == (500, b"b")
+    assert (await answered(options, request(authority="GOOD.test"))).status == 200
+
+
+async def test_hosts_from_a_header() -> None:
+    options = Options(allowed_hosts=("good.test",), hosts_proxy_headers=("X-Host", "X-Other"))
+    sent = request(authority="bad.test", headers=[(b"X-Other", b"good.test")])
+    assert (await answered(options, sent)).status == 200
+
+
+async def test_sts_on_tls_only() -> None:
+    options = Options(
+        sts_seconds=5, sts_preload=True, public_key="p", ssl_proxy_headers={"X-Proto": "https"}
+    )
+    assert (await answered(options, request())).headers == []
+    expected = [
+        (b"Strict-Transport-Security", b"max-age=5; preload"),
+        (b"Public-Key-Pins", b"p"),
+    ]
+    assert (await answered(options, request(scheme="https"))).headers == expected
+    proxied = request(headers=[(b"X-Proto", b"https")])
+    assert (await answered(options, proxied)).headers == expected
+
+
+async def test_a_nonce_is_fresh() -> None:
+    options = Options(content_security_policy="script-src $NONCE")
+    first = (await answered(options, request())).headers.first(b"content-security-policy")
+    second = (await answered(options, request())).headers.first(b"content-security-policy")
+    assert first is not None
+    assert first.startswith(b"script-src 'nonce-")
+    assert first != second
+
+
+async def test_the_same_vary_is_not_repeated() -> None:
+    options = Options(add_vary_header=True)
+    response = await answered(options, request(), (b"Vary", b"Accept"), (b"Vary", b"Origin"))
+    assert response.headers.all(b"vary") == [b"Accept", b"Origin"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (Options(), "no option is set"),
+        (Options(custom_request_headers={"a b": "c"}), "customRequestHeaders: 'a b'"),
+        (Options(custom_response_headers={"A": "b\r\nC: d"}), "customResponseHeaders.A"),
+        (Options(access_control_allow_origin_list_regex=("(",)), "OriginListRegex"),
+        (Options(content_security_policy="a\nb"), "contentSecurityPolicy"),
+        (Options(hosts_proxy_headers=("",)), "hostsProxyHeaders"),
+    ],
+)
+def test_options_that_cannot_work(options: Options, words: str) -> None:
+    with pytest.raises(BuildError, match=words):
+        build(options, CONTEXT)
