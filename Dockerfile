@@ -5,7 +5,7 @@ COPY pyproject.toml README.md ./
 COPY edgerouter edgerouter
 COPY providers providers
 RUN python -m venv /opt/edgerouter \
- && /opt/edgerouter/bin/python -m pip install --no-cache-dir --disable-pip-version-check . \
+ && /opt/edgerouter/bin/python -m pip install --no-cache-dir --disable-pip-version-check ".[redis]" \
  && /opt/edgerouter/bin/python -m pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim
