@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
@@ -28,6 +28,9 @@ from edgerouter.control.view import View
 from edgerouter.ipc.channel import Message, encode
 from edgerouter.observability.logs import fields
 from edgerouter.provider import Provider, installed_providers
+
+if TYPE_CHECKING:
+    from edgerouter.control.health import HealthChecks
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class Core:
             configuration, tuple(warnings), listeners, self._providers, publisher, supervisor
         )
         self._reported: frozenset[Diagnostic] = frozenset()
+        self._health: HealthChecks | None = None
         self._content: Message = {}
         self._published = asyncio.Event()
 
@@ -111,9 +115,19 @@ class Core:
                 self._published.set()
             self._publisher.lift(liftable)
             self._tls.tell()
+            await self._check_health(runtime)
         except Exception:
             log.exception("The configuration could not be rebuilt, the last one stays in force")
             self.view.failed_rebuilds += 1
+
+    async def _check_health(self, runtime: RuntimeConfiguration) -> None:
+        """Run the health checks that services ask for; their machinery is loaded for the first."""
+        if self._health is None:
+            if not any(info.has_health_check for info in runtime.http.services.values()):
+                return
+            module = await asyncio.to_thread(import_module, "edgerouter.control.health")
+            self._health = module.HealthChecks(self._publisher.set_down)
+        self._health.follow(runtime.http)
 
     def _build(
         self, publications: Publications, version: int, gathered: Gathered

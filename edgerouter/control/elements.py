@@ -41,8 +41,8 @@ def router_item(info: RouterInfo, static: StaticConfiguration, errors: Sequence[
     return {**shown, **_state(info, errors), **_identity(info), "priorityStr": number}
 
 
-def service_item(info: ServiceInfo, fenced: Collection[str], errors: Sequence[str]) -> Item:
-    """Return an HTTP service; a server in ``fenced`` is down."""
+def service_item(info: ServiceInfo, down: Collection[str], errors: Sequence[str]) -> Item:
+    """Return an HTTP service; the servers in ``down`` are shown so."""
     shown: Item = represent(info.config) if info.config is not None else {}
     shown |= {**_state(info, errors), **_identity(info)}
     if info.config is None:
@@ -51,7 +51,8 @@ def service_item(info: ServiceInfo, fenced: Collection[str], errors: Sequence[st
     balancer = info.config.load_balancer
     if balancer is not None and balancer.servers and info.used_by and info.is_served:
         shown["serverStatus"] = {
-            server.url: "DOWN" if server.url in fenced else "UP" for server in balancer.servers
+            server.url: "DOWN" if server.down or server.url in down else "UP"
+            for server in balancer.servers
         }
     return shown
 

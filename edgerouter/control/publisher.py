@@ -35,6 +35,8 @@ class Slot:
         """The newest snapshot, while it has not been sent."""
         self.fenced: frozenset[str] = frozenset()
         """The fences the worker has been told."""
+        self.down: Mapping[str, frozenset[str]] = {}
+        """The results of health checks the worker has been told."""
         self.absent: frozenset[int] = frozenset()
         """The workers it has been told to stand in for."""
         self.is_asked = False
@@ -55,6 +57,7 @@ class Publisher:
         self._slots: set[Slot] = set()
         self._fenced: frozenset[str] = frozenset()
         self._wanted: frozenset[str] = frozenset()
+        self._down: Mapping[str, frozenset[str]] = {}
         self._absent: frozenset[int] = frozenset()
         self._snapshot: bytes | None = None
         self.version = 0
@@ -103,6 +106,16 @@ class Publisher:
         if fenced != self._fenced:
             self._fenced = fenced
             self._wake_all()
+
+    @property
+    def down(self) -> Mapping[str, frozenset[str]]:
+        """Server URLs that health checks found down, by service."""
+        return self._down
+
+    def set_down(self, down: Mapping[str, frozenset[str]]) -> None:
+        """Replace the results of health checks, ahead of any snapshot under way."""
+        self._down = down
+        self._wake_all()
 
     def set_absent(self, worker: int, *, is_absent: bool) -> None:
         """Have the other workers accept the connections of ``worker``, or leave them to it."""
@@ -166,6 +179,10 @@ class Publisher:
                 slot.absent = self._absent
                 await channel.send(encode({"type": "adopt", "workers": sorted(slot.absent)}))
             await self._send_fences(slot, channel, slot.fenced | self._fenced)
+            if slot.down != self._down:
+                slot.down = self._down
+                down = {service: sorted(urls) for service, urls in slot.down.items()}
+                await channel.send(encode({"type": "health", "down": down}))
             if slot.snapshot is not None:
                 frame, slot.snapshot = slot.snapshot, None
                 await channel.send(frame)

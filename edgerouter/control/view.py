@@ -140,7 +140,9 @@ class View:
             case RouterInfo():
                 return router_item(info, self.configuration, errors)
             case ServiceInfo():
-                return service_item(info, self._publisher.fenced, errors)
+                publisher = self._publisher
+                down = publisher.fenced | publisher.down.get(info.name, frozenset())
+                return service_item(info, down, errors)
             case MiddlewareInfo():
                 return middleware_item(info, errors)
         raise AssertionError(f"{info.path} is of no known kind")

@@ -88,6 +88,9 @@ class Worker:
                 await self._apply(message)
             case "fence":
                 self._builder.fences.urls = frozenset(message["urls"])
+            case "health":
+                down = {name: frozenset(urls) for name, urls in message["down"].items()}
+                self._builder.health.replace(down)
             case "ping":
                 await self._tell({"type": "pong"})
             case "adopt":

@@ -94,6 +94,11 @@ class ServiceInfo(ElementInfo):
     """Its own, in front of it where another service asks it; chains expanded. Routers that
     name the service have them in theirs."""
 
+    @property
+    def has_health_check(self) -> bool:
+        balancer = self.config.load_balancer if self.config is not None else None
+        return balancer is not None and balancer.health_check is not None and self.is_served
+
 
 @dataclass(slots=True)
 class MiddlewareInfo(ElementInfo):

@@ -295,8 +295,16 @@ def test_labels_and_their_containers_are_named() -> None:
             "the service has several kinds (loadBalancer, mirroring); declare one service for each",
         ),
         (
-            {"failover": {"service": "s", "fallback": "s"}},
-            "services of the kind failover are not served yet",
+            {"mirroring": {"service": "s", "mirrors": [{"name": "s", "percent": 101}]}},
+            "mirroring.mirrors[0].percent: expected 0 to 100; got 101",
+        ),
+        (
+            {"failover": {"service": "s", "fallback": "s", "errors": {"status": ["5xx"]}}},
+            'failover.errors.status: "5xx" is no status code nor a range such as 500-599',
+        ),
+        (
+            {"loadBalancer": {"healthCheck": {"path": "/", "mode": "grpc"}}},
+            "healthCheck.mode: gRPC checks need HTTP/2, which is not spoken to servers yet",
         ),
         (
             {"loadBalancer": {"servers": [{"url": "127.0.0.1:80"}]}},
@@ -308,7 +316,10 @@ def test_labels_and_their_containers_are_named() -> None:
         ),
         (
             {"loadBalancer": {"strategy": "wrrr"}},
-            'strategy: expected one of wrr, p2c, hrw, leasttime; got "wrrr"; did you mean "wrr"?',
+            (
+                "strategy: expected one of wrr, p2c, hrw, leasttime, leastconn, iphash,"
+                ' headerhash; got "wrrr"; did you mean "wrr"?'
+            ),
         ),
         (
             {"loadBalancer": {"serversTransport": "t"}},
@@ -360,6 +371,16 @@ def test_ping_and_the_api() -> None:
     services = view.snapshot(1)["services"]
     assert services["api@internal"] == {"type": "internal", "options": {"name": "api"}}
     assert {"ping@internal", "dashboard@internal", "noop@internal"} <= set(services)
+
+
+def test_the_dashboard() -> None:
+    points = {"web": {"address": ":80"}, "traefik": {"address": ":8080"}}
+    view = runtime({}, static({"entryPoints": points, "api": {"insecure": True}}))
+    info = view.http.routers["dashboard@internal"]
+    assert (info.status, info.using, info.priority) == ("enabled", ["traefik"], MAX_INT - 2)
+    assert info.middlewares == ["dashboard_redirect@internal", "dashboard_stripprefix@internal"]
+    without = static({"entryPoints": points, "api": {"insecure": True, "dashboard": False}})
+    assert set(runtime({}, without).http.routers) == {"api@internal"}
 
 
 def test_no_internal_router_unless_asked_for() -> None:
