@@ -8,10 +8,39 @@ from edgerouter.http.message import Request
 from edgerouter.observability.logs import fields
 from edgerouter.routing.table import RouteTable
 
-LINES_PER_SECOND = 5.0
-"""A scan of the whole internet must not fill the disk: what is above is counted only."""
+EXPLANATIONS_PER_SECOND = 5.0
+"""Explaining costs more than answering: what is above is counted only."""
+
+BURST = 20.0
+"""Lines that may be written at once, and"""
+
+LINES_PER_SECOND = 0.2
+"""from then on: a scan of the whole internet must not fill the disk."""
+
+REPEAT = 60.0
+"""Seconds until a line with the same host and reason is written again."""
+
+MOST_REMEMBERED = 1000
 
 log = logging.getLogger(__name__)
+
+
+class Allowance:
+    """So many things per second, and ``burst`` of them at once."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = self._left = burst
+        self._last = now
+
+    def take(self, now: float) -> bool:
+        """Take one if there is one left."""
+        self._left = min(self._burst, self._left + (now - self._last) * self._rate)
+        self._last = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class Unmatched:
@@ -19,8 +48,11 @@ class Unmatched:
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
-        self._allowance = LINES_PER_SECOND
-        self._last = now()
+        start = now()
+        self._explanations = Allowance(EXPLANATIONS_PER_SECOND, EXPLANATIONS_PER_SECOND, start)
+        self._lines = Allowance(LINES_PER_SECOND, BURST, start)
+        self._said: dict[tuple[str, str, str], float] = {}
+        """When a line about an entry point, host and reason was written."""
         self._silent = 0
         self.tables: Mapping[str, RouteTable] = {}
         """Routers that answer plain connections, by entry point."""
@@ -58,18 +90,29 @@ class Unmatched:
         return route.name if route is not None else ""
 
     def report(self, request: Request) -> str:
-        """Log why ``request`` matched nothing, within the allowance; return the reason."""
+        """Return why ``request`` matched nothing, and log it, both within the allowances."""
         now = self._now()
-        self._allowance = min(
-            LINES_PER_SECOND, self._allowance + (now - self._last) * LINES_PER_SECOND
-        )
-        self._last = now
-        if self._allowance < 1:
+        if not self._explanations.take(now):
             self._silent += 1
             return ""
-        self._allowance -= 1
         reason = self.explain(request)
         request.exchange.error = reason
+        if self._is_news((request.peer.entrypoint, request.host, reason), now):
+            self._log(request, reason)
+        else:
+            self._silent += 1
+        return reason
+
+    def _is_news(self, what: tuple[str, str, str], now: float) -> bool:
+        said = self._said.get(what)
+        if (said is not None and now - said < REPEAT) or not self._lines.take(now):
+            return False
+        if len(self._said) >= MOST_REMEMBERED:
+            self._said.clear()
+        self._said[what] = now
+        return True
+
+    def _log(self, request: Request, reason: str) -> None:
         log.info(
             "No router matches",
             extra=fields(
@@ -83,4 +126,3 @@ class Unmatched:
             ),
         )
         self._silent = 0
-        return reason

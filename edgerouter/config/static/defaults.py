@@ -1,4 +1,4 @@
-"""What the configuration becomes where the user said nothing: Traefik's implied entry points."""
+"""What the configuration becomes where the user said nothing: entry points and the log level."""
 
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.entrypoints import EntryPoint
@@ -7,9 +7,14 @@ from edgerouter.config.static.internal import INTERNAL_ENTRY_POINT
 DEFAULT_ENTRY_POINT = "http"
 TRAEFIK_READ_TIMEOUT = 60.0
 
+LOG_LEVEL = "INFO"
+"""Why a router is disabled or a request matched nothing has to be seen without asking for it."""
+
+TRAEFIK_LOG_LEVEL = "ERROR"
+
 
 def with_defaults(configuration: StaticConfiguration) -> StaticConfiguration:
-    """Add the implied entry points and apply ``compat`` and ``global`` to all of them."""
+    """Add the implied entry points, apply ``compat`` and ``global`` to them, set the log level."""
     entry_points = dict(configuration.entry_points)
     if not entry_points:
         entry_points[DEFAULT_ENTRY_POINT] = EntryPoint(address=":80")
@@ -21,7 +26,10 @@ def with_defaults(configuration: StaticConfiguration) -> StaticConfiguration:
         name: _adjusted(entry_point, traefik=traefik, not_append=not_append)
         for name, entry_point in entry_points.items()
     }
-    return configuration.model_copy(update={"entry_points": entry_points})
+    log = configuration.log
+    if not log.level:
+        log = log.model_copy(update={"level": TRAEFIK_LOG_LEVEL if traefik else LOG_LEVEL})
+    return configuration.model_copy(update={"entry_points": entry_points, "log": log})
 
 
 def _needs_internal(configuration: StaticConfiguration) -> bool:

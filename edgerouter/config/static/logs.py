@@ -17,7 +17,9 @@ class Log(Section):
     """``log``: the log of the router itself."""
 
     level: str = Field(
-        "ERROR", description="Least important level that is written: " + ", ".join(LOG_LEVELS) + "."
+        "",
+        description="Least important level that is written: " + ", ".join(LOG_LEVELS) + "; "
+        "unset: INFO, or ERROR with edgerouter.compat=traefik.",
     )
     format: Literal["common", "json"] = Field("common", description="Format of a line.")
     no_color: bool = Field(False, description="No colours in the common format.")
@@ -34,7 +36,7 @@ class Log(Section):
     @classmethod
     def _known_level(cls, value: str) -> str:
         level = value.upper()
-        if level not in LOG_LEVELS:
+        if level and level not in LOG_LEVELS:
             raise ValueError(f'expected one of {", ".join(LOG_LEVELS)}; got "{value}"')
         return level
 

@@ -52,7 +52,7 @@ def test_wrong_use_ends_with_status_2(
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("level", ["ERROR", "WARN"])
+@pytest.mark.parametrize("level", ["", "ERROR", "WARN"])
 def test_an_option_without_effect_is_named_once_at_every_log_level(
     level: str, tmp_path: Path
 ) -> None:

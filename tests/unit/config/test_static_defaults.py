@@ -55,3 +55,17 @@ def test_strategies_for_header_names_must_not_contradict_each_other() -> None:
     assert "contradicts" in found["entryPoints.a.http.underscoreHeadersStrategy"]
     http["underscoreHeadersStrategy"] = "reject"
     assert not list(findings(configured({"entryPoints": {"a": {"address": ":1", "http": http}}})))
+
+
+@pytest.mark.parametrize(
+    ("compat", "written", "level"),
+    [
+        ("", "", "INFO"),
+        ("traefik", "", "ERROR"),
+        ("", "warn", "WARN"),
+        ("traefik", "debug", "DEBUG"),
+    ],
+)
+def test_the_level_of_the_log(compat: str, written: str, level: str) -> None:
+    raw = {"edgerouter": {"compat": compat}, "log": {"level": written}}
+    assert configured(raw).log.level == level

@@ -34,6 +34,7 @@ OTHER_DEFAULT = {
     "certificatesresolvers.<name>.acme.dnschallenge.propagation": "a group; Traefik says nothing",
     "entrypoints.<name>.transport.respondingtimeouts.readtimeout": "ours is by progress",
     "log": "always there",
+    "log.level": "depends on edgerouter.compat",
 }
 
 
