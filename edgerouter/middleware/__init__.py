@@ -16,6 +16,7 @@ from edgerouter.middleware.base import BuildContext
 
 TABLE = {
     "addPrefix": "add_prefix",
+    "bandwidth": "bandwidth",
     "basicAuth": "basic_auth",
     "buffering": "buffering",
     "chain": "chain",

@@ -1,6 +1,24 @@
-"""``buffering``: whole bodies are read before they are passed on; sizes in bytes."""
+"""``buffering``: whole bodies are read before they are passed on; sizes in bytes.
 
+What exceeds the memory limits is kept in files without a name. Tunnels and
+event streams, which have no end, pass through.
+"""
+
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from edgerouter.http.errors import BodyTooLarge, ExchangeError
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.message import Request, Response
+from edgerouter.http.watched import when_done
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.predicates import Function, condition
+from edgerouter.middleware.spool import Spool
+
+MOST_ATTEMPTS = 10
+"""Repetitions of one request, whatever the expression says (Traefik)."""
+_NETWORK_ERRORS = (502, 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +30,138 @@ class Options:
     max_response_body_bytes: int = 0
     mem_response_body_bytes: int = 1_048_576
     retry_expression: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What an expression is asked about."""
+
+    method: str
+    number: int
+    status: int
+
+
+FUNCTIONS = {
+    "RequestMethod": Function(0, lambda: lambda attempt: attempt.method, str),
+    "Attempts": Function(0, lambda: lambda attempt: attempt.number, float),
+    "ResponseCode": Function(0, lambda: lambda attempt: attempt.status, float),
+    "IsNetworkError": Function(0, lambda: lambda attempt: attempt.status in _NETWORK_ERRORS, bool),
+}
+
+
+class ResponseTooLarge(ExchangeError):
+    """The server's answer exceeds ``maxResponseBodyBytes``."""
+
+    source = "upstream"
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: A size is negative, or the expression is none.
+    """
+    for name, size in (
+        ("maxRequestBodyBytes", options.max_request_body_bytes),
+        ("memRequestBodyBytes", options.mem_request_body_bytes),
+        ("maxResponseBodyBytes", options.max_response_body_bytes),
+        ("memResponseBodyBytes", options.mem_response_body_bytes),
+    ):
+        if size < 0:
+            raise BuildError(f"{name}: must not be negative, got {size}")
+    repeats = None
+    if options.retry_expression:
+        repeats = condition("retryExpression", options.retry_expression, FUNCTIONS)
+
+    def buffering(handler: Handler) -> Handler:
+        async def handle(request: Request) -> Response:
+            spool = await _read_request(options, request)
+            try:
+                response = await _ask(options, handler, request, spool, repeats)
+            except BaseException:
+                spool.close()
+                raise
+            if spool.on_disk:
+                return when_done(response, spool.close)
+            return response
+
+        return handle
+
+    return buffering
+
+
+async def _read_request(options: Options, request: Request) -> Spool:
+    """Return the request's body.
+
+    Raises:
+        BodyTooLarge: It has more than ``maxRequestBodyBytes``.
+    """
+    limit = options.max_request_body_bytes or sys.maxsize
+    message = f"the request body has more than {limit} bytes (maxRequestBodyBytes)"
+    if (request.body.length or 0) > limit:
+        raise BodyTooLarge(message)
+    spool = Spool(options.mem_request_body_bytes)
+    try:
+        if not await spool.fill(request.body, limit):
+            raise BodyTooLarge(message)
+    except BaseException:
+        spool.close()
+        raise
+    return spool
+
+
+async def _ask(
+    options: Options,
+    handler: Handler,
+    request: Request,
+    spool: Spool,
+    repeats: Callable[[Attempt], bool] | None,
+) -> Response:
+    number = 1
+    while True:
+        asking = request.evolve(body=spool.body(), expects_continue=False)
+        try:
+            response = await handler(asking)
+            if request.method != "HEAD":
+                response = await _read_response(options, response)
+        except ExchangeError as error:
+            if not _once_more(repeats, Attempt(request.method, number, error.status)):
+                raise
+        else:
+            if not _once_more(repeats, Attempt(request.method, number, response.status)):
+                return response
+            response.close()
+        number += 1
+        request.exchange.retries += 1
+
+
+def _once_more(repeats: Callable[[Attempt], bool] | None, attempt: Attempt) -> bool:
+    return repeats is not None and attempt.number <= MOST_ATTEMPTS and repeats(attempt)
+
+
+async def _read_response(options: Options, response: Response) -> Response:
+    """Return ``response`` with a body that is all there.
+
+    Raises:
+        ResponseTooLarge: It has more than ``maxResponseBodyBytes``.
+    """
+    if response.tunnel is not None or _is_endless(response):
+        return response
+    limit = options.max_response_body_bytes or sys.maxsize
+    body = response.body
+    spool = Spool(options.mem_response_body_bytes)
+    try:
+        if (body.length or 0) > limit or not await spool.fill(body, limit):
+            message = f"the answer has more than {limit} bytes (maxResponseBodyBytes)"
+            raise ResponseTooLarge(message)
+    except BaseException:
+        spool.close()
+        response.close()
+        raise
+    response.body = spool.body()
+    return when_done(response, spool.close) if spool.on_disk else response
+
+
+def _is_endless(response: Response) -> bool:
+    kind = response.headers.first(b"content-type") or b""
+    return kind.partition(b";")[0].strip().lower() == b"text/event-stream"

@@ -1,6 +1,22 @@
-"""``errors``: error pages come from a service of their own."""
+"""``errors``: error pages come from a service of their own.
 
+The failed answer is dropped with its header. The page is fetched with GET, the
+client's ``Host`` and header; the client gets it with the status of the failure.
+"""
+
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
+from urllib.parse import quote_plus
+
+from edgerouter.http.body import EMPTY
+from edgerouter.http.errors import ClientDisconnected, ExchangeError
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.statuses import failure, plain, statuses
+from edgerouter.middleware.urls import BadEscape, escaped_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +29,103 @@ class Options:
     query: str = ""
     error_request_headers: tuple[str, ...] | None = None
     """None: all of them."""
+
+
+def build(options: Options, context: BuildContext) -> Middleware:
+    """Return the middleware.
+
+    Raises:
+        BuildError: There is no service, or a status is none.
+    """
+    if not options.service:
+        raise BuildError("service: must not be empty; name the service that has the pages")
+    caught = statuses("status", options.status)
+    pages = _Pages(options, context.service(options.service))
+
+    def errors(handler: Handler) -> Handler:
+        async def handle(request: Request) -> Response:
+            try:
+                response = await handler(request)
+            except ClientDisconnected:
+                raise
+            except ExchangeError as error:
+                if error.status not in caught:
+                    raise
+                request.exchange.error = str(error)
+                return await pages.fetch(request, error.status)
+            if response.status not in caught:
+                return response
+            response.close()
+            return await pages.fetch(request, response.status)
+
+        return handle
+
+    return errors
+
+
+class _Pages:
+    """The pages of one middleware."""
+
+    def __init__(self, options: Options, service: Handler) -> None:
+        self._query = options.query
+        self._service = service
+        self._rewrites = _rewrites(options.status_rewrites)
+        names = options.error_request_headers
+        self._wanted = None if names is None else {name.lower().encode() for name in names}
+
+    async def fetch(self, request: Request, original: int) -> Response:
+        """Return the page for ``original``, with the status the client is to see."""
+        status = self._rewrites.get(original, original)
+        try:
+            path, query = _target(self._query, request, status, original)
+        except BadEscape:
+            return plain(status)
+        headers = request.headers
+        if self._wanted is not None:
+            headers = Headers([pair for pair in headers if pair[0].lower() in self._wanted])
+        peer = copy(request.peer)
+        peer.appends_forwarded_for = False  # The client's address is no part of this request.
+        asking = request.evolve(
+            peer=peer,
+            method="GET",
+            path=path,
+            query=query,
+            target=path if query is None else f"{path}?{query}",
+            headers=headers,
+            body=EMPTY,
+            expects_continue=False,
+            upgrade="",
+        )
+        try:
+            response = await self._service(asking)
+        except ExchangeError as error:
+            return failure(error, status)
+        response.status = status
+        return response
+
+
+def _rewrites(options: Mapping[str, int]) -> dict[int, int]:
+    rewrites: dict[int, int] = {}
+    for text, status in options.items():
+        if not 200 <= status <= 599:
+            raise BuildError(f"statusRewrites.{text}: {status} is not a status such as 404")
+        for original in statuses(f"statusRewrites.{text}", (text,)):
+            rewrites.setdefault(original, status)
+    return rewrites
+
+
+def _target(template: str, request: Request, status: int, original: int) -> tuple[str, str | None]:
+    """Return path and query of the page.
+
+    Raises:
+        BadEscape: The path is none.
+    """
+    if not template:
+        return "/", None
+    query = "" if request.query is None else f"?{request.query}"
+    url = f"{request.scheme}://{request.authority}{request.path}{query}"
+    text = "/" + template.removeprefix("/")
+    text = text.replace("{status}", str(status)).replace("{originalStatus}", str(original))
+    text = text.replace("{url}", quote_plus(url.encode("utf-8", "surrogateescape")))
+    path, mark, query = text.partition("#")[0].partition("?")
+    return escaped_path(path), query if mark else None

@@ -1,6 +1,33 @@
-"""``grpcWeb``: gRPC-Web clients reach gRPC servers."""
+"""``grpcWeb``: gRPC-Web clients reach gRPC servers.
 
+Requests become plain gRPC; trailers come back to the client as the last frame of
+the content, and as Base64 for ``application/grpc-web-text``. Browsers of allowed
+origins get their CORS answers.
+"""
+
+import base64
+import binascii
+from collections.abc import Awaitable
 from dataclasses import dataclass
+
+from edgerouter.http.body import NO_TRAILERS, Body
+from edgerouter.http.date import http_date
+from edgerouter.http.errors import BadRequest
+from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.headers import Headers, tokens
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext
+
+_WEB = b"application/grpc-web"
+_TEXT = b"application/grpc-web-text"
+_GRPC = b"application/grpc"
+_PREFLIGHT_VARY = [
+    (b"Vary", b"Origin"),
+    (b"Vary", b"Access-Control-Request-Method"),
+    (b"Vary", b"Access-Control-Request-Headers"),
+]
+_TRAILERS_FRAME = b"\x80"
+"""The flag byte of the frame that holds the trailers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,3 +35,181 @@ class Options:
     """Traefik's options."""
 
     allow_origins: tuple[str, ...] = ()
+
+
+def build(options: Options, _context: BuildContext) -> Middleware:
+    """Return the middleware."""
+    origins = frozenset(origin.encode() for origin in options.allow_origins)
+
+    def grpc_web(handler: Handler) -> Handler:
+        async def translated(request: Request) -> Response:
+            kind = request.headers.first(b"content-type") or b""
+            as_text = kind.startswith(_TEXT)
+            response = await handler(_plain_grpc(request, kind, as_text=as_text))
+            if response.tunnel is None:
+                response.headers = _web_header(response.headers, kind)
+                _allow(response, request, origins)
+                response.body = WebBody(response.body, as_text=as_text)
+            return response
+
+        async def preflight(request: Request) -> Response:
+            return _preflight(request, origins)
+
+        def handle(request: Request) -> Awaitable[Response]:
+            if request.method == "POST":
+                kind = request.headers.first(b"content-type")
+                if kind is not None and kind.startswith(_WEB):
+                    return translated(request)
+            elif request.method == "OPTIONS" and _is_preflight(request.headers):
+                return preflight(request)
+            return handler(request)
+
+        return handle
+
+    return grpc_web
+
+
+def _is_preflight(headers: Headers) -> bool:
+    asked = headers.first(b"access-control-request-headers")
+    if asked is None or headers.first(b"access-control-request-method") is None:
+        return False
+    return b"x-grpc-web" in tokens(asked)
+
+
+def _allowed(origin: bytes | None, origins: frozenset[bytes]) -> bool:
+    return bool(origin) and (b"*" in origins or origin in origins)
+
+
+def _preflight(request: Request, origins: frozenset[bytes]) -> Response:
+    origin = request.headers.first(b"origin")
+    headers = Headers([(b"Date", http_date()), *_PREFLIGHT_VARY])
+    if origin is not None and _allowed(origin, origins):
+        asked = tokens(request.headers.first(b"access-control-request-headers") or b"")
+        method = request.headers.first(b"access-control-request-method") or b""
+        headers += [
+            (b"Access-Control-Allow-Origin", origin),
+            (b"Access-Control-Allow-Methods", method.upper()),
+            (b"Access-Control-Allow-Headers", b", ".join([name.title() for name in asked])),
+            (b"Access-Control-Allow-Credentials", b"true"),
+            (b"Access-Control-Max-Age", b"600"),
+        ]
+    return Response(200, headers)
+
+
+def _plain_grpc(request: Request, kind: bytes, *, as_text: bool) -> Request:
+    headers = request.headers.without(b"content-type", b"x-grpc-web")
+    headers.append((b"Content-Type", _GRPC + kind[len(_TEXT if as_text else _WEB) :]))
+    headers.append((b"TE", b"trailers"))
+    if as_text:
+        return request.evolve(headers=headers, body=DecodedBody(request.body))
+    return request.evolve(headers=headers)
+
+
+def _web_header(headers: Headers, wanted: bytes) -> Headers:
+    fields = Headers()
+    web = _TEXT if wanted.startswith(_TEXT) else _WEB
+    for name, value in headers:
+        lower = name.lower()
+        if lower == b"content-type" and value.startswith(_GRPC):
+            fields.append((name, web + value[len(_GRPC) :]))
+        elif lower != b"trailer":
+            fields.append((name, value))
+    return fields
+
+
+def _allow(response: Response, request: Request, origins: frozenset[bytes]) -> None:
+    headers = response.headers
+    origin = request.headers.first(b"origin")
+    headers.append((b"Vary", b"Origin"))
+    if origin is not None and _allowed(origin, origins):
+        exposed = [name for name, _ in headers if name.lower() != b"vary"]
+        headers += [
+            (b"Access-Control-Allow-Origin", origin),
+            (b"Access-Control-Allow-Credentials", b"true"),
+            (
+                b"Access-Control-Expose-Headers",
+                b", ".join([*exposed, b"grpc-status, grpc-message"]),
+            ),
+        ]
+
+
+class DecodedBody:
+    """A request body in Base64, possibly in several padded pieces."""
+
+    __slots__ = ("_body", "_rest", "length", "trailers")
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._rest = b""
+        self.length: int | None = None if body.length != 0 else 0
+        self.trailers = NO_TRAILERS
+
+    async def read(self) -> bytes:
+        while data := await self._body.read():
+            data = self._rest + data
+            whole = len(data) - len(data) % 4
+            self._rest = data[whole:]
+            if whole:
+                return decoded(data[:whole])
+        if self._rest:
+            raise BadRequest("the gRPC-Web text ends in the middle of a Base64 group")
+        return b""
+
+    def ready(self) -> bytes | None:
+        return b"" if self.length == 0 else None
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def decoded(data: bytes) -> bytes:
+    """Return what ``data``, whole groups of Base64 with padding anywhere, stands for.
+
+    Raises:
+        BadRequest: It is no Base64.
+    """
+    parts = []
+    position = 0
+    try:
+        while position < len(data):
+            padding = data.find(b"=", position)
+            end = len(data) if padding < 0 else padding - padding % 4 + 4
+            parts.append(base64.b64decode(data[position:end], validate=True))
+            position = end
+    except binascii.Error as error:
+        raise BadRequest(f"the gRPC-Web text is no Base64: {error}") from None
+    return b"".join(parts)
+
+
+class WebBody:
+    """An answer with its trailers as the last frame, as Base64 if need be."""
+
+    __slots__ = ("_as_text", "_body", "_ended", "length", "trailers")
+
+    def __init__(self, body: Body, *, as_text: bool) -> None:
+        self._body = body
+        self._as_text = as_text
+        self._ended = False
+        self.length: int | None = None
+        self.trailers = NO_TRAILERS
+
+    async def read(self) -> bytes:
+        if self._ended:
+            return b""
+        data = await self._body.read()
+        if not data:
+            self._ended = True
+            data = trailers_frame(self._body.trailers)
+        return base64.b64encode(data) if self._as_text else data
+
+    def ready(self) -> bytes | None:
+        return None
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def trailers_frame(trailers: Headers) -> bytes:
+    """Return the frame that stands for ``trailers``."""
+    block = b"".join([b"%b: %b\r\n" % (name.lower(), value) for name, value in trailers])
+    return _TRAILERS_FRAME + len(block).to_bytes(4, "big") + block

@@ -1,4 +1,8 @@
+# ruff: noqa: E501 (one case per line reads as a table)
 """Cases about the middlewares of ``config_middlewares_b.py``."""
+
+import json
+from typing import Any
 
 from tests.oracle.case import Case, case, get
 
@@ -90,4 +94,211 @@ _REWRITING = [
     ask("spr-bad", "/"),
 ]  # fmt: skip
 
-CASES = [*_REWRITING]
+
+def echo(**order: Any) -> str:
+    """Return the header that tells the upstream how to answer."""
+    return "X-Echo: " + json.dumps(order)
+
+
+_ERRORS = [
+    ask("err", "/x?y=z", echo(status=200)),
+    ask("err", "/x?y=z&a b", echo(status=404)),
+    ask("err", "/x?y=z", echo(status=404, headers=[["X-A", "b"], ["Set-Cookie", "a=b"]], body="gone")),
+    ask("err", "/x", echo(status=503)),
+    ask("err", "/x", echo(status=499)),
+    ask("err", "/caf%C3%A9%2F", echo(status=500)),
+    send("err", "POST", "/x", "body"),
+    ask("err-rewrite", "/x", echo(status=418)),
+    ask("err-rewrite", "/x", echo(status=502)),
+    ask("err-rewrite", "/x", echo(status=404)),
+    ask("err-none", "/x"),
+    ask("err-bad", "/x"),
+    ask("err-header", "/x", "X-Kept: 1", "X-Lost: 2", echo(status=500)),
+    ask("err-noquery", "/x?y", echo(status=500)),
+    ask("err-down", "/x", echo(status=500)),
+    ask("err-up", "/x?y=z"),
+]  # fmt: skip
+
+_REPEATING = [
+    ask("re", "/x", echo(status=503)),
+    ask("re", "/x"),
+    send("re", "POST", "/x", "body"),
+    ask("re-status", "/x", echo(status=503)),
+    ask("re-status", "/x", echo(status=404)),
+    send("re-status", "PUT", "/x", "short"),
+    send("re-status", "PUT", "/x", "longer than ten"),
+    send("re-all", "POST", "/x", "body"),
+    ask("re-only", "/x"),
+    ask("re-zero", "/x"),
+    ask("re-bad", "/x"),
+    ask("re-refused", "/x"),
+    send("re-refused", "POST", "/x", "body"),
+]
+
+_BREAKING = [
+    ask("cb", "/x", echo(status=200)),
+    ask("cb-code", "/x"),
+    ask("cb-code", "/again"),
+    ask("cb-code", "/and-again"),
+    ask("cb-empty", "/"),
+    ask("cb-bad", "/"),
+    ask("cb-value", "/"),
+    ask("cb-open", "/"),
+    ask("cb-threshold", "/"),
+]
+
+_LONG = "compress me " * 200
+_GZIP = "Accept-Encoding: gzip"
+
+
+def page(
+    middleware: str, *headers: str, kind: str = "text/plain", body: str = _LONG, **order: Any
+) -> Case:
+    """Ask for a page that may be compressed."""
+    more = order.pop("headers", [])
+    said = [kind or "no type", str(len(body)), *(f"{key} {value}" for key, value in order.items())]
+    said += [f"{name}: {value}" for name, value in more]
+    said += [header.replace("Accept-Encoding", "accept") for header in headers]
+    fields = [["Content-Type", kind], *more] if kind else more
+    asking = (*headers, echo(headers=fields, body=body, **order))
+    return get(f"{middleware}: {', '.join(said)}", "/", f"{middleware}.m.test", *asking)
+
+
+_COMPRESSING = [
+    page("co"),
+    page("co", _GZIP),
+    page("co", "Accept-Encoding: br"),
+    page("co", "Accept-Encoding: zstd"),
+    page("co", "Accept-Encoding: gzip, br, zstd"),
+    page("co", "Accept-Encoding: br, zstd"),
+    page("co", "Accept-Encoding: gzip;q=0.5, br;q=0.8"),
+    page("co", "Accept-Encoding: gzip;q=0.5, br;q=0.5, zstd;q=0.4"),
+    page("co", "Accept-Encoding: gzip;q=0"),
+    page("co", "Accept-Encoding: gzip;q=0, br"),
+    page("co", "Accept-Encoding: br;q=x"),
+    page("co", "Accept-Encoding: br; q=0.4, zstd ;q=0.9"),
+    page("co", "Accept-Encoding: *"),
+    page("co", "Accept-Encoding: *;q=0"),
+    page("co", "Accept-Encoding: br;q=0.5, *;q=0.1"),
+    page("co", "Accept-Encoding: identity"),
+    page("co", "Accept-Encoding: identity, gzip"),
+    page("co", "Accept-Encoding: identity;q=1, br;q=0.5"),
+    page("co", "Accept-Encoding: identity;q=0"),
+    page("co", "Accept-Encoding:"),
+    page("co", "Accept-Encoding: deflate"),
+    page("co", "Accept-Encoding: br", "Accept-Encoding: zstd"),
+    page("co", "Accept-Encoding: BR"),
+    page("co", "Accept-Encoding: x-gzip"),
+    page("co-order", "Accept-Encoding: gzip, br, zstd"),
+    page("co-order", "Accept-Encoding: *"),
+    page("co-order", "Accept-Encoding: gzip, br"),
+    page("co-default"),
+    page("co-default", "Accept-Encoding: *"),
+    page("co-default", "Accept-Encoding: gzip"),
+    page("co-default", "Accept-Encoding:"),
+    page("co", _GZIP, body="x" * 99),
+    page("co", _GZIP, body="x" * 100),
+    page("co", _GZIP, body=""),
+    page("co", "Accept-Encoding: br", body="x" * 99),
+    page("co", "Accept-Encoding: br", body="x" * 100),
+    page("co", "Accept-Encoding: br", body="x" * 50, chunked=True),
+    page("co", _GZIP, body="x" * 50, chunked=True),
+    page("co", _GZIP, chunked=True),
+    page("co", "Accept-Encoding: br", chunked=True),
+    page("co", "Accept-Encoding: br", chunked=True, headers=[["Trailer", "X-End"]], trailers=[["X-End", "1"]]),
+    page("co", _GZIP, status=404),
+    page("co", _GZIP, status=204, body=""),
+    page("co", _GZIP, status=304, body=""),
+    page("co", _GZIP, headers=[["Content-Encoding", "x-own"]]),
+    page("co", "Accept-Encoding: br", headers=[["Content-Encoding", "x-own"]]),
+    page("co", _GZIP, headers=[["Vary", "Origin"]]),
+    page("co", "Accept-Encoding: br", headers=[["Vary", "Accept-Encoding"]]),
+    page("co", _GZIP, headers=[["ETag", '"abc"']]),
+    page("co", _GZIP, headers=[["ETag", 'W/"abc"']]),
+    page("co", _GZIP, headers=[["Accept-Ranges", "bytes"]]),
+    page("co", "Accept-Encoding: br", headers=[["Accept-Ranges", "bytes"]]),
+    page("co", _GZIP, status=206, headers=[["Content-Range", "bytes 0-2399/9999"]]),
+    page("co", "Accept-Encoding: br", status=206, headers=[["Content-Range", "bytes 0-2399/9999"]]),
+    page("co", _GZIP, headers=[["Cache-Control", "no-transform"]]),
+    page("co", _GZIP, kind=""),
+    page("co", "Accept-Encoding: br", kind=""),
+    page("co", _GZIP, kind="image/png"),
+    page("co", _GZIP, kind="application/grpc"),
+    page("co", "Accept-Encoding: br", kind="application/grpc"),
+    page("co", "Accept-Encoding: br", kind="text/event-stream"),
+    page("co", _GZIP, kind="application/x-ndjson"),
+    page("co", _GZIP, kind="bad type"),
+    page("co", "Accept-Encoding: br", kind="bad type"),
+    page("co", _GZIP, kind="TEXT/HTML; charset=utf-8"),
+    page("co-exclude", _GZIP, kind="text/html; charset=utf-8"),
+    page("co-exclude", "Accept-Encoding: br", kind="text/html"),
+    page("co-exclude", "Accept-Encoding: br", kind="text/plain"),
+    page("co-exclude", _GZIP, kind="image/png"),
+    page("co-exclude", _GZIP, "Content-Type: text/html", kind="text/plain"),
+    page("co-include", _GZIP, kind="application/json; charset=utf-8"),
+    page("co-include", "Accept-Encoding: br", kind="application/json"),
+    page("co-include", _GZIP, kind="text/plain"),
+    page("co-include", "Accept-Encoding: br", kind="text/plain"),
+    page("co-include", "Accept-Encoding: br", kind=""),
+    page("co-include", _GZIP, kind=""),
+    page("co-gzip", "Accept-Encoding: br"),
+    page("co-gzip", "Accept-Encoding: *"),
+    page("co-both", _GZIP),
+    page("co-none", _GZIP),
+    page("co-unknown", _GZIP),
+    page("co-badtype", _GZIP),
+    page("co-baddefault", _GZIP),
+    case("co: HEAD", f"HEAD / HTTP/1.1\nHost: co.m.test\n{_GZIP}\n{echo(body=_LONG)}"),
+    case("co: HTTP/1.0", f"GET / HTTP/1.0\nHost: co.m.test\n{_GZIP}\n{echo(body=_LONG, chunked=True)}"),
+]  # fmt: skip
+
+_BUFFERING = [
+    send("bu", "POST", "/", "0123456789"),
+    send("bu", "POST", "/", "0123456789x"),
+    case("bu: chunked", "POST / HTTP/1.1\nHost: bu.m.test\nTransfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+    case("bu: chunked, too long", "POST / HTTP/1.1\nHost: bu.m.test\nTransfer-Encoding: chunked", "b\r\nhello world\r\n0\r\n\r\n"),
+    page("bu", body="x" * 1000),
+    page("bu", body="x" * 1001),
+    page("bu", body="x" * 1001, chunked=True),
+    page("bu", body="x" * 100, chunked=True),
+    page("bu", status=204, body=""),
+    case("bu: HEAD", f"HEAD / HTTP/1.1\nHost: bu.m.test\n{echo(body=_LONG)}"),
+    send("bu-disk", "PUT", "/", "0123456789"),
+    page("bu-disk"),
+    ask("bu-retry", "/"),
+    ask("bu-retry-code", "/", echo(status=503)),
+    ask("bu-negative", "/"),
+    ask("bu-bad", "/"),
+]  # fmt: skip
+
+
+def _grpc(middleware: str, method: str, *headers: str, body: str = "") -> Case:
+    length = f"\nContent-Length: {len(body)}" if body else ""
+    fields = "".join(f"\n{header}" for header in headers)
+    name = f"{middleware}: {method} {', '.join(headers)}"
+    return case(name, f"{method} /s/m HTTP/1.1\nHost: {middleware}.m.test{fields}{length}", body)
+
+
+_ASKING = (
+    "Access-Control-Request-Method: POST",
+    "Access-Control-Request-Headers: x-grpc-web,content-type",
+)
+_GRPC_WEB = [
+    _grpc("gw", "OPTIONS", "Origin: http://a.test", *_ASKING),
+    _grpc("gw", "OPTIONS", "Origin: http://b.test", *_ASKING),
+    _grpc("gw-any", "OPTIONS", "Origin: http://b.test", *_ASKING),
+    _grpc("gw", "OPTIONS", "Origin: http://a.test", _ASKING[0]),
+    _grpc("gw", "OPTIONS", "Origin: http://a.test", "Access-Control-Request-Method: GET", _ASKING[1]),
+    _grpc("gw", "POST", "Content-Type: application/json", body="{}"),
+    _grpc("gw", "GET"),
+]  # fmt: skip
+
+CASES = [
+    *_REWRITING,
+    *_ERRORS,
+    *_REPEATING,
+    *_BREAKING,
+    *_COMPRESSING,
+    *_BUFFERING,
+    *_GRPC_WEB,
+]

@@ -38,8 +38,57 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "spr-space": {"stripPrefixRegex": {"regex": ["/a [a-z]/"]}},
     "spr-empty": {"stripPrefixRegex": {"regex": ["^/?$", "x*"]}},
     "spr-bad": {"stripPrefixRegex": {"regex": ["["]}},
+    "err": {"errors": {"status": ["404", "500-503"], "service": "based", "query": "/{status}.html?u={url}&o={originalStatus}"}},
+    "err-rewrite": {"errors": {"status": ["400-599"], "statusRewrites": {"418": 404, "500-503": 200}, "service": "api", "query": "{status}/{originalStatus}"}},
+    "err-none": {"errors": {"status": ["500"], "service": "nobody", "query": "/"}},
+    "err-bad": {"errors": {"status": ["5xx"], "service": "api", "query": "/"}},
+    "err-header": {"errors": {"status": ["500"], "service": "api", "query": "/p", "errorRequestHeaders": ["X-Kept"]}},
+    "err-noquery": {"errors": {"status": ["500"], "service": "api"}},
+    "err-down": {"errors": {"status": ["500"], "service": "refused", "query": "/p"}},
+    "err-up": {"errors": {"status": ["502", "503", "504"], "service": "api", "query": "/p?{url}"}},
+    "re": {"retry": {"attempts": 3}},
+    "re-status": {"retry": {"attempts": 3, "status": ["500-599"], "maxRequestBodyBytes": 10}},
+    "re-all": {"retry": {"attempts": 2, "status": ["503"], "retryNonIdempotentMethod": True}},
+    "re-only": {"retry": {"attempts": 2, "disableRetryOnNetworkError": True}},
+    "re-zero": {"retry": {"attempts": 0}},
+    "re-bad": {"retry": {"attempts": 2, "status": ["x"]}},
+    "re-refused": {"retry": {"attempts": 2, "initialInterval": "1ms"}},
+    "cb": {"circuitBreaker": {"expression": "ResponseCodeRatio(500, 600, 0, 600) > 0.99", "checkPeriod": "1ms"}},
+    "cb-code": {"circuitBreaker": {"expression": "NetworkErrorRatio() > 0.50 || LatencyAtQuantileMS(50.0) > 100000", "responseCode": 429, "checkPeriod": "1ms"}},
+    "cb-empty": {"circuitBreaker": {"expression": ""}},
+    "cb-bad": {"circuitBreaker": {"expression": "Nothing() > 1"}},
+    "cb-value": {"circuitBreaker": {"expression": "NetworkErrorRatio()"}},
+    "cb-open": {"circuitBreaker": {"expression": "(NetworkErrorRatio() > 0.5"}},
+    "cb-threshold": {"circuitBreaker": {"expression": "RequestThreshold() > 1"}},
+    "co": {"compress": {"minResponseBodyBytes": 100}},
+    "co-order": {"compress": {"encodings": ["zstd", "br", "gzip"]}},
+    "co-default": {"compress": {"defaultEncoding": "zstd", "minResponseBodyBytes": 10}},
+    "co-exclude": {"compress": {"excludedContentTypes": ["text/html", "image/png; a=b"], "minResponseBodyBytes": 10}},
+    "co-include": {"compress": {"includedContentTypes": ["application/json"], "minResponseBodyBytes": 10}},
+    "co-both": {"compress": {"includedContentTypes": ["a/b"], "excludedContentTypes": ["a/c"]}},
+    "co-none": {"compress": {"encodings": []}},
+    "co-unknown": {"compress": {"encodings": ["gzip", "deflate"]}},
+    "co-badtype": {"compress": {"excludedContentTypes": ["text html"]}},
+    "co-baddefault": {"compress": {"encodings": ["gzip"], "defaultEncoding": "br"}},
+    "co-gzip": {"compress": {"encodings": ["gzip"], "minResponseBodyBytes": 10}},
+    "bu": {"buffering": {"maxRequestBodyBytes": 10, "maxResponseBodyBytes": 1000}},
+    "bu-disk": {"buffering": {"memRequestBodyBytes": 4, "memResponseBodyBytes": 4}},
+    "bu-retry": {"buffering": {"retryExpression": "Attempts() < 3 && IsNetworkError()"}},
+    "bu-retry-code": {"buffering": {"retryExpression": "ResponseCode() == 503 && RequestMethod() == \"GET\" && Attempts() <= 2"}},
+    "bu-negative": {"buffering": {"maxRequestBodyBytes": -1}},
+    "bu-bad": {"buffering": {"retryExpression": "Attempts() <"}},
+    "gw": {"grpcWeb": {"allowOrigins": ["http://a.test"]}},
+    "gw-any": {"grpcWeb": {"allowOrigins": ["*"]}},
 }  # fmt: skip
 """By the name of middleware, router, service and upstream; the host is ``<name>.m.test``."""
+
+
+_SERVICES = {
+    "err-up": "refused",
+    "re-refused": "refused",
+    "cb-code": "refused",
+    "bu-retry": "refused",
+}
 
 
 def routers() -> dict[str, dict[str, Any]]:
@@ -48,7 +97,7 @@ def routers() -> dict[str, dict[str, Any]]:
         f"m-{name}": {
             "rule": f"Host(`{name}.m.test`)",
             "middlewares": [f"m-{name}"],
-            "service": "api",
+            "service": _SERVICES.get(name, "api"),
         }
         for name in MIDDLEWARES
     }

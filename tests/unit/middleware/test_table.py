@@ -51,6 +51,7 @@ TRAEFIK = {
 }
 
 OWN = {
+    "bandwidth": "rate after",
     "requestLimit": "average period burst delay noDelay dryRun headers statusCode sourceCriterion",
 }
 """Those that Traefik does not know."""

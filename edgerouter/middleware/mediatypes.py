@@ -1,0 +1,23 @@
+"""Media types (RFC 9110, section 8.3.1)."""
+
+import re
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token in RFC 9110's sense
+_TYPE = re.compile(rf"\s*({_TOKEN}(?:/{_TOKEN})?)\s*(?:;.*)?", re.DOTALL).fullmatch
+
+
+class MediaTypeError(ValueError):
+    """The text is no media type."""
+
+
+def media_type(text: str) -> str:
+    """Return type and subtype in lower case, without parameters.
+
+    Raises:
+        MediaTypeError: ``text`` is no media type.
+    """
+    match = _TYPE(text)
+    if match is None:
+        message = f'"{text}" is not a media type such as text/html'
+        raise MediaTypeError(message)
+    return match[1].lower()
