@@ -31,6 +31,10 @@ class BadRequest(ExchangeError):
     source = "downstream"
 
 
+class BadRequestAsTraefik(BadRequest):
+    """A request that ``edgerouter.compat=traefik`` answers without a word."""
+
+
 class UnsupportedVersion(BadRequest):
     """A version of HTTP that is not spoken (RFC 9110, section 15.6.6)."""
 

@@ -5,6 +5,7 @@ import zlib
 from edgerouter.http.body import NO_TRAILERS, Body
 from edgerouter.http.canonical import canonical
 from edgerouter.http.errors import UpstreamCut, UpstreamProtocolError
+from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.proxy.forward import Target
 
@@ -25,6 +26,8 @@ class TraefikTarget(Target):
             if name.lower() not in request.exchange.hop_fields
             and (value or name.lower() != b"user-agent")
         )
+        if request.upgrade:
+            headers = Headers([(_websocket(name), value) for name, value in headers])
         unpacks = request.method != "HEAD" and not (
             headers.first(b"accept-encoding") or headers.first(b"range")
         )
@@ -45,6 +48,11 @@ class TraefikTarget(Target):
         kept = [line for line in lines if not line.lower().startswith(b"x-forwarded-for:")]
         kept.append(b"X-Forwarded-For: " + b", ".join(chain))
         return b"\r\n".join(kept) + b"\r\n\r\n"
+
+
+def _websocket(name: bytes) -> bytes:
+    """Spell the fields of WebSocket requests as their RFC does, and so Traefik."""
+    return name.replace(b"Sec-Websocket-", b"Sec-WebSocket-", 1)
 
 
 def _is_packed(response: Response) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 from edgerouter.http import fields
-from edgerouter.http.errors import BadRequest, ExchangeError
+from edgerouter.http.date import http_date
+from edgerouter.http.errors import BadRequest, BadRequestAsTraefik, ExchangeError
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.proxy.errorpage import error_response
@@ -141,7 +142,7 @@ class EntryPoint:
             found = self._refused_escapes(path)
             if found is not None:
                 message = f"the path holds {found[0]}, which this entry point does not allow"
-                raise BadRequest(message)
+                raise BadRequestAsTraefik(message) if self.as_traefik else BadRequest(message)
 
     async def _unmatched(self, request: Request) -> Response:
         response = error_response(404, "404 page not found\n")
@@ -177,6 +178,8 @@ def failed(request: Request, error: Exception) -> Response:
     """Return the answer to a request whose handler raised ``error``."""
     if isinstance(error, ExchangeError):
         request.exchange.error = str(error)
+        if isinstance(error, BadRequestAsTraefik):
+            return Response(error.status, Headers([(b"Date", http_date())]))
         return error_response(error.status, error.page)
     request.exchange.error = "internal error"
     _log.error("A request failed inside the router", exc_info=error)

@@ -36,6 +36,9 @@ ENTRYPOINTS: dict[str, dict[str, str]] = {
     "semi": {"http.encodeQuerySemicolons": "true"},
     "udelete": {"http.underscoreHeadersStrategy": "delete"},
     "ureject": {"http.underscoreHeadersStrategy": "reject"},
+    "akeep": {"http.aliasHeadersStrategy": "keep"},
+    "adelete": {"http.aliasHeadersStrategy": "delete"},
+    "areject": {"http.aliasHeadersStrategy": "reject"},
     "small": {"http.maxHeaderBytes": "1000"},
     "redirect": {
         "http.redirections.entryPoint.to": "web",

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import cases_http, cases_middlewares_b, cases_middlewares_c, cases_routing
+from tests.oracle import (
+    cases_border,
+    cases_http,
+    cases_middlewares_b,
+    cases_middlewares_c,
+    cases_routing,
+)
 from tests.oracle.case import Case, get
 from tests.oracle.conftest import Subject
 from tests.oracle.differences import DIFFERENCES, ROUTER_DIFFERENCES
@@ -13,6 +19,7 @@ from tests.oracle.differences import DIFFERENCES, ROUTER_DIFFERENCES
 CASES = [
     *cases_routing.CASES,
     *cases_http.CASES,
+    *cases_border.CASES,
     *cases_middlewares_b.CASES,
     *cases_middlewares_c.CASES,
 ]

@@ -20,7 +20,7 @@ _SEEN = fields.KINDS_SEEN
 class RefusedName(BadRequest):
     """A field name that the entry point refuses."""
 
-    as_traefik = None
+    as_traefik = "Bad Request\n"
 
 
 class ExpectationFailed(ExchangeError):
