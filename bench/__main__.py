@@ -8,7 +8,18 @@ from bench.harness import Settings, say
 from bench.report import Report
 from bench.routers import CONTESTANTS
 
-SCENARIOS = ("small_get", "many_routes", "download", "start", "swaps", "turnover")
+SCENARIOS = (
+    "small_get",
+    "many_routes",
+    "download",
+    "chain",
+    "compress",
+    "flood",
+    "basic_auth",
+    "start",
+    "swaps",
+    "turnover",
+)
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def running_upstream() -> Iterator[int]:
 def started(contestant: str, routes: Routes, *flags: str) -> Iterator[tuple[Running, Path]]:
     """Run a contestant until it answers for its last route."""
     with scratch() as directory, CONTESTANTS[contestant](directory, routes, *flags) as running:
-        running.wait(routes.hosts[-1])
+        running.wait(routes.hosts[-1], routes.ready)
         yield running, directory
 
 

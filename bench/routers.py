@@ -1,9 +1,10 @@
 """The contestants: how each is configured and started for the same routes."""
 
+import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.processes import LOAD_CORE, ROUTER_CORE, Running, free_port
@@ -11,6 +12,10 @@ from bench.processes import LOAD_CORE, ROUTER_CORE, Running, free_port
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = "x" * 120
 LARGE = 1_000_000
+JSON = json.dumps(
+    [{"id": number, "name": f"item {number}", "price": number * 7 % 997} for number in range(420)]
+)
+"""About 20 KB, as an API answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,16 @@ class Routes:
     upstream: int
     version: int = 0
     """A further route `/version-<number>`, so that a swap can be seen; 0: none."""
+    middlewares: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Definitions by name, in the order in which the routers have them."""
+    guarded: int | None = None
+    """How many of the first routers have the middlewares; None: all."""
+    ready: str = "/"
+    """A path that is answered 200."""
+    nginx_http: str = ""
+    """Directives that do in nginx what the middlewares do: outside the servers,"""
+    nginx_location: str = ""
+    """and in the location."""
 
     @property
     def hosts(self) -> list[str]:
@@ -38,10 +53,14 @@ def dynamic_yaml(routes: Routes) -> str:
         lines.append(f"    app-{number}:")
         lines.append(f'      rule: "Host(`{host(number)}`)"')
         lines.append(f"      service: app-{number}")
+        if routes.middlewares and (routes.guarded is None or number < routes.guarded):
+            lines.append(f"      middlewares: {json.dumps(list(routes.middlewares))}")
     if routes.version:
         lines.append("    version:")
         lines.append(f'      rule: "Path(`/version-{routes.version}`)"')
         lines.append("      service: app-0")
+    if routes.middlewares:
+        lines.append(f"  middlewares: {json.dumps(routes.middlewares)}")
     lines.append("  services:")
     for number in range(routes.count):
         lines.append(f"    app-{number}:")
@@ -107,7 +126,7 @@ def nginx(directory: Path, routes: Routes | None, *flags: str) -> Running:
     """
     servers = [
         f"server {{ listen 127.0.0.1:{port}; server_name {name};"
-        " location / { include proxy.conf; } }"
+        f" location / {{ include proxy.conf; {routes.nginx_location} }} }}"
         for name in routes.hosts
     ]
     head = NGINX_HEAD.format()
@@ -116,16 +135,18 @@ def nginx(directory: Path, routes: Routes | None, *flags: str) -> Running:
         " keepalive_requests 1000000000; }"
     )
     (directory / "proxy.conf").write_text(proxy)
-    (directory / "nginx.conf").write_text("\n".join([head, pool, *servers, "}"]))
+    (directory / "nginx.conf").write_text("\n".join([head, routes.nginx_http, pool, *servers, "}"]))
     return Running("nginx", _nginx_command(directory), port, ROUTER_CORE, directory)
 
 
 def upstream(directory: Path) -> Running:
-    """The server behind all routers: `/` answers 120 bytes, `/large` one megabyte."""
+    """The server behind all: `/` answers 120 bytes, `/json` 20 KB, `/large` one megabyte."""
     port = free_port()
     (directory / "large").write_bytes(b"x" * LARGE)
+    (directory / "json").write_text(JSON)
     server = (
         f'server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{SMALL}"; }}'
+        f" location = /json {{ root {directory}; default_type application/json; }}"
         f" location = /large {{ root {directory}; sendfile on; }} }} }}"
     )
     (directory / "nginx.conf").write_text(NGINX_HEAD.format() + server)
