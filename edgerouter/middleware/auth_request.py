@@ -25,6 +25,7 @@ _FAMILY = (
     b"x-forwarded-method",
     b"x-forwarded-tls-client-cert",
     b"x-forwarded-tls-client-cert-info",
+    b"x-real-ip",
 )
 _PLAIN = {b"ws": b"http", b"wss": b"https"}
 
@@ -81,7 +82,7 @@ class AuthRequest:
             return _replaced(kept, _facts(request, with_port=False))
         facts = _facts(request, with_port=True)
         chain = [*kept.all(b"x-forwarded-for"), request.peer.ip_bytes]
-        present = {name.lower() for name, _ in kept}
+        present = {b"x-forwarded-for", *(name.lower() for name, _ in kept)}
         missing = [pair for pair in facts if pair[0].lower() not in present]
         kept = _replaced(kept, [*missing, (b"X-Forwarded-For", b", ".join(chain))])
         proto = kept.first(b"x-forwarded-proto") or b""

@@ -48,7 +48,7 @@ class Cors:
             or self._headers
             or self._methods
             or exposed
-            or self._max_age
+            or self._max_age is not None
             or self._vary
         )
 
@@ -75,7 +75,10 @@ class Cors:
         allowed = self._allowed(origin)
         if allowed is not None:
             fields.append((_ALLOW_ORIGIN, allowed))
-        fields.append((b"Access-Control-Max-Age", b"%d" % self._max_age))
+        if self._max_age is not None:
+            fields.append((b"Access-Control-Max-Age", b"%d" % self._max_age))
+        if self._exposed:
+            fields.append((b"Access-Control-Expose-Headers", self._exposed))
         return answer(200, b"", fields)
 
     def completed(self, request: Request, fields: Headers) -> Headers:

@@ -7,7 +7,6 @@ request go on, with headers of its answer; everything else is the client's answe
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from html import escape
 from urllib.parse import urljoin, urlsplit
 
 from edgerouter.http import fields
@@ -154,13 +153,8 @@ class _ForwardAuth:
         return Response(told.status, kept, FixedBody(body))
 
     def _redirection(self, request: Request) -> Response:
-        location = urljoin(request.path, self._signin.decode("latin-1")).encode("latin-1")
-        found = [(b"Location", location)]
-        body = b""
-        if request.method in ("GET", "HEAD"):
-            found.append((b"Content-Type", b"text/html; charset=utf-8"))
-            body = f'<a href="{escape(location.decode("latin-1"))}">Found</a>.\n\n'.encode()
-        return answer(302, body if request.method == "GET" else b"", found)
+        location = urljoin(request.path, self._signin.decode("latin-1"))
+        return answer(302, b"", [(b"Location", location.encode("latin-1"))])
 
 
 def _copies(options: Options) -> _Copies | None:

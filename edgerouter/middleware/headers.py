@@ -30,7 +30,7 @@ class Options:
     access_control_allow_origin_list: tuple[str, ...] = ()
     access_control_allow_origin_list_regex: tuple[str, ...] = ()
     access_control_expose_headers: tuple[str, ...] = ()
-    access_control_max_age: int = 0
+    access_control_max_age: int | None = None
     """Seconds."""
     add_vary_header: bool = False
     allowed_hosts: tuple[str, ...] = ()

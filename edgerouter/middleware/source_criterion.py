@@ -119,7 +119,7 @@ def _peer(request: Request) -> str:
 
 
 def _forwarded_for(request: Request) -> list[str]:
-    return (request.headers.first(b"x-forwarded-for") or b"").decode("latin-1").split(",")
+    return b",".join(request.headers.all(b"x-forwarded-for")).decode("latin-1").split(",")
 
 
 def _from_the_right(depth: int) -> Callable[[Request], str]:

@@ -6,7 +6,7 @@ otherwise, so that the answer tells which router was taken.
 
 from typing import Any
 
-from tests.oracle import config_middlewares_b, config_middlewares_c
+from tests.oracle import config_middlewares_a, config_middlewares_b, config_middlewares_c
 from tests.oracle.config_rules import RULES
 from tests.support.router_process import free_ports
 
@@ -102,6 +102,7 @@ ROUTERS: dict[str, dict[str, Any]] = {
     "foreign-service": {"rule": "Host(`fs.test`)", "service": "api@docker"},
     "noop": {"rule": "Host(`noop.test`)", "service": "noop@internal"},
     "secure-only": {"rule": "Host(`tls.test`)", "tls": {}},
+    **config_middlewares_a.routers(),
     **config_middlewares_b.routers(),
     **config_middlewares_c.routers(),
 }
@@ -173,7 +174,10 @@ def dynamic(ports: dict[str, int]) -> dict[str, Any]:
         "http": {
             "routers": routers,
             "services": services,
-            "middlewares": MIDDLEWARES,
+            "middlewares": {
+                **MIDDLEWARES,
+                **config_middlewares_a.middlewares(url["based"], f"http://127.0.0.1:{closed}"),
+            },
             "serversTransports": transports,
         }
     }

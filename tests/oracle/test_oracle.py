@@ -8,6 +8,7 @@ import pytest
 from tests.oracle import (
     cases_border,
     cases_http,
+    cases_middlewares_a,
     cases_middlewares_b,
     cases_middlewares_c,
     cases_routing,
@@ -20,6 +21,7 @@ CASES = [
     *cases_routing.CASES,
     *cases_http.CASES,
     *cases_border.CASES,
+    *cases_middlewares_a.CASES,
     *cases_middlewares_b.CASES,
     *cases_middlewares_c.CASES,
 ]

@@ -64,7 +64,9 @@ async def guard() -> AsyncIterator[Guard]:
 
 
 def told(guard: Guard) -> dict[str, str]:
-    return {name.lower(): value for name, value in guard.asked[-1].headers.items()}
+    headers = guard.asked[-1].headers
+    assert len(headers) == len(set(headers)), "a header is told twice"
+    return {name.lower(): value for name, value in headers.items()}
 
 
 FORWARDED = (
@@ -169,7 +171,6 @@ async def test_sign_in(guard: Guard) -> None:
     response, _ = await guard.ask(request("/"), auth_signin_url="https://login.test/?a&b")
     assert response.status == 302
     assert response.headers.first(b"location") == b"https://login.test/?a&b"
-    assert response.body.ready() == b'<a href="https://login.test/?a&amp;b">Found</a>.\n\n'
 
 
 async def test_cookies_of_its_answer_reach_the_client(guard: Guard) -> None:
