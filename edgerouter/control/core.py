@@ -52,7 +52,8 @@ class Core:
         certificates: Sequence[CertificateSource] = (),
     ) -> None:
         self._configuration = configuration
-        self._tls = TlsManager(certificates)
+        strict = configuration.core.strict_tls_options
+        self._tls = TlsManager(certificates, strict_options=strict)
         self._publisher = publisher
         throttle = configuration.providers.providers_throttle_duration
         self._aggregator = Aggregator(throttle, self._rebuild)

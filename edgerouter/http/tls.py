@@ -17,7 +17,7 @@ class TlsFacts:
         self.version = version
         """As OpenSSL writes it: ``TLSv1.3``."""
         self.cipher = cipher
-        """The suite's OpenSSL name: ``TLS_AES_128_GCM_SHA256``."""
+        """The suite's name at IANA and in Go: ``TLS_AES_128_GCM_SHA256``."""
         self.server_name = server_name
         """The name the client asked for (SNI), in lower case, or an empty string."""
         self.protocol = protocol

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
+from edgerouter.http.tls import TlsFacts
 from edgerouter.observability.logs import fields
 
 Encode = Callable[[Peer, Exchange, Request | None, Headers, int, float], bytes]
@@ -210,6 +211,9 @@ _JSON_FIELDS = (
     "ServiceName",
     "StartLocal",
     "StartUTC",
+    "TLSCipher",
+    "TLSClientSubject",
+    "TLSVersion",
     "entryPointName",
     "error",
 )
@@ -218,6 +222,7 @@ _JSON_FIELDS = (
 def _json(names: FieldSelection, headers: HeaderSelection, *, with_query: bool) -> Encode:
     """Return the encoder of JSON lines; durations are nanoseconds."""
     dropped = [name for name in _JSON_FIELDS if not names.keeps(name)]
+    with_subject = names.keeps("TLSClientSubject")
     dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
     def encode(
@@ -232,6 +237,8 @@ def _json(names: FieldSelection, headers: HeaderSelection, *, with_query: bool) 
         if request is not None:
             _add_request(record, request, with_query=with_query)
         record["ClientHost"] = _client(peer, request)
+        if peer.tls is not None:
+            _add_tls(record, peer.tls, with_subject=with_subject)
         for name in dropped:
             record.pop(name, None)
         if not headers.empty:
@@ -309,6 +316,25 @@ def _add_request(record: dict[str, Any], request: Request, *, with_query: bool) 
     record["RequestPath"] = _path(request, with_query=with_query)
     record["RequestProtocol"] = _protocol(request.version)
     record["RequestScheme"] = request.scheme
+
+
+def _add_tls(record: dict[str, Any], tls: TlsFacts, *, with_subject: bool) -> None:
+    version = tls.version.removeprefix("TLSv")
+    record["TLSVersion"] = version if "." in version else f"{version}.0"
+    record["TLSCipher"] = tls.cipher
+    if with_subject and tls.certificates:
+        record["TLSClientSubject"] = _subject(tls.certificates[0])
+
+
+@lru_cache(maxsize=1024)
+def _subject(certificate: bytes) -> str:
+    """Return the subject of a certificate (RFC 4514)."""
+    from cryptography import x509  # noqa: PLC0415 - most workers never see a client's certificate.
+
+    try:
+        return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
+    except ValueError:
+        return ""
 
 
 def _client(peer: Peer, request: Request | None) -> str:

@@ -28,6 +28,9 @@ SUITES = {
 }
 """Suites of TLS 1.2 and before."""
 
+IANA_NAMES = {openssl: name for name, openssl in SUITES.items() if name[-4:] != "1305"}
+"""The names of OpenSSL's suites, of two that mean the same the newer one."""
+
 GONE = {
     "TLS_RSA_WITH_RC4_128_SHA",
     "TLS_RSA_WITH_3DES_EDE_CBC_SHA",

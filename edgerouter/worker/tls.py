@@ -86,16 +86,23 @@ def _answer(text: str) -> Handler:
     return handle
 
 
-def options_by_host(routers: Iterable[tuple[Mapping[str, Any], Route]]) -> dict[str, str]:
+CONFLICTING = "(conflicting)"
+"""A name no options have: handshakes are refused (``core.strictTLSOptions``)."""
+
+
+def options_by_host(
+    routers: Iterable[tuple[Mapping[str, Any], Route]], *, strict: bool = False
+) -> dict[str, str]:
     """Return the name of the TLS options of each host that routers with ``tls`` name.
 
-    Routers that disagree about a host leave it the default options.
+    Routers that disagree about a host leave it the default options, or none if ``strict``.
     """
+    fallback = CONFLICTING if strict else DEFAULT_SET
     found: dict[str, str] = {}
     for definition, route in routers:
         options = definition["tls"].get("options") or DEFAULT_SET
         for host in hosts_of(route.rule.node):
-            found[host] = options if found.get(host, options) == options else DEFAULT_SET
+            found[host] = options if found.get(host, options) == options else fallback
     return found
 
 
@@ -110,14 +117,18 @@ class SecureRoutes:
     def __init__(self, certificates: Certificates) -> None:
         self._certificates = certificates
         self._routers: list[tuple[Mapping[str, Any], Route]] = []
+        self._strict = False
         self.table = RouteTable(())
         self._selector = Selector(certificates, {})
 
-    def update(self, routers: list[tuple[Mapping[str, Any], Route]]) -> None:
+    def update(
+        self, routers: list[tuple[Mapping[str, Any], Route]], *, strict: bool = False
+    ) -> None:
         """Use these routers: their definitions with their routes."""
-        if routers != self._routers:
-            self._routers = routers
-            self._selector = Selector(self._certificates, options_by_host(routers))
+        if routers != self._routers or strict != self._strict:
+            self._routers, self._strict = routers, strict
+            hosts = options_by_host(routers, strict=strict)
+            self._selector = Selector(self._certificates, hosts)
             self.table = RouteTable(route for _, route in routers)
 
     def install(self, entrypoint: EntryPoint, challenges: Mapping[str, str]) -> None:

@@ -99,10 +99,5 @@ DIFFERENCES: dict[str, Difference] = {
 }
 """By the name of the case."""
 
-_NO_TLS = "TLS is not served yet, so the router has a warning"
-
-ROUTER_DIFFERENCES: dict[str, str] = {
-    "secure-only@file": _NO_TLS,
-    "prefixed-secure-only@file": _NO_TLS,
-}
+ROUTER_DIFFERENCES: dict[str, str] = {}
 """Routers that the API describes otherwise on purpose, with the reason."""

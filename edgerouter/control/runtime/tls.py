@@ -48,8 +48,9 @@ def _references(
             "which options hold is decided by the name in the handshake"
         )
     resolver = info.tls.cert_resolver
-    if resolver and resolver not in static.certificates_resolvers:
-        near = suggestion(resolver, static.certificates_resolvers)
+    known = {**static.certificates_resolvers, **static.edgerouter.certificates_resolvers}
+    if resolver and resolver not in known:
+        near = suggestion(resolver, known)
         yield f'the certificate resolver "{resolver}" does not exist{near}'
 
 

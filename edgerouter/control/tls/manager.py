@@ -47,8 +47,15 @@ class Gathered:
 class TlsManager:
     """Makes the ``tls`` part of snapshots."""
 
-    def __init__(self, sources: Sequence[CertificateSource] = ()) -> None:
+    def __init__(
+        self, sources: Sequence[CertificateSource] = (), *, strict_options: bool = False
+    ) -> None:
+        """Merge what ``sources`` have, the first preferred.
+
+        ``strict_options`` is ``core.strictTLSOptions``.
+        """
         self._sources = tuple(sources)
+        self._strict_options = strict_options
         self._files = PemFiles()
         self._self_signed: KeyPair | None = None
         self._demands: list[Demand] = []
@@ -119,6 +126,7 @@ class TlsManager:
             },
             "http01": dict(gathered.challenges.http01),
             "ticketKey": gathered.ticket_key,
+            "strictOptions": self._strict_options,
         }, reading.found
 
     def _fallback(self) -> Certificate:

@@ -18,7 +18,9 @@ from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyProtocolError
 from edgerouter.proxy.downstream.tls_transport import TlsTransport
 from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.tls.ciphers import IANA_NAMES
 from edgerouter.tls.hello import HANDSHAKE, HelloError, alert_record, read_client_hello
+from edgerouter.tls.options import ACME_TLS
 from edgerouter.tls.selection import Refused, Terminate
 
 MAX_HANDSHAKE = 10.0
@@ -144,6 +146,8 @@ class Entrance(asyncio.Protocol):
 
     def _established(self, transport: TlsTransport, tls: ssl.SSLObject) -> asyncio.Protocol:
         self._leave()
+        if tls.selected_alpn_protocol() == ACME_TLS:
+            return Farewell()
         facts = facts_of(tls, self._server_name)
         return DownstreamH1(
             self._entrypoint, self._connections, self._loop, self._client_address(), facts
@@ -176,6 +180,13 @@ class Entrance(asyncio.Protocol):
         self._transport.abort()
 
 
+class Farewell(asyncio.Protocol):
+    """Closes: after an ``acme-tls/1`` handshake nothing is spoken (RFC 8737, section 3)."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
 def client_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """Return the address and port at the other end; empty and 0 for a Unix socket."""
     address = transport.get_extra_info("peername") or ("", 0)
@@ -191,7 +202,7 @@ def facts_of(tls: ssl.SSLObject, server_name: str) -> TlsFacts:
         certificates = _client_certificates(tls)
     return TlsFacts(
         tls.version() or "",
-        cipher[0] if cipher else "",
+        IANA_NAMES.get(cipher[0], cipher[0]) if cipher else "",
         server_name,
         tls.selected_alpn_protocol() or "",
         certificates,

@@ -146,13 +146,19 @@ def test_rule_syntax() -> None:
     assert one(router(rule=v2), static({"core": {"defaultRuleSyntax": "v2"}})).status == "enabled"
 
 
-def test_tls_is_kept_and_said_to_be_unserved() -> None:
-    view = runtime({"routers": {"r": router(tls={"options": "o"}), "q": router(tls={})}})
-    assert view.http.routers["r@file"].status == "warning"
-    assert view.snapshot(1)["routers"]["r@file"]["tls"]["options"] == "o@file"
-    assert [str(found) for found in view.diagnostics] == [
-        "TLS is not served yet; nothing reaches the routers r@file, q@file"
-    ]
+def test_tls_options_are_qualified() -> None:
+    found = runtime(
+        {
+            "routers": {
+                "a": router(tls={"options": "o"}),
+                "b": router(tls={}),
+                "c": router(tls={"options": "default"}),
+                "d": router(tls={"options": "o@other"}),
+            }
+        }
+    ).snapshot(1)["routers"]
+    names = [found[f"{name}@file"]["tls"]["options"] for name in "abcd"]
+    assert names == ["o@file", "default", "default", "o@other"]
 
 
 # Entry points that add something
@@ -469,7 +475,6 @@ def test_what_has_no_effect_is_said() -> None:
     }
     decoded, _ = decode_mapping(raw, "f.yml", "file")
     assert [str(found) for found in build_runtime(static(), {"file": decoded}).diagnostics] == [
-        "f.yml: TLS is not served yet; certificates, options and stores have no effect",
         (
             "f.yml, http.models.web: models have no effect; "
             "set the entry point's http options instead"
