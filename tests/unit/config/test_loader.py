@@ -208,7 +208,6 @@ def test_one_start_shows_everything_that_is_wrong(load: Load) -> None:
     [
         (["--metrics.prometheus", "--metrics.addinternals"], "metrics: is not supported yet"),
         (["--entrypoints.a.address=:1", "--entrypoints.a.http3"], "HTTP/3 is not served"),
-        (["--entrypoints.a.address=:1", "--entrypoints.a.http.tls.options=x"], "serves no TLS"),
         (["--certificatesresolvers.le.acme.email=a@b"], "no certificates are obtained"),
         (["--providers.consul.endpoints", "a:1"], "providers.consul: this provider is not supp"),
         (
