@@ -1,0 +1,185 @@
+"""Bytes through our TLS transport: much of it, slowly, and how connections end."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from edgerouter.proxy.downstream.tls_transport import TlsTransport
+from tests.support.data_plane import until
+from tests.support.tls import client_context, make_pair
+
+PAIR = make_pair("a.test")
+
+
+class Recorder(asyncio.Protocol):
+    """The protocol above: keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.transport: TlsTransport
+        self.received = b""
+        self.events: list[str] = []
+        self.stays_open_at_eof = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, TlsTransport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+
+    def eof_received(self) -> bool:
+        self.events.append("eof")
+        return self.stays_open_at_eof
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.events.append("lost")
+
+    def pause_writing(self) -> None:
+        self.events.append("pause")
+
+    def resume_writing(self) -> None:
+        self.events.append("resume")
+
+
+class Below(asyncio.Protocol):
+    """Puts a TLS transport on a connection at once."""
+
+    def __init__(self, context: ssl.SSLContext, recorder: Recorder, failures: list[object]) -> None:
+        self._context, self._recorder, self._failures = context, recorder, failures
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        tls = TlsTransport(
+            transport, self._context, lambda _, __: self._recorder, self._failures.append
+        )
+        transport.set_protocol(tls)
+
+
+@asynccontextmanager
+async def connected(
+    version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+) -> AsyncIterator[tuple[Recorder, asyncio.StreamReader, asyncio.StreamWriter]]:
+    recorder, failures = Recorder(), list[object]()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Below(server_context(), recorder, failures), "127.0.0.1", 0
+    )
+    port = server.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=client_context(maximum_version=version), server_hostname="a.test"
+    )
+    await until(lambda: hasattr(recorder, "transport"))
+    try:
+        yield recorder, reader, writer
+    finally:
+        writer.transport.abort()
+        recorder.transport.abort()
+        await until(lambda: "lost" in recorder.events)
+        server.close()
+        assert not failures
+
+
+def server_context() -> ssl.SSLContext:
+    from edgerouter.tls.contexts import Contexts, ServedCertificate
+    from edgerouter.tls.options import TlsOptions
+
+    return Contexts().get(TlsOptions({}), ServedCertificate(PAIR.served()))
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_much_data_both_ways(version: ssl.TLSVersion) -> None:
+    data = bytes(range(256)) * 8192
+    async with connected(version) as (recorder, reader, writer):
+        writer.write(data)
+        recorder.transport.write(data)
+        recorder.transport.writelines([b"the ", b"end"])
+        assert await reader.readexactly(len(data) + 7) == data + b"the end"
+        await until(lambda: len(recorder.received) == len(data))
+        assert recorder.received == data
+
+
+async def test_a_slow_client_makes_the_protocol_pause() -> None:
+    async with connected() as (recorder, reader, _):
+        recorder.transport.set_write_buffer_limits(high=64 * 1024)
+        while "pause" not in recorder.events:
+            recorder.transport.write(bytes(256 * 1024))
+            await asyncio.sleep(0)
+        while "resume" not in recorder.events:
+            assert await reader.read(1 << 20)
+
+
+async def test_a_slow_protocol_makes_the_client_wait() -> None:
+    async with connected() as (recorder, _, writer):
+        recorder.transport.pause_reading()
+        assert not recorder.transport.is_reading()
+        recorder.transport.pause_reading()  # Twice is no mistake.
+        size = 20 * 1024 * 1024
+        writer.write(bytes(size))
+        await asyncio.sleep(0.2)
+        assert recorder.received == b""
+        assert recorder.transport._incoming.pending < 1_000_000  # The rest waits at the client.
+        recorder.transport.resume_reading()
+        recorder.transport.resume_reading()
+        await until(lambda: len(recorder.received) == size)
+
+
+async def test_what_is_unread_when_a_protocol_pauses_in_the_middle_comes_later() -> None:
+    async with connected() as (recorder, _, writer):
+        first = recorder.data_received
+
+        def pause_after(data: bytes) -> None:
+            first(data)
+            recorder.transport.pause_reading()
+
+        recorder.data_received = pause_after  # type: ignore[method-assign]
+        writer.write(bytes(100_000))  # Several records: one is given, the others wait.
+        await until(lambda: recorder.received)
+        await asyncio.sleep(0.05)
+        assert len(recorder.received) < 100_000
+        while len(recorder.received) < 100_000:
+            recorder.transport.resume_reading()
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_close_says_goodbye_behind_the_last_bytes(version: ssl.TLSVersion) -> None:
+    async with connected(version) as (recorder, reader, _):
+        recorder.transport.write(bytes(1_000_000))
+        recorder.transport.close()
+        assert recorder.transport.is_closing()
+        recorder.transport.write(b"too late")
+        assert len(await reader.read()) == 1_000_000  # A cut connection would raise.
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_client_may_go_on_after_our_end(version: ssl.TLSVersion) -> None:
+    async with connected(version) as (recorder, _, writer):
+        assert recorder.transport.can_write_eof()
+        recorder.transport.write_eof()
+        writer.write(b"still here")
+        await until(lambda: recorder.received == b"still here")
+
+
+@pytest.mark.parametrize("stays_open", [True, False])
+async def test_the_end_of_the_client_is_told_once(stays_open: bool) -> None:
+    async with connected() as (recorder, _, writer):
+        recorder.stays_open_at_eof = stays_open
+        writer.close()
+        await until(lambda: "eof" in recorder.events)
+        if not stays_open:
+            await until(lambda: "lost" in recorder.events)
+        assert recorder.events.count("eof") == 1
+
+
+async def test_garbage_behind_the_handshake_ends_the_connection() -> None:
+    async with connected() as (recorder, _, writer):
+        below = writer.transport.get_extra_info("socket")
+        below._sock.send(b"\x17\x03\x03\x00\x20" + bytes(32))
+        await until(lambda: "lost" in recorder.events)
+        assert recorder.received == b""
