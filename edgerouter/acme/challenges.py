@@ -50,11 +50,11 @@ class Solver(Protocol):
 class Answers:
     """What workers answer now; threads of several orders change it.
 
-    ``publish`` hands a change to the workers and returns once all have it (or gives up
-    waiting after some seconds); it is called from the threads of orders.
+    ``publish`` hands a change to the workers; with True it returns once all have it (or gives
+    up waiting after some seconds). It is called from the threads of orders.
     """
 
-    def __init__(self, publish: Callable[[], None]) -> None:
+    def __init__(self, publish: Callable[[bool], None]) -> None:
         self._publish = publish
         self._lock = threading.Lock()
         self._http: dict[str, str] = {}
@@ -77,7 +77,7 @@ class Answers:
         with self._lock:
             self._http |= http
             self._tls |= tls
-        self._publish()
+        self._publish(True)
 
     def remove(self, tokens: Sequence[str], hosts: Sequence[str]) -> None:
         """Answer these no longer."""
@@ -86,7 +86,7 @@ class Answers:
                 self._http.pop(token, None)
             for host in hosts:
                 self._tls.pop(host, None)
-        self._publish()
+        self._publish(False)
 
 
 def pause(seconds: float, stop: threading.Event) -> None:

@@ -228,6 +228,21 @@ def _address(host: str) -> str:
         raise ValueError(f"the name server {host} cannot be found: {error}") from error
 
 
+def zone_account(
+    where: str, provider: str, zones: Sequence[str], environ: Mapping[str, str]
+) -> ZoneAccount:
+    """Return an account for some zones.
+
+    Raises:
+        ValueError: It cannot be used; ``where`` names the option.
+    """
+    try:
+        account = make_account(provider, environ)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    return ZoneAccount(account, tuple(zone.lower().strip(".") for zone in zones))
+
+
 def make_dns_solver(
     where: str,
     options: DNSChallenge,
@@ -241,10 +256,7 @@ def make_dns_solver(
     """
     accounts = list(others)
     if options.provider:
-        try:
-            accounts.append(ZoneAccount(make_account(options.provider, environ)))
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from error
+        accounts.append(zone_account(where, options.provider, (), environ))
     if not accounts:
         raise ValueError(f"{where}.provider is missing; name a DNS provider such as cloudflare")
     propagation = options.propagation

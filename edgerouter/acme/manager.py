@@ -81,7 +81,6 @@ class Manager:
         self._managed: dict[tuple[str, frozenset[str]], Managed] = {}
         self._stored: dict[tuple[str, tuple[str, ...]], Stored] = {}
         self._wishes: tuple[Wish, ...] = ()
-        self._provided: frozenset[str] = frozenset()
         self.plan = Plan((), ())
         self._slots = asyncio.Semaphore(SLOTS)
         self._wake = asyncio.Event()
@@ -112,13 +111,13 @@ class Manager:
         for stored in resolver.storage.load_all():
             self._keep(stored)
 
-    def want(self, wishes: Iterable[Wish], provided: Iterable[str] = ()) -> None:
-        """Learn all that is wanted now; ``provided`` are names that files already certify."""
-        wishes, provided = tuple(wishes), frozenset(provided)
-        if (wishes, provided) == (self._wishes, self._provided):
+    def want(self, wishes: Iterable[Wish]) -> None:
+        """Learn all that is wanted now."""
+        wishes = tuple(wishes)
+        if wishes == self._wishes:
             return
-        self._wishes, self._provided = wishes, provided
-        self.plan = make_plan([w for w in wishes if w.resolver in self._resolvers], provided)
+        self._wishes = wishes
+        self.plan = make_plan([wish for wish in wishes if wish.resolver in self._resolvers])
         kept: dict[tuple[str, frozenset[str]], Managed] = {}
         for wish in self.plan.orders:
             key = wish.resolver, frozenset(wish.names)
@@ -259,13 +258,15 @@ class Manager:
                 managed.force, managed.next_look = True, AT_ONCE
                 self._wake.set()
 
-    def _publish_from_thread(self) -> None:
+    def _publish_from_thread(self, wait: bool) -> None:
         """Hand challenges to the workers, from the thread of an order."""
         if self._loop is None or self._loop.is_closed():
             return
-        done = asyncio.run_coroutine_threadsafe(self._published(), self._loop)
-        with suppress(TimeoutError):
-            done.result(PUBLISH_TIME)
+        done = asyncio.run_coroutine_threadsafe(self._publish_soon(), self._loop)
+        if wait:
+            with suppress(TimeoutError):
+                done.result(PUBLISH_TIME)
 
-    async def _published(self) -> None:
-        await self._publish()
+    async def _publish_soon(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._publish(), PUBLISH_TIME)

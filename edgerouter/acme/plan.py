@@ -24,14 +24,6 @@ class Plan:
     """Wishes that other certificates fulfil."""
 
 
-def covers(name: str, wanted: str) -> bool:
-    """Whether a name of a certificate is good for a wanted one; ``*.`` stands for one label."""
-    if name == wanted:
-        return True
-    label, _, rest = wanted.partition(".")
-    return name.startswith("*.") and name[2:] == rest and label != "*"
-
-
 def is_covered(names: Iterable[str], available: Iterable[str]) -> bool:
     """Whether each of ``names`` is good by one of ``available``."""
     exact = set(available)
@@ -42,8 +34,8 @@ def is_covered(names: Iterable[str], available: Iterable[str]) -> bool:
     )
 
 
-def make_plan(wishes: Sequence[Wish], provided: Iterable[str] = ()) -> Plan:
-    """Return the certificates to order; ``provided`` are names other certificates have.
+def make_plan(wishes: Sequence[Wish]) -> Plan:
+    """Return the certificates to order.
 
     Equal sets of one resolver become one order. Wildcards and large sets come first, so that
     what they cover is not ordered again.
@@ -55,7 +47,7 @@ def make_plan(wishes: Sequence[Wish], provided: Iterable[str] = ()) -> Plan:
         routers = sorted({*wish.routers, *(known.routers if known else ())})
         names = known.names if known else tuple(dict.fromkeys(wish.names))
         merged[key] = Wish(wish.resolver, names, tuple(routers))
-    available = set(provided)
+    available: set[str] = set()
     orders, covered = [], []
     for wish in sorted(merged.values(), key=_rank):
         if is_covered(wish.names, available):

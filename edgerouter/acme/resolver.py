@@ -225,8 +225,16 @@ class NoJournal:
         """Forget it."""
 
 
-def make_solver(name: str, acme: ACME, answers: Answers, environ: Mapping[str, str]) -> Solver:
+def make_solver(
+    name: str,
+    acme: ACME,
+    answers: Answers,
+    environ: Mapping[str, str],
+    accounts: Sequence[tuple[str, str, tuple[str, ...], Mapping[str, str]]] = (),
+) -> Solver:
     """Return the solver of the one challenge a resolver names.
+
+    ``accounts`` are further ones for DNS-01: option, provider, zones and environment.
 
     Raises:
         ValueError: It names none or several, or one that cannot be used; says which option.
@@ -248,10 +256,11 @@ def make_solver(name: str, acme: ACME, answers: Answers, environ: Mapping[str, s
     if acme.dns_challenge is None:
         raise AssertionError
     try:
-        from edgerouter.acme.dns import make_dns_solver  # noqa: PLC0415 - an extra.
+        from edgerouter.acme.dns import make_dns_solver, zone_account  # noqa: PLC0415 - an extra.
     except ImportError as error:
         raise ValueError(
             f"{prefix}.dnsChallenge needs Python packages that are not installed ({error.name});"
             " install edgerouter[dns]"
         ) from error
-    return make_dns_solver(f"{prefix}.dnsChallenge", acme.dns_challenge, environ)
+    others = [zone_account(*each) for each in accounts]
+    return make_dns_solver(f"{prefix}.dnsChallenge", acme.dns_challenge, environ, others)

@@ -65,7 +65,7 @@ class Storage:
 
     def __init__(self, root: Path, resolver: str) -> None:
         self.resolver = resolver
-        self.directory = root / _file_name(resolver)
+        self.directory = root / file_name(resolver)
         self._certificates = self.directory / "certificates"
         self._accounts = self.directory / "accounts"
 
@@ -120,7 +120,7 @@ class Storage:
     def _account_file(self, directory: str) -> Path:
         parts = urlsplit(directory)
         digest = hashlib.sha256(directory.encode()).hexdigest()[:8]
-        return self._accounts / f"{_file_name(parts.hostname or 'ca')}-{digest}.json"
+        return self._accounts / f"{file_name(parts.hostname or 'ca')}-{digest}.json"
 
     def load_all(self) -> list[Stored]:
         """Return every certificate; damaged ones are set aside and reported."""
@@ -196,7 +196,7 @@ class Storage:
         return OrderFile(self._directory(names) / "order.json")
 
     def _directory(self, names: Sequence[str]) -> Path:
-        name = _file_name(names[0])
+        name = file_name(names[0])
         if len(names) > 1:
             digest = hashlib.sha256(" ".join(sorted(names)).encode()).hexdigest()[:8]
             name = f"{name[:200]}+{digest}"
@@ -225,6 +225,6 @@ class OrderFile:
             write_json(self.path, asdict(pending))
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Return a name as a file may be called; wildcards begin with ``_``."""
     return _UNSAFE.sub("_", name.lower()).lstrip(".") or "_"

@@ -47,6 +47,7 @@ def application(view: View) -> web.Application:
         "overview": view.overview,
         "rawdata": view.raw_data,
         "edgerouter/diagnostics": view.diagnostics,
+        "edgerouter/certificates": view.certificates.plans,
         "edgerouter/workers": view.workers,
         "edgerouter/providers": view.providers,
     }
@@ -54,7 +55,7 @@ def application(view: View) -> web.Application:
         app.router.add_get(f"{base}/{path}", partial(_object, read), allow_head=False)
     lists: dict[str, tuple[str, Callable[[], list[Item]], Callable[[str], Item | None]]] = {
         "entrypoints": ("entry point", view.entry_points, view.entry_point),
-        "certificates": ("certificate", list, _nothing),
+        "certificates": ("certificate", view.certificates.items, view.certificates.item),
     }
     for protocol, kinds in KINDS.items():
         for kind in kinds:
@@ -129,10 +130,6 @@ async def _one(noun: str, item: Callable[[str], Item | None], request: web.Reque
     name = request.match_info["name"]
     found = item(name)
     return _error(404, f"{noun} not found: {name}") if found is None else _json(found)
-
-
-def _nothing(_: str) -> None:
-    return None
 
 
 async def _support_dump(view: View, _: web.Request) -> web.Response:

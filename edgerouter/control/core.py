@@ -11,11 +11,13 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.aggregator import Aggregator, Publications
+from edgerouter.control.certificates.service import Certificates
 from edgerouter.control.listeners import Listener
 from edgerouter.control.providers import Providers
 from edgerouter.control.publisher import Publisher
@@ -23,7 +25,6 @@ from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
 from edgerouter.control.supervisor import Supervisor
 from edgerouter.control.systemd import feed_watchdog, notify
 from edgerouter.control.tls.manager import Gathered, TlsManager
-from edgerouter.control.tls.source import CertificateSource
 from edgerouter.control.view import View
 from edgerouter.ipc.channel import Message, encode
 from edgerouter.observability.logs import fields
@@ -49,11 +50,13 @@ class Core:
         providers: Mapping[str, Provider],
         publisher: Publisher,
         supervisor: Supervisor,
-        certificates: Sequence[CertificateSource] = (),
+        certificates: Certificates | None = None,
     ) -> None:
         self._configuration = configuration
         strict = configuration.core.strict_tls_options
-        self._tls = TlsManager(certificates, strict_options=strict)
+        self._certificates = certificates
+        sources = certificates.sources if certificates is not None else ()
+        self._tls = TlsManager(sources, strict_options=strict)
         self._publisher = publisher
         throttle = configuration.providers.providers_throttle_duration
         self._aggregator = Aggregator(throttle, self._rebuild)
@@ -61,6 +64,8 @@ class Core:
         self.view = View(
             configuration, tuple(warnings), listeners, self._providers, publisher, supervisor
         )
+        if certificates is not None:
+            self.view.certificates = certificates.inventory
         self._reported: frozenset[Diagnostic] = frozenset()
         self._health: HealthChecks | None = None
         self._content: Message = {}
@@ -87,6 +92,9 @@ class Core:
             tasks.create_task(self._aggregate(), name="aggregator")
             tasks.create_task(feed_watchdog(), name="watchdog")
             tasks.create_task(self._tls.run(self._aggregator.rebuild_soon), name="certificates")
+            if self._certificates is not None:
+                directory = Path(admin.getsockname()).parent
+                tasks.create_task(self._certificates.run(directory), name="certificate sources")
             await self._published.wait()
             notify("READY=1")
             # Imported in a thread and only now: slow, and not needed for the first request.
@@ -116,6 +124,8 @@ class Core:
                 self._published.set()
             self._publisher.lift(liftable)
             self._tls.tell()
+            if self._certificates is not None:
+                self._certificates.inventory.served = content["tls"]["certificates"]
             await self._check_health(runtime)
         except Exception:
             log.exception("The configuration could not be rebuilt, the last one stays in force")
@@ -155,6 +165,11 @@ class Core:
                 extra = fields(providerName=diagnostic.provider) if diagnostic.provider else {}
                 log.log(level, str(diagnostic), extra=extra)
         self._reported = frozenset(diagnostics)
+
+
+def load_certificates(configuration: StaticConfiguration, publisher: Publisher) -> Certificates:
+    """Make what obtains certificates; reads those that are kept on the disk."""
+    return Certificates(configuration, publisher)
 
 
 def load_providers(

@@ -19,6 +19,7 @@ import uvloop
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.static.address import EntryPointAddress
 from edgerouter.control.directory import (
     ADMIN_SOCKET,
     StartError,
@@ -28,9 +29,9 @@ from edgerouter.control.directory import (
 from edgerouter.control.listeners import (
     Listener,
     ListenError,
+    adopt,
     inherited,
     listen,
-    parse_address,
 )
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.supervisor import Reaper, Supervisor, cpu_count
@@ -79,17 +80,26 @@ def open_listeners(configuration: StaticConfiguration, workers: int) -> list[Lis
     listeners: list[Listener] = []
     for name, entry_point in configuration.entry_points.items():
         try:
-            address = parse_address(entry_point.address)
+            address = EntryPointAddress.parse(entry_point.address)
         except ValueError as error:
             raise ListenError(f'entry point "{name}" has a wrong address: {error}') from error
         if address.protocol == "udp":
-            log.warning("UDP entry points are not served yet", extra=fields(entryPointName=name))
+            log.warning(
+                "UDP is not served yet, nothing listens for this entry point",
+                extra=fields(entryPointName=name, address=entry_point.address),
+            )
         elif name in handed:
-            listeners.append(Listener(name, (handed[name],)))
+            listeners.append(adopt(name, handed.pop(name)))
         else:
             listeners.append(
                 listen(name, address, workers=workers, reuse_port=entry_point.reuse_port)
             )
+    for name, unused in handed.items():
+        log.warning(
+            "systemd hands over a socket, but no entry point has its name: it is closed",
+            extra=fields(socket=name, entryPoints=list(configuration.entry_points)),
+        )
+        unused.close()
     return listeners
 
 
@@ -142,6 +152,9 @@ class Plane:
         """Import the rest in a thread: it takes long, and the workers are loading meanwhile."""
         module = await asyncio.to_thread(import_module, "edgerouter.control.core")
         providers, refused = await asyncio.to_thread(module.load_providers, self._configuration)
+        certificates = await asyncio.to_thread(
+            module.load_certificates, self._configuration, self._publisher
+        )
         core: Core = module.Core(
             self._configuration,
             [*self._warnings, *refused],
@@ -149,6 +162,7 @@ class Plane:
             providers,
             self._publisher,
             self._supervisor,
+            certificates,
         )
         return core
 

@@ -17,6 +17,7 @@ from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import EntryPoint, StaticConfiguration
 from edgerouter.config.static.entrypoints import EntryPointHTTP, EntryPointObservability
 from edgerouter.config.types import camel_case
+from edgerouter.control.certificates.inventory import Inventory
 from edgerouter.control.elements import middleware_item, router_item, service_item, stream_item
 from edgerouter.control.listeners import Listener
 from edgerouter.control.listing import Item
@@ -67,6 +68,7 @@ class View:
         self.started = datetime.now(UTC)
         self.failed_rebuilds = 0
         self.runtime: RuntimeConfiguration | None = None
+        self.certificates = Inventory(None, {})
         self._warnings = warnings
         self._addresses = {listener.name: listener.address for listener in listeners}
         self._providers = providers
@@ -92,7 +94,7 @@ class View:
         }
         return {
             **counts,
-            "certificates": _count([]),
+            "certificates": _count(self.certificates.items()),
             "features": self._features(),
             "providers": [_go_name(name) for name in self.configuration.providers.enabled],
             "edgerouter": {

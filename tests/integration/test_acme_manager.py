@@ -88,7 +88,7 @@ class Relay:
     """Answers of whichever manager runs now."""
 
     def __init__(self) -> None:
-        self.current = Answers(lambda: None)
+        self.current = Answers(lambda wait: None)
         self.requests: list[str] = []
 
     @property
@@ -185,7 +185,7 @@ async def test_a_ca_that_is_away_is_tried_again(
 async def test_failures_are_remembered_over_restarts_and_forgotten_after_success(
     bench: Bench, pebble: Pebble, relay: Relay
 ) -> None:
-    relay.current = Answers(lambda: None)  # Nobody answers.
+    relay.current = Answers(lambda wait: None)  # Nobody answers.
     resolver = bench.resolve(pebble)
     wishes = [Wish("le", ("a.example.com",))]
     bench.manager.want(wishes)

@@ -31,7 +31,7 @@ class Memory:
 
 @pytest.fixture(scope="module")
 def answers() -> Answers:
-    return Answers(lambda: None)
+    return Answers(lambda wait: None)
 
 
 @pytest.fixture(scope="module")

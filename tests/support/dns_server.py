@@ -110,12 +110,21 @@ class _Stream(_Handler):
         self.request.sendall(struct.pack("!H", len(wire)) + wire)
 
 
+def _bound() -> tuple[socketserver.UDPServer, socketserver.TCPServer]:
+    """Bind both transports to one port; the system knows only of one at a time what is free."""
+    while True:
+        streams = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Stream)
+        try:
+            return socketserver.ThreadingUDPServer(streams.server_address, _Datagram), streams
+        except OSError:
+            streams.server_close()
+
+
 @contextmanager
 def dns_server(zone: Zone) -> Iterator[int]:
     """Serve a zone over UDP and TCP; yields the port."""
-    datagrams = socketserver.ThreadingUDPServer(("127.0.0.1", 0), _Datagram)
+    datagrams, streams = _bound()
     port = datagrams.server_address[1]
-    streams = socketserver.ThreadingTCPServer(("127.0.0.1", port), _Stream)
     for server in (datagrams, streams):
         server.zone = zone  # type: ignore[attr-defined]
     with running(datagrams), running(streams):

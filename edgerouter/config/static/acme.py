@@ -12,7 +12,7 @@ class ExternalAccountBinding(Section):
     """``acme.eab`` (RFC 8555, section 7.3.4)."""
 
     kid: str = Field("", description="Key identifier.")
-    hmac_encoded: str = Field("", description="HMAC key, base64url.")
+    hmac_encoded: str = Field("", exclude=True, description="HMAC key, base64url.")
 
 
 class HTTPChallenge(Section):

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from edgerouter.config.static.certificates import Export, InternalCA, OnDemand, OwnResolver
 from edgerouter.config.static.section import Section
 
 
@@ -18,4 +19,16 @@ class Own(Section):
     )
     runtime_dir: str = Field(
         "", description="Directory for private sockets; empty: a new temporary directory."
+    )
+    internal_ca: InternalCA = Field(
+        default_factory=InternalCA, alias="internalCA", description="The internal CA."
+    )
+    certificates_resolvers: dict[str, OwnResolver] = Field(
+        default_factory=dict, description="Our own options of certificate resolvers."
+    )
+    on_demand: OnDemand = Field(
+        default_factory=OnDemand, description="Certificates at the first handshake."
+    )
+    certificates_export: Export = Field(
+        default_factory=Export, description="Copies of certificates for other programs."
     )

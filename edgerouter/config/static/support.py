@@ -10,7 +10,11 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("accesslog.dualoutput", "the access log is not sent to a collector"),
     ("accesslog.otlp", "the access log is not sent to a collector"),
     ("api.debug", "/debug is not served"),
-    ("certificatesresolvers.*", "no certificates are obtained"),
+    (
+        "certificatesresolvers.*.acme.certificatesduration",
+        "certificates are renewed by their own lifetime",
+    ),
+    ("certificatesresolvers.*.tailscale", "certificates of Tailscale are not obtained"),
     ("core.defaultrulesyntax", "rules are read in the v3 syntax"),
     ("entrypoints.*.forwardedheaders.addxforwardedschemeheaders", "these headers are not sent"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),

@@ -1,0 +1,153 @@
+"""ACME resolvers as a source of certificates: made from the static options, run, and shown."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from edgerouter.acme.challenges import Solver
+from edgerouter.acme.dns_environment import read_environment
+from edgerouter.acme.errors import CertificateError
+from edgerouter.acme.export import export
+from edgerouter.acme.importer import import_at_start
+from edgerouter.acme.manager import Manager
+from edgerouter.acme.plan import Wish
+from edgerouter.acme.preflight import make_preflight
+from edgerouter.acme.resolver import Options, Resolver, make_solver
+from edgerouter.acme.storage import Stored
+from edgerouter.acme.threads import in_daemon_thread
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.static.acme import ACME
+from edgerouter.control.certificates.names import is_local
+from edgerouter.control.publisher import Publisher
+from edgerouter.control.tls.source import Certificate, Challenges, Demand, KeyPair
+from edgerouter.observability.logs import fields
+
+log = logging.getLogger(__name__)
+
+POLL = 0.02
+"""Seconds between two looks at whether workers have a challenge."""
+
+
+class AcmeSource:
+    """The certificates of all ACME resolvers."""
+
+    def __init__(
+        self,
+        configuration: StaticConfiguration,
+        publisher: Publisher,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._configuration = configuration
+        self._publisher = publisher
+        self._environ = environ
+        self._callback: Callable[[], None] = lambda: None
+        self._obtained: asyncio.Queue[Stored] = asyncio.Queue()
+        self._changes = 0
+        """How often challenges have changed."""
+        self._gathered = (0, 0)
+        """How many of these changes are in which version of the snapshot, at least."""
+        self.manager = Manager(
+            self._publish, self._changed, preflight=make_preflight(configuration)
+        )
+        self.broken: dict[str, str] = {}
+        """Resolvers that cannot be used, with the reason."""
+
+    def open(self) -> None:
+        """Make the resolvers and read what they have kept. Blocking."""
+        for name, resolver in self._configuration.certificates_resolvers.items():
+            if resolver.acme is None:
+                continue
+            try:
+                self.manager.add(self._make(name, resolver.acme))
+            except (ValueError, CertificateError) as error:
+                self.broken[name] = str(error)
+                log.error(
+                    "The certificate resolver cannot be used",
+                    extra=fields(resolver=name, reason=str(error)),
+                )
+
+    def _make(self, name: str, acme: ACME) -> Resolver:
+        own = self._configuration.edgerouter.certificates_resolvers.get(name)
+        options = Options(staging=own.staging_server if own is not None else None)
+        resolver = Resolver(name, acme, self._solver(name, acme), self._environ, options)
+        is_new = resolver.storage.is_new
+        resolver.storage.open()
+        if is_new:
+            import_at_start(acme.storage, resolver)
+        return resolver
+
+    def _solver(self, name: str, acme: ACME) -> Solver:
+        own = self._configuration.edgerouter.certificates_resolvers.get(name)
+        accounts = own.dns_accounts if own is not None else {}
+        path = f"edgerouter.certificatesResolvers.{name}.dnsAccounts"
+        others = [
+            (
+                f"{path}.{account}",
+                each.provider,
+                tuple(each.zones),
+                read_environment(f"{path}.{account}.envFile", each.env_file, self._environ),
+            )
+            for account, each in accounts.items()
+        ]
+        return make_solver(name, acme, self.manager.answers, self._environ, others)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        for stored in self.manager.certificates():
+            self._obtained.put_nowait(stored)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.manager.run())
+            tasks.create_task(self._copy())
+
+    async def _copy(self) -> None:
+        """Give every certificate to other programs too."""
+        options = self._configuration.edgerouter.certificates_export
+        while True:
+            stored = await self._obtained.get()
+            await in_daemon_thread(partial(export, options, stored), "export")
+
+    def certificates(self) -> Sequence[Certificate]:
+        return [
+            Certificate(each.facts.names, each.chain, each.key, f"resolver {each.resolver}")
+            for each in self.manager.certificates()
+        ]
+
+    def default(self) -> Certificate | None:
+        return None
+
+    def challenges(self) -> Challenges:
+        self._gathered = self._changes, self._publisher.version + 1
+        answers = self.manager.answers
+        return Challenges(
+            answers.http01, {host: KeyPair(*pair) for host, pair in answers.acme_tls.items()}
+        )
+
+    def demand(self, demands: Sequence[Demand]) -> None:
+        known = self._configuration.certificates_resolvers
+        self.manager.want(
+            Wish(each.resolver, (each.main, *each.sans), each.routers)
+            for each in demands
+            if each.resolver in known and not all(map(is_local, (each.main, *each.sans)))
+        )
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
+
+    def _changed(self, stored: Stored) -> None:
+        self._callback()
+        self._obtained.put_nowait(stored)
+
+    async def _publish(self) -> None:
+        """Return once every worker has the challenges of now."""
+        self._changes += 1
+        mine = self._changes
+        self._callback()
+        while True:
+            await asyncio.sleep(POLL)
+            changes, version = self._gathered
+            if changes >= mine and self._publisher.version >= version:
+                slots = self._publisher.slots
+                if all(slot.applied >= version for slot in slots if slot.ready):
+                    return

@@ -1,0 +1,112 @@
+"""The internal CA as a source: names without a resolver, local ones, resolvers ``internal``."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from edgerouter.acme.internal_ca import InternalCA, Leaf
+from edgerouter.acme.threads import in_daemon_thread
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.certificates.names import is_local
+from edgerouter.control.tls.source import Certificate, Challenges, Demand
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 60.0
+"""Seconds between two looks at the age of certificates."""
+
+DEFAULT_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1")
+"""Of the certificate for clients that ask for a name nobody has."""
+
+
+def internal_ca(configuration: StaticConfiguration) -> InternalCA:
+    """Return the internal CA that the options describe."""
+    options = configuration.edgerouter.internal_ca
+    return InternalCA(Path(options.storage), timedelta(seconds=options.leaf_lifetime))
+
+
+class InternalSource:
+    """Issues certificates as soon as they are wanted, and again at half of their lifetime."""
+
+    def __init__(
+        self,
+        configuration: StaticConfiguration,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        own = configuration.edgerouter
+        self._ca = internal_ca(configuration)
+        self._clock = clock
+        self._resolvers = {
+            name
+            for name, each in own.certificates_resolvers.items()
+            if each.internal is not None and name not in configuration.certificates_resolvers
+        }
+        self._for_all = own.internal_ca.enabled and own.compat != "traefik"
+        self._wanted: set[tuple[str, ...]] = set()
+        self._leaves: dict[tuple[str, ...], Leaf] = {}
+        self._callback: Callable[[], None] = lambda: None
+        self._wake = asyncio.Event()
+
+    def certificates(self) -> Sequence[Certificate]:
+        leaves = [self._leaves[names] for names in sorted(self._leaves) if names != DEFAULT_NAMES]
+        return [_served(leaf) for leaf in leaves]
+
+    def default(self) -> Certificate | None:
+        leaf = self._leaves.get(DEFAULT_NAMES)
+        return None if leaf is None else _served(leaf)
+
+    def challenges(self) -> Challenges:
+        return Challenges()
+
+    def demand(self, demands: Sequence[Demand]) -> None:
+        wanted = {(each.main, *each.sans) for each in demands if each.main and self._is_mine(each)}
+        if demands and self._for_all:
+            wanted.add(DEFAULT_NAMES)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._wake.set()
+
+    def _is_mine(self, demand: Demand) -> bool:
+        if demand.resolver in self._resolvers:
+            return True
+        local = all(map(is_local, (demand.main, *demand.sans)))
+        return self._for_all and (not demand.resolver or local)
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._wake.clear()
+            await self.look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), INTERVAL)
+
+    async def look(self) -> None:
+        """Issue what is missing or half over, forget what nobody wants."""
+        now = self._clock()
+        due = [
+            names
+            for names in sorted(self._wanted)
+            if names not in self._leaves or self._leaves[names].renewal <= now
+        ]
+        gone = self._leaves.keys() - self._wanted
+        for names in gone:
+            del self._leaves[names]
+        for names in due:
+            issue = partial(self._ca.issue, names, now)
+            try:
+                self._leaves[names] = await in_daemon_thread(issue, "internal-ca")
+            except ValueError:
+                log.exception("The internal CA cannot certify these names")
+        if due or gone:
+            self._callback()
+
+
+def _served(leaf: Leaf) -> Certificate:
+    return Certificate(leaf.names, leaf.chain, leaf.key, "internal CA")
