@@ -10,8 +10,9 @@ import os
 import secrets
 from functools import cache
 
-from edgerouter.shared import buckets, in_flight
+from edgerouter.shared import buckets, circuits, in_flight
 from edgerouter.shared.buckets import Buckets
+from edgerouter.shared.circuits import Circuits
 from edgerouter.shared.in_flight import InFlight
 from edgerouter.shared.table import Table, size_of
 
@@ -19,6 +20,8 @@ _SECRET = 16
 BUCKET_SETS = 8192
 """65,536 buckets, as many as one rate limit of Traefik's has."""
 IN_FLIGHT_SETS = 1024
+CIRCUIT_SETS = 64
+"""512 circuit breakers in all; the one that was used longest ago makes room."""
 
 
 class Shared:
@@ -41,6 +44,11 @@ class Shared:
             workers,
             worker,
         )
+        start += size_of(IN_FLIGHT_SETS, record)
+        record = circuits.RECORD_SIZE
+        self.circuits = Circuits(
+            memory, Table(memory, descriptor, start, CIRCUIT_SETS, record, secret)
+        )
 
     @classmethod
     def create(cls, workers: int) -> "Shared":
@@ -57,7 +65,8 @@ class Shared:
 
 def _size(workers: int) -> int:
     flights = size_of(IN_FLIGHT_SETS, in_flight.record_size(workers))
-    return _SECRET + size_of(BUCKET_SETS, buckets.RECORD.size) + flights
+    breakers = size_of(CIRCUIT_SETS, circuits.RECORD_SIZE)
+    return _SECRET + size_of(BUCKET_SETS, buckets.RECORD.size) + flights + breakers
 
 
 @cache

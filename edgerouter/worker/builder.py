@@ -8,6 +8,7 @@ change costs little. What cannot be built is left out and reported.
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from edgerouter.http.errors import NoServer
@@ -15,6 +16,7 @@ from edgerouter.http.handler import Handler, Middleware, chain
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware import builder_of, options_from
 from edgerouter.middleware.base import BuildContext
+from edgerouter.middleware.base import BuildError as OptionsError
 from edgerouter.proxy.as_traefik import TraefikTarget
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.forward import Target
@@ -65,7 +67,7 @@ class Builder:
             self.services.target_class = TraefikTarget
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
         self._routes: dict[str, tuple[tuple[object, ...], Route]] = {}
-        self._lent: dict[tuple[str, str], Target] = {}
+        self._lent: dict[str, list[Target]] = {}
         self._tables: dict[str, RouteTable] = {}
         self._table_routes: dict[str, list[Route]] = {}
         self._certificates = Certificates()
@@ -86,7 +88,9 @@ class Builder:
         )
         self._routes = self._build_routes(snapshot.get("routers") or {}, errors)
         self._swap(snapshot)
-        in_use = [*self.services.targets, *self._lent.values()]
+        self._lent = {name: self._lent[name] for name in self._middlewares if name in self._lent}
+        lent = [target for targets in self._lent.values() for target in targets]
+        in_use = [*self.services.targets, *lent]
         self.pools.keep_only({target.pool for target in in_use})
         return errors
 
@@ -101,9 +105,10 @@ class Builder:
             if old is not None and old[0] == definition:
                 built[name] = old
                 continue
+            self._lent.pop(name, None)
             try:
                 built[name] = (definition, self._build_middleware(name, definition))
-            except (BuildError, ValueError) as error:
+            except (BuildError, OptionsError, ValueError) as error:
                 errors[f"middlewares/{name}"] = [str(error)]
         return built
 
@@ -117,7 +122,7 @@ class Builder:
         context = BuildContext(
             name,
             service=self._late_service,
-            server=self._lent_server,
+            server=partial(self._lent_server, name),
             shared=self._shared,
             as_traefik=self._as_traefik,
         )
@@ -135,11 +140,13 @@ class Builder:
 
         return handle
 
-    def _lent_server(self, url: str, transport: Definition) -> Handler:
-        """Return a handler for one server outside the services, such as an authorisation server."""
-        name = json.dumps(transport, sort_keys=True)
-        target = Target(url, self.pools, name, transport)
-        self._lent[(url, name)] = target
+    def _lent_server(self, middleware: str, url: str, transport: Definition) -> Handler:
+        """Return a handler for one server outside the services, such as an authorisation server.
+
+        It is kept for as long as the middleware is.
+        """
+        target = Target(url, self.pools, json.dumps(transport, sort_keys=True), transport)
+        self._lent.setdefault(middleware, []).append(target)
         return target
 
     # Services.

@@ -130,3 +130,28 @@ async def test_a_404_names_the_router_that_wants_tls(plane: Plane) -> None:
     plane.apply(routers={"a@file": router("a", tls={})}, services={"s@file": service("http://b:1")})
     # An empty ``tls`` is as good as a full one: only its absence means plain HTTP.
     assert "only TLS" in plane.unmatched.explain(request("a"))
+
+
+async def test_servers_lent_to_a_middleware_go_with_it(plane: Plane) -> None:
+    def forward_auth(address: str) -> dict[str, Any]:
+        return {"type": "forwardAuth", "options": {"address": address}}
+
+    def lent() -> list[str]:
+        return [target.url for targets in plane.builder._lent.values() for target in targets]
+
+    both = {"a@file": forward_auth("http://a:1"), "b@file": forward_auth("http://b:1")}
+    assert plane.apply(middlewares=both) == {}
+    pool_a, _ = plane.builder.pools._pools.values()
+    assert plane.apply(middlewares={"a@file": both["a@file"]}) == {}
+    assert lent() == ["http://a:1"]
+    assert list(plane.builder.pools._pools.values()) == [pool_a]
+    assert plane.apply(middlewares={"a@file": forward_auth("http://c:1")}) == {}
+    assert lent() == ["http://c:1"]
+    assert plane.apply() == {}
+    assert lent() == []
+    assert list(plane.builder.pools._pools.values()) == []
+
+
+async def test_options_that_a_worker_cannot_use_are_named(plane: Plane) -> None:
+    errors = plane.apply(middlewares={"m@file": {"type": "addPrefix", "options": {"prefix": ""}}})
+    assert "prefix" in errors["middlewares/m@file"][0]
