@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from edgerouter.config.diagnostics import Diagnostic
@@ -68,6 +69,7 @@ class Core:
             self.view.certificates = certificates.inventory
         self._reported: frozenset[Diagnostic] = frozenset()
         self._health: HealthChecks | None = None
+        self._loading = asyncio.Lock()
         self._content: Message = {}
         self._published = asyncio.Event()
 
@@ -98,7 +100,7 @@ class Core:
             await self._published.wait()
             notify("READY=1")
             # Imported in a thread and only now: slow, and not needed for the first request.
-            module = await asyncio.to_thread(import_module, "edgerouter.control.admin")
+            module = await self._load("edgerouter.control.admin")
             tasks.create_task(module.serve(self.view, admin), name="admin")
 
     async def _aggregate(self) -> None:
@@ -136,9 +138,14 @@ class Core:
         if self._health is None:
             if not any(info.has_health_check for info in runtime.http.services.values()):
                 return
-            module = await asyncio.to_thread(import_module, "edgerouter.control.health")
+            module = await self._load("edgerouter.control.health")
             self._health = module.HealthChecks(self._publisher.set_down)
         self._health.follow(runtime.http)
+
+    async def _load(self, name: str) -> ModuleType:
+        """Import a module in a thread; one at a time, for some need the same half-loaded ones."""
+        async with self._loading:
+            return await asyncio.to_thread(import_module, name)
 
     def _build(
         self, publications: Publications, version: int, gathered: Gathered

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from edgerouter.http.body import FixedBody
-from edgerouter.http.errors import ExchangeError, NoServer
+from edgerouter.http.errors import BodyTooLarge, ExchangeError, NoServer
 from edgerouter.http.message import Request, Response
 from edgerouter.http.replay import buffered
 from edgerouter.services.child import Child
@@ -49,8 +49,9 @@ class Failover:
             return await self._main.handler(request)
         body, replacement = await buffered(request.body, self._limit)
         request = request.evolve(body=replacement, expects_continue=False)
-        if body is None:  # Too long to be sent twice.
-            return await self._main.handler(request)
+        if body is None:
+            message = f"the body is longer than {self._limit} bytes (errors.maxRequestBodyBytes)"
+            raise TooLongToRepeat(message)
         try:
             response = await self._main.handler(request)
         except ExchangeError as error:
@@ -61,6 +62,12 @@ class Failover:
                 return response
             response.close()
         return await self._fallback.handler(request.evolve(body=FixedBody(body)))
+
+
+class TooLongToRepeat(BodyTooLarge):
+    """The body could not be sent twice."""
+
+    page = "Request body too large\n"
 
 
 class Unavailable(NoServer):

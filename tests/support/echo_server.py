@@ -10,8 +10,9 @@ object changes the answer; see ``Order``.
 import asyncio
 import hashlib
 import json
+import ssl
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -58,8 +59,12 @@ class Received:
 class EchoServer:
     """``with EchoServer(["api", "web"]) as echo: echo.ports["api"]``."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(
+        self, names: Iterable[str], tls: Mapping[str, ssl.SSLContext] | None = None
+    ) -> None:
+        """Listen for ``names``; those in ``tls`` speak TLS."""
         self._names = list(names)
+        self._tls = tls or {}
         self.ports: dict[str, int] = {}
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -96,7 +101,9 @@ class EchoServer:
         servers = []
         for name in self._names:
             serve = partial(_serve, name)
-            server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**21)
+            server = await asyncio.start_server(
+                serve, "127.0.0.1", 0, limit=2**21, ssl=self._tls.get(name)
+            )
             self.ports[name] = server.sockets[0].getsockname()[1]
             servers.append(server)
         return servers

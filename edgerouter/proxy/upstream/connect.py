@@ -91,6 +91,10 @@ async def _secured(address: Address, tls: ClientTLS, factory: Callable[[], P], s
             server_hostname=tls.server_name or address.host,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
         )
+    except ConnectionAbortedError as error:  # How event loops say that it took too long.
+        opening.transport.abort()
+        message = f"the server {address.key} did not finish the TLS handshake in time"
+        raise ConnectTimeout(message) from error
     except (OSError, ValueError) as error:
         opening.transport.abort()
         raise HandshakeFailed(_explanation(address, error)) from error

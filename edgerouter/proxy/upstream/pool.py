@@ -5,10 +5,14 @@ makes two upstreams different is part of the key it is looked up by.
 """
 
 import asyncio
+import logging
 from collections.abc import Hashable
 
+from edgerouter.http.errors import HandshakeFailed
 from edgerouter.proxy.upstream.connect import Address, dial
 from edgerouter.proxy.upstream.h1 import UpstreamH1
+
+_log = logging.getLogger(__name__)
 
 
 class Pool:
@@ -16,6 +20,7 @@ class Pool:
 
     __slots__ = (
         "_address",
+        "_complaint",
         "_dial_timeout",
         "_idle",
         "_idle_timeout",
@@ -29,6 +34,8 @@ class Pool:
         self, address: Address, *, dial_timeout: float, idle_timeout: float, max_idle: int
     ) -> None:
         self._address = address
+        self._complaint = ""
+        """Why the last TLS handshake failed."""
         self._dial_timeout = dial_timeout
         self._idle_timeout = idle_timeout
         self._max_idle = max_idle
@@ -52,9 +59,16 @@ class Pool:
         Raises:
             ConnectFailed: There is none to be had.
         """
-        connection = await dial(
-            self._address, lambda: UpstreamH1(self._released), self._dial_timeout
-        )
+        try:
+            connection = await dial(
+                self._address, lambda: UpstreamH1(self._released), self._dial_timeout
+            )
+        except HandshakeFailed as error:
+            if str(error) != self._complaint:  # Once, not for every request.
+                self._complaint = str(error)
+                _log.error("No TLS connection: %s", error)
+            raise
+        self._complaint = ""
         self._open.add(connection)
         return connection
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgerouter.http.body import EMPTY
-from edgerouter.http.errors import HandshakeFailed
+from edgerouter.http.errors import ConnectTimeout, HandshakeFailed
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request, Response
 from edgerouter.proxy.forward import Target
@@ -253,7 +253,7 @@ async def test_a_handshake_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(connect, "HANDSHAKE_TIMEOUT", 0.05)
     async with upstream(serve) as port:
-        with pytest.raises(HandshakeFailed, match=f"the server 127.0.0.1:{port} failed"):
+        with pytest.raises(ConnectTimeout, match=f"the server 127.0.0.1:{port} did not finish"):
             await ask(f"https://127.0.0.1:{port}", {})
 
 
