@@ -3,17 +3,19 @@
 The control plane keeps every socket open for its whole life, so a worker that
 dies takes no listener and no waiting connection with it. Each worker has a
 socket of its own (``SO_REUSEPORT``): the kernel spreads connections evenly,
-whereas one socket for all is emptied by whoever wakes up first. Addresses are
-Traefik's: ``[host]:port[/tcp|/udp]``. A socket may also come from systemd
-(``sd_listen_fds(3)``), named like its entry point; workers share that.
+whereas one socket for all is emptied by whoever wakes up first. A socket may
+also come from systemd (``sd_listen_fds(3)``), named like its entry point;
+workers share that.
 """
 
 import errno
 import os
 import socket
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
+
+from edgerouter.config.static.address import EntryPointAddress
 
 BACKLOG = 4096
 """Connections the kernel keeps for us while no worker accepts; net.core.somaxconn caps it."""
@@ -28,16 +30,6 @@ Place = tuple[Any, ...]
 
 class ListenError(Exception):
     """An entry point cannot be opened; the message names it, its address and the remedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an entry point listens."""
-
-    host: str
-    """A name or an address without brackets; empty for every address of the machine."""
-    port: int
-    protocol: Literal["tcp", "udp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +52,9 @@ class Listener:
             opened.close()
 
 
-def parse_address(text: str) -> Address:
-    """Read ``[host]:port[/tcp|/udp]``.
-
-    Raises:
-        ValueError: The text is not such an address; the message says why.
-    """
-    place, slash, protocol = text.strip().partition("/")
-    host, colon, port = place.rpartition(":")
-    if not colon:
-        raise ValueError(f'"{text}" has no port: write [host]:port, for example ":80"')
-    if slash and protocol.lower() not in ("tcp", "udp"):
-        raise ValueError(f'"{text}" has the protocol "{protocol}": only tcp and udp exist')
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise ValueError(f'"{text}" has the port "{port}": it must be a number from 0 to 65535')
-    if host.startswith("[") != host.endswith("]") or (":" in host and not host.startswith("[")):
-        raise ValueError(f'"{text}": an IPv6 address stands in brackets, for example "[::1]:80"')
-    return Address(host.strip("[]"), int(port), "udp" if protocol.lower() == "udp" else "tcp")
-
-
-def listen(name: str, address: Address, *, workers: int = 1, reuse_port: bool = False) -> Listener:
+def listen(
+    name: str, address: EntryPointAddress, *, workers: int = 1, reuse_port: bool = False
+) -> Listener:
     """Open the TCP sockets of the entry point ``name``, one per worker.
 
     Raises:
@@ -100,7 +75,7 @@ def listen(name: str, address: Address, *, workers: int = 1, reuse_port: bool = 
     return Listener(name, tuple(sockets))
 
 
-def _first_free(address: Address, *, reuse_port: bool) -> tuple[int, Place]:
+def _first_free(address: EntryPointAddress, *, reuse_port: bool) -> tuple[int, Place]:
     """Return family and socket address for ``address`` if it can be bound.
 
     Without a host that is all addresses of both IP versions, of version 4 alone where
@@ -143,7 +118,7 @@ def _bind(family: int, place: Place, *, reuse_port: bool) -> socket.socket:
     return opened
 
 
-def _explain(name: str, address: Address, error: OSError) -> str:
+def _explain(name: str, address: EntryPointAddress, error: OSError) -> str:
     host = f"[{address.host}]" if ":" in address.host else address.host
     start = f'entry point "{name}" cannot listen on {host}:{address.port}: '
     option = f"--entryPoints.{name}.address"
@@ -162,7 +137,24 @@ def _explain(name: str, address: Address, error: OSError) -> str:
     return f"{start}{error.strerror}"
 
 
-def inherited(environment: MutableMapping[str, str]) -> Mapping[str, socket.socket]:
+def adopt(name: str, handed: socket.socket) -> Listener:
+    """Take ``handed`` as the one socket of the entry point ``name``.
+
+    Raises:
+        ListenError: It is no listening stream socket of the internet.
+    """
+    is_internet = handed.family in (socket.AF_INET, socket.AF_INET6)
+    listens = handed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if not is_internet or handed.type != socket.SOCK_STREAM or not listens:
+        handed.close()
+        raise ListenError(
+            f'entry point "{name}": the socket from systemd does not listen for TCP connections;'
+            " write ListenStream=<port> in its .socket unit"
+        )
+    return Listener(name, (handed,))
+
+
+def inherited(environment: MutableMapping[str, str]) -> dict[str, socket.socket]:
     """Take over the sockets systemd hands us, by name (``sd_listen_fds(3)``).
 
     The variables are removed, so that no child believes they are meant for it.

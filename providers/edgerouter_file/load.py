@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.document import DocumentError, parse_document
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.labels import decode_mapping
 from edgerouter.gotemplate import Template, TemplateError
-from edgerouter_file.document import DocumentError, parse_document
 
 log = logging.getLogger(__name__)
 

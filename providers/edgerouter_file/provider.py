@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from watchfiles import awatch
 
 from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.document import EXTENSIONS
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.provider import ProviderContext
 from edgerouter_file.combine import combine
-from edgerouter_file.document import EXTENSIONS
 from edgerouter_file.load import Loaded, find_files, load_text, unreadable
 from edgerouter_file.options import Options as FileOptions
 

@@ -334,6 +334,45 @@ async def test_signals_for_later_do_not_end_the_start() -> None:
         assert await running.get("/ping") == (200, b"OK")
 
 
+async def test_sockets_of_systemd_are_served_across_a_restart(tmp_path: Path) -> None:
+    """The whole start with LISTEN_FDS, twice; a client in between waits instead of failing."""
+    flags = (
+        *("--edgerouter.workers=2", "--log.format=json", "--ping.entryPoint=web"),
+        *("--entryPoints.web.address=127.0.0.1:1", "--api.insecure"),
+        "--entryPoints.traefik.address=127.0.0.1:0",
+    )
+    with (
+        socket.create_server(("127.0.0.1", 0)) as web,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
+    ):
+        script = f'exec 3<&{web.fileno()} 4<&{other.fileno()}; LISTEN_PID=$$ exec "$@"'
+        waiting: asyncio.Task[tuple[int, bytes]] | None = None
+        for _ in range(2):
+            process = await asyncio.create_subprocess_exec(
+                *("bash", "-c", script, "bash", sys.executable, "-m", "edgerouter", *flags),
+                stdout=asyncio.subprocess.PIPE,
+                pass_fds=[web.fileno(), other.fileno()],
+                env={**os.environ, "LISTEN_FDS": "2", "LISTEN_FDNAMES": "web:nobody"},
+            )
+            running = Plane(process, {"web": web.getsockname()[1]})
+            try:
+                if waiting is not None:
+                    assert await waiting == (200, b"OK")
+                assert await running.get("/ping", "web") == (200, b"OK")
+                process.terminate()
+                output, _ = await asyncio.wait_for(process.communicate(), 15)
+            finally:
+                await _end(process)
+            assert process.returncode == 0
+            lines = [json.loads(line) for line in output.splitlines()]
+            (unused,) = (line for line in lines if "systemd" in line["message"])
+            assert unused["socket"] == "nobody"
+            # Nobody serves it now, but the socket lives on with the manager.
+            waiting = asyncio.create_task(running.get("/ping", "web"))
+            await asyncio.sleep(0)
+        waiting.cancel()
+
+
 async def test_a_taken_port_ends_the_start_with_the_reason() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from edgerouter.control.listeners import Address, Listener, listen
+from edgerouter.config.static.address import EntryPointAddress as Address
+from edgerouter.control.listeners import Listener, listen
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.supervisor import HEARTBEAT, Supervisor, describe_exit
 from edgerouter.ipc.channel import encode

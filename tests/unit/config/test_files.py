@@ -48,7 +48,7 @@ def test_the_first_file_that_exists(tmp_path: Path) -> None:
         ("a: on\nb: yes\nc: true", {"a": "on", "b": "yes", "c": True}),
         ("a: 12:30\nb: 2024-01-01\nc: :80", {"a": "12:30", "b": "2024-01-01", "c": ":80"}),
         ("a: 010\nb: 10\nc: -1\nd: 1.5", {"a": "010", "b": 10, "c": -1, "d": 1.5}),
-        ("80: x\ntrue: y", {"80": "x", "True": "y"}),
+        ("80: x\ntrue: y", {"80": "x", "true": "y"}),
         ("a: &x {b: 1}\nc: {<<: *x, b: 2}", {"a": {"b": 1}, "c": {"b": 2}}),
         ("a: {}\nb: []", {"a": {}, "b": []}),
     ],

@@ -7,41 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from edgerouter.control.listeners import Address, ListenError, inherited, listen, parse_address
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        (":80", Address("", 80, "tcp")),
-        ("127.0.0.1:8080", Address("127.0.0.1", 8080, "tcp")),
-        ("[::1]:443/tcp", Address("::1", 443, "tcp")),
-        (":53/udp", Address("", 53, "udp")),
-        (":53/UDP", Address("", 53, "udp")),
-        ("localhost:0", Address("localhost", 0, "tcp")),
-    ],
-)
-def test_addresses(text: str, address: Address) -> None:
-    assert parse_address(text) == address
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("80", "has no port"),
-        ("", "has no port"),
-        (":http", 'the port "http"'),
-        (":65536", "from 0 to 65535"),
-        (":-1", "from 0 to 65535"),
-        (":80/sctp", "only tcp and udp"),
-        (":80/", "only tcp and udp"),
-        ("::1:80", "in brackets"),
-        ("[::1:80", "in brackets"),
-    ],
-)
-def test_wrong_addresses_are_explained(text: str, reason: str) -> None:
-    with pytest.raises(ValueError, match="(?i)" + reason):
-        parse_address(text)
+from edgerouter.config.static.address import EntryPointAddress as Address
+from edgerouter.control.listeners import ListenError, adopt, inherited, listen
 
 
 def test_port_0_is_chosen_by_the_system_and_shown() -> None:
@@ -120,7 +87,8 @@ def test_an_unknown_host() -> None:
 FORBIDDEN = """
 import encodings.idna  # Its file may be out of reach once we are nobody.
 import os
-from edgerouter.control.listeners import Address, ListenError, listen
+from edgerouter.config.static.address import EntryPointAddress as Address
+from edgerouter.control.listeners import ListenError, listen
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -175,3 +143,12 @@ def test_sockets_for_another_process_are_left_alone() -> None:
     environment = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "web", "LISTEN_PID": "1"}
     assert inherited(environment) == {}
     assert environment == {}
+
+
+def test_a_socket_that_is_not_of_tcp_is_refused_with_the_remedy() -> None:
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent = socket.socket()
+    for handed in (datagrams, silent):
+        with pytest.raises(ListenError, match=r'entry point "web".*ListenStream='):
+            adopt("web", handed)
+        assert handed.fileno() == -1

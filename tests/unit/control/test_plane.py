@@ -25,7 +25,9 @@ def test_every_tcp_entry_point_is_opened_and_udp_is_announced(
     with closing(listener):
         assert listener.name == "web"
         assert len(listener.sockets) == 2
-    assert [record.message for record in caplog.records] == ["UDP entry points are not served yet"]
+    (record,) = caplog.records
+    assert record.message == "UDP is not served yet, nothing listens for this entry point"
+    assert record.__dict__["fields"] == {"entryPointName": "dns", "address": "127.0.0.1:0/udp"}
 
 
 def test_a_wrong_address_names_its_entry_point() -> None:

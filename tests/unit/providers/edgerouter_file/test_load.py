@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgerouter_file.document import EXTENSIONS
+from edgerouter.config.document import EXTENSIONS
 from edgerouter_file.load import find_files, load_text
 
 PATH = Path("/etc/edgerouter/dynamic.yml")

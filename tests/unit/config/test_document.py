@@ -1,6 +1,6 @@
 import pytest
 
-from edgerouter_file.document import DocumentError, parse_document
+from edgerouter.config.document import DocumentError, parse_document
 
 YAML = """\
 http:

@@ -16,12 +16,13 @@ EXTENSIONS = frozenset({".yml", ".yaml", ".toml"})
 
 
 class DocumentError(Exception):
-    """The text is no YAML or TOML of options; ``line`` counts from 1, 0 if unknown."""
+    """The text is no YAML or TOML of options; line and column count from 1, 0 if unknown."""
 
-    def __init__(self, message: str, line: int = 0) -> None:
-        super().__init__(message, line)
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message, line, column)
         self.message = message
         self.line = line
+        self.column = column
 
     def __str__(self) -> str:
         return self.message
@@ -46,13 +47,18 @@ class Document:
         return 0
 
 
-def parse_document(text: str, extension: str) -> Document:
+def parse_document(text: str, extension: str, *, folds_case: bool = False) -> Document:
     """Return the content of a file with the given extension (``.yml``).
+
+    Args:
+        text: What the file holds.
+        extension: One of ``EXTENSIONS``; the case does not matter.
+        folds_case: Names that differ in case only stand for the same (YAML).
 
     Raises:
         DocumentError: The text is malformed or holds no options by name.
     """
-    return _toml(text) if extension.lower() == ".toml" else _yaml(text)
+    return _toml(text) if extension.lower() == ".toml" else _yaml(text, folds_case=folds_case)
 
 
 def _toml(text: str) -> Document:
@@ -98,9 +104,9 @@ def _toml_path(text: str, counts: Mapping[str, int]) -> str:
     return path
 
 
-def _yaml(text: str) -> Document:
+def _yaml(text: str, *, folds_case: bool) -> Document:
     try:
-        loader = _Loader(text)
+        loader = _CaselessLoader(text) if folds_case else _Loader(text)
         try:
             node = loader.get_single_node()
             if node is None:
@@ -111,9 +117,9 @@ def _yaml(text: str) -> Document:
             loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 0
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
         problem = getattr(error, "problem", None) or str(error)
-        raise DocumentError(f"not valid YAML: {problem}", line) from error
+        raise DocumentError(f"not valid YAML: {problem}", line, column) from error
     if values is None:
         return Document({}, {})
     if not isinstance(values, dict):
@@ -144,6 +150,13 @@ def _yaml_lines(
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars, text keys, no key twice."""
 
+    hint = ""
+
+    @staticmethod
+    def folded(name: str) -> str:
+        """Return what has to be unique."""
+        return name
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
@@ -151,11 +164,12 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None, None, "a name must be a text", key.start_mark
                 )
-            if key.value in seen:
+            name = self.folded(key.value)
+            if name in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'"{key.value}" stands twice', key.start_mark
+                    None, None, f'"{key.value}" stands twice{self.hint}', key.start_mark
                 )
-            seen.add(key.value)
+            seen.add(name)
         self.flatten_mapping(node)
         return {
             str(key.value): self.construct_object(value, deep=True) for key, value in node.value
@@ -173,3 +187,13 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first)
     )
+
+
+class _CaselessLoader(_Loader):
+    """The same where names have no case."""
+
+    hint = " (names have no case)"
+
+    @staticmethod
+    def folded(name: str) -> str:
+        return name.lower()
