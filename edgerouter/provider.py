@@ -7,6 +7,7 @@ names it. ``run`` works until it is cancelled; when the provider cannot see
 configuration keeps serving, and raises ``ProviderUnavailable`` or retries.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Protocol
@@ -64,3 +65,13 @@ class Provider(Protocol):
 def installed_providers() -> dict[str, EntryPoint]:
     """Return the registered providers by name, none of them imported yet."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def normalize(name: str) -> str:
+    """Return ``name`` with each run of other characters than letters and digits as one ``-``.
+
+    Traefik's rule for names of elements that are made of a container's name; also a function of
+    its templates.
+    """
+    kept = (c if unicodedata.category(c)[0] in "LN" else " " for c in name)
+    return "-".join("".join(kept).split())

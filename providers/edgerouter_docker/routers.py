@@ -5,7 +5,6 @@ the default rule. A router without a service gets the only one there is. TCP and
 UDP alone bring no HTTP along.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,6 +14,7 @@ from edgerouter.config.dynamic.http import Router, ServersLoadBalancer, Service
 from edgerouter.config.dynamic.tcp import TCPRouter, TCPServersLoadBalancer, TCPService
 from edgerouter.config.dynamic.udp import UDPRouter, UDPServersLoadBalancer, UDPService
 from edgerouter.gotemplate import Template, TemplateError
+from edgerouter.provider import normalize
 from edgerouter_docker.inventory import Container
 from edgerouter_docker.servers import Problem
 
@@ -58,12 +58,6 @@ def service_name(container: Container) -> str:
     if project is not None and service is not None:
         return normalize(f"{service}_{project}")
     return normalize(container.name)
-
-
-def normalize(name: str) -> str:
-    """Return ``name`` with each run of other characters than letters and digits as one ``-``."""
-    kept = (c if unicodedata.category(c)[0] in "LN" else " " for c in name)
-    return "-".join("".join(kept).split())
 
 
 @dataclass(slots=True)

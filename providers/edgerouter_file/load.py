@@ -1,7 +1,6 @@
 """One file into a configuration: template, YAML or TOML, dynamic configuration."""
 
 import logging
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from edgerouter.config.document import DocumentError, parse_document
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.labels import decode_mapping
 from edgerouter.gotemplate import Template, TemplateError
+from edgerouter.provider import normalize
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +52,11 @@ def unreadable(path: Path, error: Exception, *, provider: str) -> Loaded:
 def _render(text: str, path: Path, log_template: bool) -> str:
     if "{{" not in text:
         return text
-    rendered: str = Template.parse(text).render({}, {"normalize": _normalize, "split": _split})
+    rendered: str = Template.parse(text).render({}, {"normalize": normalize, "split": _split})
     if log_template:
         log.debug("Template content of %s:\n%s", path, text)
         log.debug("Rendering result of %s:\n%s", path, rendered)
     return rendered
-
-
-def _normalize(name: str) -> str:
-    kept = (c if unicodedata.category(c)[0] in "LN" else " " for c in name)
-    return "-".join("".join(kept).split())
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from edgerouter.provider import normalize
 from edgerouter_docker.assemble import Assembled, Assembler
 from edgerouter_docker.inventory import Attachment, Binding, Container
 from edgerouter_docker.options import Options
-from edgerouter_docker.routers import normalize, service_name
+from edgerouter_docker.routers import service_name
 from edgerouter_docker.translate import settings_of
 
 RULE = "traefik.http.routers.api.rule"
