@@ -143,6 +143,7 @@ class LoadBalancer:
                 exchange.origin_duration = perf_counter() - start
                 exchange.origin_status = response.status
                 exchange.origin_headers = response.headers
+                exchange.origin_length = response.body.length
                 return response
 
     async def _stay(self, request: Request, sticky: StickyCookie) -> Response:

@@ -61,6 +61,7 @@ async def test_servers_take_turns() -> None:
     assert [upstream.asked for upstream in upstreams] == [3, 3]
     assert (made.exchange.service, made.exchange.server) == ("svc@file", "http://s1")
     assert made.exchange.origin_status == 200
+    assert made.exchange.origin_length == 0
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
