@@ -14,6 +14,9 @@ COMMANDS = {
     "run": "edgerouter.cli.commands.run",
     "demo": "edgerouter.cli.commands.demo",
     "healthcheck": "edgerouter.cli.commands.healthcheck",
+    "cert": "edgerouter.cli.commands.cert",
+    "acme": "edgerouter.cli.commands.acme",
+    "ca": "edgerouter.cli.commands.ca",
     "version": "edgerouter.cli.commands.version",
 }
 """Command and its module; ``run`` is meant when no command is given."""

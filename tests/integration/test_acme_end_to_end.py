@@ -1,0 +1,202 @@
+"""The whole router against a real Pebble: names of routers get their certificates by themselves."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.edgerouter_process import edgerouter
+from tests.support.eventually import ask, eventually
+from tests.support.https import SecureAnswer, ask_https
+from tests.support.pebble import Pebble
+from tests.support.router_process import RouterProcess
+
+ENTRY_POINTS = ["plain", "web", "websecure"]
+
+
+def router_of(host: str, resolver: str = "letsencrypt", **tls: Any) -> dict[str, Any]:
+    return {
+        "rule": f"Host(`{host}`)",
+        "entryPoints": ["websecure"],
+        "service": "noop@internal",
+        "tls": {"certResolver": resolver, **tls} if resolver else {},
+    }
+
+
+def dynamic(**routers: Any) -> dict[str, Any]:
+    return {"http": {"routers": routers}}
+
+
+def flags(pebble: Pebble, challenge: str = "httpchallenge") -> dict[str, str]:
+    acme = "certificatesresolvers.letsencrypt.acme"
+    found = {
+        f"{acme}.email": "t@example.com",
+        f"{acme}.storage": "{directory}/acme.json",
+        f"{acme}.caserver": pebble.url,
+        f"{acme}.cacertificates": str(pebble.ca_file),
+        f"{acme}.keytype": "EC256",
+        "entrypoints.web.http.redirections.entrypoint.to": "websecure",
+        "providers.providersthrottleduration": "100ms",
+        "edgerouter.internalca.storage": "{directory}/internal-ca",
+        "edgerouter.runtimedir": "{directory}/run",
+        "edgerouter.workers": "2",
+    }
+    if challenge == "httpchallenge":
+        found[f"{acme}.httpchallenge.entrypoint"] = "web"
+    else:
+        found[f"{acme}.tlschallenge"] = "true"
+    return found
+
+
+class Site:
+    """A router and the Pebble that looks at its ports."""
+
+    def __init__(self, directory: Path, challenge: str = "httpchallenge") -> None:
+        self.directory = directory
+        self.challenge = challenge
+        self.pebble = Pebble(directory / "pebble")
+        self.pebble.start()
+
+    def router(self, content: Mapping[str, Any]) -> RouterProcess:
+        made = edgerouter(
+            self.directory / "router", ENTRY_POINTS, flags(self.pebble, self.challenge), content
+        )
+        made.ports["web"] = self.pebble.http_port
+        made.ports["websecure"] = self.pebble.tls_port
+        return made
+
+    def ask(self, host: str, *, roots: str | None = None) -> SecureAnswer:
+        trusted = self.pebble.root() if roots is None else roots
+        return ask_https(self.pebble.tls_port, host, roots=trusted)
+
+    def valid(self, host: str) -> SecureAnswer:
+        """The answer once it comes with a certificate of Pebble."""
+        return eventually(lambda: self.ask(host), lambda answer: answer.status == 418)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.pebble.stop()
+
+
+def test_http_01_beside_a_redirection_and_again_after_a_restart(site: Site) -> None:
+    content = dynamic(a=router_of("a.example.com"))
+    with site.router(content) as router:
+        first = site.valid("a.example.com")
+        redirected = ask(router.ports["web"], "/x", host="a.example.com")
+        assert redirected.status == 301
+        assert redirected.headers["location"].startswith("https://a.example.com")
+        (plan,) = router.get("/api/edgerouter/certificates")
+        assert (plan["state"], plan["names"], plan["routers"]) == (
+            "valid",
+            ["a.example.com"],
+            ["a@file"],
+        )
+        (item,) = router.get("/api/certificates")
+        assert item["sans"] == ["a.example.com"]
+        assert item["edgerouter"]["origin"] == "resolver letsencrypt"
+
+        router.apply(dynamic(a=router_of("a.example.com"), b=router_of("b.example.com")))
+        site.valid("b.example.com")
+        assert site.ask("a.example.com").serial == first.serial
+
+    with site.router(content):
+        assert site.ask("a.example.com").serial == first.serial
+
+
+def test_tls_alpn_01_on_the_port_of_the_site(tmp_path: Path) -> None:
+    site = Site(tmp_path, "tlschallenge")
+    try:
+        with site.router(dynamic(a=router_of("a.example.com"))):
+            site.valid("a.example.com")
+    finally:
+        site.pebble.stop()
+
+
+def test_names_that_no_public_ca_certifies_have_the_internal_one(site: Site) -> None:
+    content = dynamic(
+        none=router_of("intern.example.com", resolver=""), local=router_of("x.localhost")
+    )
+    with site.router(content) as router:
+        directory = router.log.parent
+        command = [sys.executable, "-m", "edgerouter", "ca", "root"]
+        option = f"--edgerouter.internalca.storage={directory}/internal-ca"
+
+        def root() -> str:
+            return subprocess.run(
+                [*command, option], capture_output=True, text=True, check=True
+            ).stdout
+
+        eventually((directory / "internal-ca/intermediate.pem").exists, bool)
+        for host in ("intern.example.com", "x.localhost"):
+            eventually(
+                lambda host=host: site.ask(host, roots=root()),  # type: ignore[misc]
+                lambda answer: answer.status == 418,
+            )
+        assert router.get("/api/edgerouter/certificates") == []
+
+
+def run_cert(router: RouterProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
+    option = f"--edgerouter.runtimedir={router.log.parent}/run"
+    return subprocess.run(
+        [sys.executable, "-m", "edgerouter", "cert", *arguments, option],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_certificates_on_the_command_line(site: Site) -> None:
+    with site.router(dynamic(a=router_of("a.example.com"))) as router:
+        first = site.valid("a.example.com")
+        listed = run_cert(router, "ls")
+        assert (listed.returncode, listed.stderr) == (0, "")
+        assert "a.example.com" in listed.stdout
+        assert "valid" in listed.stdout
+
+        shown = run_cert(router, "show", "a.example.com")
+        assert first.serial in shown.stdout
+        assert "a@file" in shown.stdout
+
+        renewed = run_cert(router, "renew", "a.example.com")
+        assert renewed.returncode == 0, renewed.stderr
+        eventually(lambda: site.ask("a.example.com").serial, lambda serial: serial != first.serial)
+
+        second = site.ask("a.example.com")
+        assert site.pebble.status(second.serial) == "Valid"
+        revoked = run_cert(router, "revoke", "a.example.com", "--reason=superseded")
+        assert revoked.returncode == 0, revoked.stderr
+        assert site.pebble.status(second.serial) == "Revoked"
+        eventually(lambda: site.ask("a.example.com").serial, lambda serial: serial != second.serial)
+
+        unknown = run_cert(router, "renew", "b.example.com")
+        assert unknown.returncode == 1
+        assert "no resolver is to certify b.example.com" in unknown.stderr
+
+
+def test_what_fails_is_visible(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    try:
+        with edgerouter(
+            tmp_path / "router",
+            ENTRY_POINTS,
+            flags(site.pebble) | {"certificatesresolvers.bad.acme.email": "t@example.com"},
+            dynamic(a=router_of("a.example.com"), b=router_of("b.example.com", "bad")),
+        ) as router:
+            # Pebble looks at other ports than the router's.
+            def states() -> dict[str, str]:
+                plans = router.get("/api/edgerouter/certificates")
+                return {plan["resolver"]: plan["state"] + plan.get("reason", "") for plan in plans}
+
+            found = eventually(states, lambda found: "failing" in found.get("letsencrypt", ""))
+            assert "a.example.com: the CA refuses" in found["letsencrypt"]
+            assert "needs exactly one of httpChallenge" in found["bad"]
+            answer = ask_https(router.ports["websecure"], "a.example.com")
+            assert answer.status == 418, "the default certificate is served meanwhile"
+    finally:
+        site.pebble.stop()
