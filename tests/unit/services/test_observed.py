@@ -1,0 +1,136 @@
+"""Servers at rest, backups, requests under way."""
+
+import asyncio
+
+import pytest
+
+from edgerouter.http.errors import ConnectFailed, NoServer, ResponseTimeout
+from edgerouter.http.message import Response
+from edgerouter.services.load_balancer import LoadBalancer
+from edgerouter.services.server import Fences, Health, Server
+from tests.unit.middleware.exchange import request
+from tests.unit.services.fakes import Streamed, Upstream, servers
+
+PASSIVE = {"passiveHealthCheck": {"failureWindow": 0.05, "maxFailedAttempts": 2}}
+
+
+def balancer(
+    upstreams: list[Upstream], health: Health | None = None, **options: object
+) -> LoadBalancer:
+    return LoadBalancer("s@file", servers(upstreams), Fences(), options, health)
+
+
+async def test_a_server_rests_after_failures_in_a_row() -> None:
+    bad, good = Upstream(status=500), Upstream()
+    service = balancer([bad, good], **PASSIVE)
+    for _ in range(10):
+        await service(request())
+    assert (bad.asked, good.asked) == (2, 8)
+    bad.status = 200
+    await asyncio.sleep(0.06)
+    for _ in range(4):
+        await service(request())
+    assert bad.asked == 4
+
+
+async def test_a_success_forgives() -> None:
+    upstream = Upstream()
+    service = balancer([upstream], **PASSIVE)
+    for status in (500, 200, 500, 200, 500):
+        upstream.status = status
+        assert (await service(request())).status == status
+    upstream.status = 500
+    await service(request())
+    with pytest.raises(NoServer):
+        await service(request())
+
+
+async def test_no_answer_is_a_failure() -> None:
+    upstream = Upstream(error=ResponseTimeout("slow"))
+    service = balancer([upstream], **PASSIVE)
+    for _ in range(2):
+        with pytest.raises(ResponseTimeout):
+            await service(request())
+    assert not service.is_up()
+
+
+async def test_nginx_never_puts_the_last_to_rest() -> None:
+    bad, good = Upstream(status=502), Upstream()
+    service = balancer([bad, good], maxFails=1, failTimeout=30.0)
+    for _ in range(4):
+        await service(request())
+    assert (bad.asked, good.asked) == (1, 3)
+    good.status = 502
+    for _ in range(4):
+        assert (await service(request())).status == 502
+    assert good.asked >= 5
+
+
+async def test_what_is_known_outlives_the_service() -> None:
+    upstream = Upstream(status=500)
+    old = balancer([upstream], **PASSIVE)
+    for _ in range(2):
+        await old(request())
+    kept = Server("http://s0", 1, upstream, state=old.servers[0].state)
+    new = LoadBalancer("s@file", [kept], Fences(), PASSIVE)
+    assert not new.is_up()
+    await asyncio.sleep(0.06)
+    assert new.is_up()
+
+
+async def test_backups_wait_for_the_others_to_fail() -> None:
+    upstreams = [Upstream(), Upstream(), Upstream()]
+    made = servers(upstreams)
+    made[2].backup = True
+    health = Health()
+    service = LoadBalancer("s@file", made, Fences(), {}, health)
+    for _ in range(4):
+        await service(request())
+    assert [each.asked for each in upstreams] == [2, 2, 0]
+    health.replace({"s@file": frozenset(["http://s0", "http://s1"])})
+    await service(request())
+    assert upstreams[2].asked == 1
+    health.replace({"other@file": frozenset(["http://s0"])})
+    upstreams[0].error = upstreams[1].error = ConnectFailed("refused")
+    await service(request())
+    assert upstreams[2].asked == 2, "a backup takes what the others refuse"
+
+
+async def test_health_takes_servers_out_and_back() -> None:
+    upstreams = [Upstream(), Upstream()]
+    health = Health()
+    service = balancer(upstreams, health)
+    health.replace({"s@file": frozenset(["http://s0", "http://s1"])})
+    assert not service.is_up()
+    with pytest.raises(NoServer):
+        await service(request())
+    health.replace({})
+    assert service.is_up()
+    assert (await service(request())).status == 200
+
+
+async def test_requests_are_under_way_until_their_answer_is_over() -> None:
+    body = Streamed(b"a", b"b")
+
+    class Slow(Upstream):
+        async def __call__(self, _request: object) -> Response:
+            response = await super().__call__(request())
+            response.body = body
+            return response
+
+    service = balancer([Slow()], strategy="leastconn")
+    response = await service(request())
+    state = service.servers[0].state
+    assert state.active == 1
+    assert [await response.body.read() for _ in range(3)] == [b"a", b"b", b""]
+    assert state.active == 0
+    response.close()
+    assert state.active == 0
+    assert body.closed
+
+
+async def test_a_request_that_fails_is_over() -> None:
+    service = balancer([Upstream(error=ResponseTimeout("x"))], strategy="p2c")
+    with pytest.raises(ResponseTimeout):
+        await service(request())
+    assert service.servers[0].state.active == 0
