@@ -67,7 +67,7 @@ class TlsOptions:
         """What is offered by ALPN, the preferred first."""
         self._minimum = _version(mapping, "minVersion") or ssl.TLSVersion.TLSv1_2
         self._maximum = _version(mapping, "maxVersion") or ssl.TLSVersion.MAXIMUM_SUPPORTED
-        if mapping.get("maxVersion") and self._maximum < self._minimum:
+        if 0 < self._maximum < self._minimum:  # MAXIMUM_SUPPORTED is negative.
             raise OptionsError("minVersion: must not be above maxVersion")
         self._ciphers = _ciphers(mapping.get("cipherSuites") or (), self._minimum)
         self.curves: list[str] = _curves(mapping.get("curvePreferences") or ())
@@ -131,6 +131,7 @@ def problems(mapping: Mapping[str, Any]) -> list[tuple[bool, str]]:
     gone = [name for name in mapping.get("cipherSuites") or () if name in GONE]
     if gone:
         found.append((False, f"cipherSuites: OpenSSL does not speak {', '.join(gone)}; left out"))
+    found += [(False, text) for text in _version_problems(mapping)]
     if mapping.get("preferServerCipherSuites"):
         found.append((False, "preferServerCipherSuites is deprecated and has no effect"))
     try:
@@ -156,12 +157,17 @@ def _curve_problems(names: list[str]) -> list[str]:
 
 
 def _version(mapping: Mapping[str, Any], key: str) -> ssl.TLSVersion | None:
-    text = mapping.get(key)
-    if not text:
-        return None
-    if text not in VERSIONS:
-        raise OptionsError(f'{key}: "{text}" is no version; write one of {", ".join(VERSIONS)}')
-    return VERSIONS[text]
+    """Return a version; one that does not exist counts as unset, as in Traefik."""
+    return VERSIONS.get(mapping.get(key) or "")
+
+
+def _version_problems(mapping: Mapping[str, Any]) -> list[str]:
+    return [
+        f'{key}: "{mapping[key]}" is no version and has no effect; write one of '
+        + ", ".join(VERSIONS)
+        for key in ("minVersion", "maxVersion")
+        if mapping.get(key) and mapping[key] not in VERSIONS
+    ]
 
 
 def _ciphers(names: Any, minimum: ssl.TLSVersion) -> str:

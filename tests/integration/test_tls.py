@@ -313,7 +313,7 @@ async def test_sni_strict() -> None:
 
 async def test_options_that_do_not_exist_or_cannot_be_used_refuse_handshakes() -> None:
     async with tls_plane() as plane:
-        options = {"bad@file": {"minVersion": "TLS12"}}
+        options = {"bad@file": {"cipherSuites": ["ROT13"]}}
         errors = plane.apply({"a.test": "gone@file", "b.test": "bad@file"}, A, options=options)
         assert list(errors) == ["tls/options/bad@file"]
         assert await raw(plane.port, hello("a.test")) == HANDSHAKE_FAILURE

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from edgerouter.config.dynamic import TLSConfiguration
 from edgerouter.control.runtime.model import RouterInfo
+from edgerouter.control.runtime.tls import options_name
 from edgerouter.control.tls.source import Demand
 from edgerouter.routing.compiled import compile_rule
 from edgerouter.routing.hosts import hosts_of
@@ -14,7 +15,7 @@ def demands_of(routers: Iterable[RouterInfo], tls: TLSConfiguration) -> list[Dem
     """Return what routers in service and the default store want; equal wishes are one."""
     wanted: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for info in routers:
-        if info.tls is not None and info.is_served:
+        if info.tls is not None and info.is_served and not _is_strict(info, tls):
             for main, *sans in _sets(info):
                 key = (info.tls.cert_resolver, main, tuple(sans))
                 wanted.setdefault(key, []).append(info.name)
@@ -28,6 +29,12 @@ def demands_of(routers: Iterable[RouterInfo], tls: TLSConfiguration) -> list[Dem
         domain = generated.domain
         demands.append(Demand(generated.resolver, domain.main, tuple(domain.sans), default=True))
     return demands
+
+
+def _is_strict(info: RouterInfo, tls: TLSConfiguration) -> bool:
+    """Tell whether names without a certificate are to be refused, so that none may be made."""
+    options = tls.options.get(options_name(info))
+    return options is not None and options.sni_strict and not (info.tls and info.tls.cert_resolver)
 
 
 def _sets(info: RouterInfo) -> list[list[str]]:

@@ -107,7 +107,8 @@ class TlsManager:
         self._demands = [
             each
             for each in demands_of(runtime.http.routers.values(), runtime.tls)
-            if not _covered(each, own)
+            # Who names a default certificate wants it wherever there is no other.
+            if (each.resolver or default is None or each.default) and not _covered(each, own)
         ]
         certificates = [*own, *gathered.certificates]
         default = default or _generated(self._demands, certificates) or gathered.default
