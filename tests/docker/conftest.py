@@ -5,11 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.docker.engine import RUN_LABEL
+from tests.conftest import unavailable
+from tests.support.docker.engine import RUN_LABEL, EngineUnavailable, run_script
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
 
 QUICK = {"providers.providersThrottleDuration": "100ms"}
+IMAGE = "edgerouter:latest"
+
+
+@pytest.fixture(scope="session")
+def product_image(docker_host: str) -> str:
+    """The image of the Dockerfile, built anew."""
+    try:
+        run_script("image.sh", IMAGE, host=docker_host)
+    except EngineUnavailable as error:
+        unavailable(error)
+    return IMAGE
 
 
 @pytest.fixture(scope="session")

@@ -9,25 +9,15 @@ import pytest
 from docker.models.containers import Container
 
 from tests.conftest import unavailable
-from tests.support.docker.engine import ROOT, EngineUnavailable, Fleet, container_ip, run_script
+from tests.support.docker.engine import ROOT, Fleet, container_ip
 from tests.support.eventually import Answer, ask, eventually
 from tests.support.router_process import free_ports
 
 pytestmark = pytest.mark.timeout(240)
 
-IMAGE = "edgerouter:latest"
 QUICKSTART = ROOT / "examples" / "compose" / "quickstart"
 COMPOSE = ROOT / ".tools/usr/libexec/docker/cli-plugins/docker-compose"
 HOST = "api.example.com"
-
-
-@pytest.fixture(scope="session")
-def product_image(docker_host: str) -> str:
-    try:
-        run_script("image.sh", IMAGE, host=docker_host)
-    except EngineUnavailable as error:
-        unavailable(error)
-    return IMAGE
 
 
 class Quickstart:
