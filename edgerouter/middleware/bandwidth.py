@@ -7,7 +7,6 @@ written ``edgerouter.http.middlewares.<name>.bandwidth.rate``.
 import asyncio
 import re
 from dataclasses import dataclass
-from time import monotonic
 
 from edgerouter.http.body import Body
 from edgerouter.http.handler import Handler, Middleware
@@ -73,7 +72,7 @@ class PacedBody:
         self._piece = max(rate // PIECES, 1)
         self._rest = b""
         self._due = 0.0
-        """When the next piece may go, on the monotonic clock."""
+        """When the next piece may go, on the loop's clock."""
         self.length = body.length
         self.trailers = body.trailers
 
@@ -86,11 +85,11 @@ class PacedBody:
             piece, self._rest = data[: self._after], data[self._after :]
             self._after -= len(piece)
             return piece
-        wait = self._due - monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
+        time = asyncio.get_running_loop().time
+        if self._due > time():
+            await asyncio.sleep(self._due - time())
         piece, self._rest = data[: self._piece], data[self._piece :]
-        self._due = max(self._due, monotonic()) + len(piece) / self._rate
+        self._due = max(self._due, time()) + len(piece) / self._rate
         return piece
 
     def ready(self) -> bytes | None:

@@ -149,8 +149,8 @@ class Negotiation:
             return ""
         if best[2] != "*":
             return best[2]
-        allowed = [self._anything, *self._ranks]
-        return next(name for name in [*allowed, ""] if name not in refused and name != "*")
+        allowed = [self._anything, *(name for name in self._ranks if name in CODERS), ""]
+        return next(name for name in allowed if name not in refused)
 
 
 def _weight(parameter: str) -> float:

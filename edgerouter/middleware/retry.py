@@ -10,7 +10,6 @@ import random
 import sys
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from time import monotonic
 
 from edgerouter.config.types import Duration
 from edgerouter.http.body import Body
@@ -163,7 +162,7 @@ class _Rejoined:
 class _Tries:
     """The tries of one request."""
 
-    __slots__ = ("_body", "_interval", "_options", "_repeated", "_spool", "_start")
+    __slots__ = ("_body", "_interval", "_options", "_repeated", "_spool", "_start", "_time")
 
     def __init__(
         self,
@@ -176,7 +175,8 @@ class _Tries:
         self._repeated = repeated
         self._body = body
         self._spool = spool
-        self._start = monotonic()
+        self._time = asyncio.get_running_loop().time
+        self._start = self._time()
         self._interval = options.initial_interval
 
     async def run(self, handler: Handler, request: Request) -> Response:
@@ -208,7 +208,7 @@ class _Tries:
 
     def _is_late(self) -> bool:
         timeout = self._options.timeout
-        return timeout > 0 and monotonic() - self._start >= timeout
+        return timeout > 0 and self._time() - self._start >= timeout
 
     async def _pause(self) -> None:
         """Wait as Traefik does: half to one and a half of an interval that grows each time."""

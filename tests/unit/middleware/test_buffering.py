@@ -1,0 +1,146 @@
+"""buffering."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgerouter.http.errors import BodyTooLarge, ConnectFailed, UpstreamReset
+from edgerouter.http.handler import Handler
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.buffering import Options, ResponseTooLarge, build
+from tests.unit.middleware.bodies import Answers, Pieces, content, page
+from tests.unit.middleware.exchange import request
+
+
+def buffering(handler: Handler, **options: Any) -> Handler:
+    return build(Options(**options), BuildContext("m"))(handler)
+
+
+def posted(*pieces: bytes, length: int | None = None, method: str = "POST") -> Request:
+    return request(method=method).evolve(body=Pieces(*pieces, length=length))
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("memory", [0, 1000])
+async def test_bodies_are_complete_before_they_are_passed_on(
+    memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = descriptors()
+    server = Answers(Response(200, Headers(), Pieces(b"an", b"swer")))
+    handler = buffering(server, mem_request_body_bytes=memory, mem_response_body_bytes=memory)
+    response = await handler(posted(b"ques", b"tion").evolve(expects_continue=True))
+    assert server.bodies == [b"question"]
+    assert server.requests[0].body.length == 8
+    assert not server.requests[0].expects_continue
+    assert response.body.length == 6
+    assert await content(response.body) == b"answer"
+    response.close()
+    assert descriptors() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("length", [11, None])
+async def test_large_requests_are_refused(length: int | None) -> None:
+    server = Answers()
+    with pytest.raises(BodyTooLarge, match="10 bytes"):
+        await buffering(server, max_request_body_bytes=10)(
+            posted(b"hello ", b"world", length=length)
+        )
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("length", [11, None])
+async def test_large_answers_are_refused(length: int | None) -> None:
+    body = Pieces(b"hello ", b"world", length=length)
+    before = descriptors()
+    with pytest.raises(ResponseTooLarge, match="10 bytes"):
+        await buffering(
+            Answers(Response(200, Headers(), body)),
+            max_response_body_bytes=10,
+            mem_response_body_bytes=1,
+        )(request())
+    assert body.closed
+    assert descriptors() == before
+
+
+async def test_answers_to_head_have_no_size() -> None:
+    body = Pieces(length=5000)
+    server = Answers(Response(200, Headers(), body))
+    response = await buffering(server, max_response_body_bytes=10)(request(method="HEAD"))
+    assert response.body is body
+
+
+async def test_event_streams_pass() -> None:
+    body = Pieces(b"data: 1\n\n")
+    answer = Response(200, Headers([(b"Content-Type", b"text/event-stream; a=b")]), body)
+    response = await buffering(Answers(answer))(request())
+    assert response.body is body
+
+
+async def test_a_broken_answer_leaves_nothing_open() -> None:
+    class Broken(Pieces):
+        async def read(self) -> bytes:
+            data = await super().read()
+            if not data:
+                raise UpstreamReset("the server broke off")
+            return data
+
+    body = Broken(b"half")
+    before = descriptors()
+    with pytest.raises(UpstreamReset):
+        await buffering(
+            Answers(Response(200, Headers(), body)),
+            mem_request_body_bytes=0,
+            mem_response_body_bytes=0,
+        )(posted(b"body"))
+    assert body.closed
+    assert descriptors() == before
+
+
+async def test_an_expression_repeats_requests() -> None:
+    body = Pieces(b"sorry")
+    server = Answers(Response(502, Headers(), body), 504, page(b"done"))
+    sent = posted(b"bo", b"dy")
+    handler = buffering(server, retry_expression="IsNetworkError() && Attempts() < 3")
+    response = await handler(sent)
+    assert (response.status, await content(response.body)) == (200, b"done")
+    assert (server.bodies, sent.exchange.retries) == ([b"body"] * 3, 2)
+
+
+async def test_failures_are_repeated_too() -> None:
+    expression = 'ResponseCode() == 502 && RequestMethod() == "PUT" && Attempts() <= 1'
+    handler = buffering(
+        Answers(ConnectFailed("x"), ConnectFailed("y")), retry_expression=expression
+    )
+    with pytest.raises(ConnectFailed, match="y"):
+        await handler(posted(b"body", method="PUT"))
+    handler = buffering(Answers(ConnectFailed("x")), retry_expression=expression)
+    with pytest.raises(ConnectFailed, match="x"):
+        await handler(posted(b"body"))
+
+
+async def test_there_is_an_end_to_repetitions() -> None:
+    server = Answers(*[503] * 11)
+    response = await buffering(server, retry_expression="ResponseCode() > 0")(request())
+    assert (response.status, len(server.requests)) == (503, 11)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"max_request_body_bytes": -1}, "maxRequestBodyBytes: must not be negative"),
+        ({"mem_response_body_bytes": -1}, "memResponseBodyBytes: must not be negative"),
+        ({"retry_expression": "Attempts("}, "retryExpression: 'Attempts"),
+    ],
+)
+def test_bad_options_are_refused(options: Any, reason: str) -> None:
+    with pytest.raises(BuildError, match=reason):
+        build(Options(**options), BuildContext("m"))

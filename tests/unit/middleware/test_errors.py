@@ -1,0 +1,115 @@
+"""errors."""
+
+from typing import Any
+
+import pytest
+
+from edgerouter.http.errors import ClientDisconnected, ConnectFailed, ExchangeError, NoServer
+from edgerouter.http.handler import Handler
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Response
+from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.errors import Options, build
+from tests.unit.middleware.bodies import Answers, Pieces, content, page
+from tests.unit.middleware.exchange import request
+
+
+def middleware(pages: Handler, handler: Handler, **options: Any) -> Handler:
+    asked: list[str] = []
+
+    def service(name: str) -> Handler:
+        asked.append(name)
+        return pages
+
+    given = {"status": ("404", "500-599"), "service": "p@file", "query": "/{status}", **options}
+    built = build(Options(**given), BuildContext("m", service=service))
+    assert asked == ["p@file"]
+    return built(handler)
+
+
+async def test_the_page_replaces_the_answer() -> None:
+    body = Pieces(b"sorry")
+    failed = Response(500, Headers([(b"X-Lost", b"1")]), body)
+    pages = Answers(page(b"the page", (b"X-Page", b"1")))
+    sent = request("/x y", method="POST", query="a=b", headers=[(b"Cookie", b"c")])
+    response = await middleware(pages, Answers(failed))(sent)
+    assert (response.status, await content(response.body)) == (500, b"the page")
+    assert response.headers == [(b"X-Page", b"1")]
+    assert body.closed
+    (asked,) = pages.requests
+    assert (asked.method, asked.path, asked.query, asked.body.length) == ("GET", "/500", None, 0)
+    assert (asked.authority, asked.headers) == ("example.com", [(b"Cookie", b"c")])
+    assert not asked.peer.appends_forwarded_for
+    assert sent.peer.appends_forwarded_for
+
+
+@pytest.mark.parametrize("status", [200, 403, 499])
+async def test_other_answers_pass(status: int) -> None:
+    response = await middleware(Answers(), Answers(status))(request())
+    assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "query"),
+    [
+        ("", "/", None),
+        ("{status}.html", "/404.html", None),
+        ("/p?s={status}&o={originalStatus}", "/p", "s=404&o=500"),
+        ("/p?u={url}", "/p", "u=http%3A%2F%2Fexample.com%2Fx%2520y%3Fa%3Db+c"),
+        ("/a b#c", "/a%20b", None),
+    ],
+)
+async def test_where_pages_are(template: str, path: str, query: str | None) -> None:
+    pages = Answers(200)
+    options = {"query": template, "status_rewrites": {"500-502": 404}}
+    handler = middleware(pages, Answers(500), **options)
+    response = await handler(request("/x%20y", query="a=b c"))
+    assert response.status == 404
+    assert (pages.requests[0].path, pages.requests[0].query) == (path, query)
+
+
+async def test_failures_of_the_router_are_caught_too() -> None:
+    pages = Answers(page(b"the page"))
+    sent = request()
+    response = await middleware(pages, Answers(ConnectFailed("no connection")))(sent)
+    assert (response.status, await content(response.body)) == (502, b"the page")
+    assert sent.exchange.error == "no connection"
+
+
+@pytest.mark.parametrize("error", [ClientDisconnected("gone"), NoServer("none")])
+async def test_other_failures_pass(error: ExchangeError) -> None:
+    handler = middleware(Answers(), Answers(error), status=("499", "500"))
+    with pytest.raises(type(error)):
+        await handler(request())
+
+
+async def test_a_page_that_fails_leaves_the_status() -> None:
+    handler = middleware(Answers(ConnectFailed("no connection")), Answers(500))
+    response = await handler(request())
+    assert (response.status, await content(response.body)) == (500, b"Bad Gateway")
+
+
+async def test_a_page_without_a_path_leaves_the_status() -> None:
+    response = await middleware(Answers(), Answers(500), query="/%zz")(request())
+    assert (response.status, await content(response.body)) == (500, b"Internal Server Error")
+
+
+async def test_only_the_wanted_fields_are_sent_along() -> None:
+    pages = Answers(200)
+    handler = middleware(pages, Answers(500), error_request_headers=("Accept",))
+    await handler(request(headers=[(b"accept", b"x"), (b"Cookie", b"c")]))
+    assert pages.requests[0].headers == [(b"accept", b"x")]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"service": ""}, "service: must not be empty"),
+        ({"service": "s", "status": ("x",)}, "status:"),
+        ({"service": "s", "status_rewrites": {"x": 404}}, "statusRewrites.x:"),
+        ({"service": "s", "status_rewrites": {"500": 42}}, "statusRewrites.500: 42"),
+    ],
+)
+def test_bad_options_are_refused(options: Any, reason: str) -> None:
+    with pytest.raises(BuildError, match=reason):
+        build(Options(**options), BuildContext("m"))

@@ -1,0 +1,81 @@
+"""Whole bodies, in memory and on disk."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgerouter.http.body import FixedBody
+from edgerouter.http.headers import Headers
+from edgerouter.middleware import spool as module
+from edgerouter.middleware.spool import CHUNK, Spool
+from tests.unit.middleware.bodies import Pieces, content
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    yield tmp_path
+    assert list(tmp_path.iterdir()) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("memory", [0, 4, 1000])
+async def test_a_body_is_read_again_and_again(directory: Path, memory: int) -> None:
+    spool = Spool(memory)
+    assert await spool.fill(Pieces(b"abc", b"def", b"g"), 100)
+    assert spool.size == 7
+    assert spool.on_disk is (memory < 7)
+    for _ in range(2):
+        body = spool.body()
+        assert body.length == 7
+        assert await content(body) == b"abcdefg"
+        assert await body.read() == b""
+    assert list(directory.iterdir()) == []
+    spool.close()
+    spool.close()
+
+
+async def test_large_contents_come_in_pieces(directory: Path) -> None:
+    spool = Spool(10)
+    data = os.urandom(2 * CHUNK + 5)
+    assert await spool.fill(FixedBody(data), len(data))
+    body = spool.body()
+    assert body.ready() is None
+    assert len(await body.read()) == CHUNK
+    body.close()
+    assert await body.read() == b""
+    assert await content(spool.body()) == data
+    spool.close()
+
+
+async def test_a_limit_stops_it(directory: Path) -> None:
+    spool = Spool(10)
+    body = Pieces(b"abc", b"def", b"ghi")
+    assert not await spool.fill(body, 5)
+    assert await content(body) == b"ghi"
+    spool.close()
+
+
+async def test_trailers_are_kept(directory: Path) -> None:
+    spool = Spool(10)
+    trailers = Headers([(b"X-End", b"1")])
+    assert await spool.fill(Pieces(b"abc", trailers=trailers), 100)
+    body = spool.body()
+    assert (body.length, body.trailers) == (None, trailers)
+    assert await content(body) == b"abc"
+    spool.close()
+
+
+async def test_where_files_cannot_be_nameless(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.os, "O_TMPFILE", os.O_DIRECTORY | os.O_CREAT, raising=False)
+    spool = Spool(0)
+    spool.write(b"abc")
+    assert list(directory.iterdir()) == []
+    assert await content(spool.body()) == b"abc"
+    spool.close()
