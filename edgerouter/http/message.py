@@ -59,6 +59,9 @@ class Exchange:
     server = ""
     """The URL of the server that answered, or was asked last."""
     user = ""
+    client = ""
+    """The client's address where a middleware knows better than the peer's."""
+    request_id = ""
     status = 0
     request_size = 0
     response_size = 0

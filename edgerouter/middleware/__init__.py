@@ -25,6 +25,7 @@ TABLE = {
     "contentType": "content_type",
     "digestAuth": "digest_auth",
     "encodedCharacters": "encoded_characters",
+    "errorPages": "error_pages",
     "errors": "errors",
     "forwardAuth": "forward_auth",
     "grpcWeb": "grpc_web",
@@ -32,20 +33,26 @@ TABLE = {
     "inFlightReq": "in_flight_req",
     "ipAllowList": "ip_allow_list",
     "ipWhiteList": "ip_white_list",
+    "maintenance": "maintenance",
     "passTLSClientCert": "pass_tls_client_cert",
     "rateLimit": "rate_limit",
+    "realIp": "real_ip",
     "redirectRegex": "redirect_regex",
     "redirectScheme": "redirect_scheme",
     "replacePath": "replace_path",
     "replacePathRegex": "replace_path_regex",
     "requestLimit": "request_limit",
+    "requestId": "request_id",
     "retry": "retry",
     "stripPrefix": "strip_prefix",
     "stripPrefixRegex": "strip_prefix_regex",
+    "via": "via",
 }
-"""Traefik's name of each middleware and its module in this package."""
+"""The name of each middleware in labels and files, and its module in this package."""
 
-ALLOW_EMPTY = frozenset({"compress", "contentType"})
+ALLOW_EMPTY = frozenset(
+    {"compress", "contentType", "errorPages", "maintenance", "realIp", "requestId", "via"}
+)
 """Middlewares that may be switched on as a whole, as in ``compress=true``."""
 
 Build = Callable[[Any, BuildContext], Middleware]

@@ -1,6 +1,7 @@
 """Sets of addresses from lists such as ``sourceRange``: addresses and networks in CIDR form."""
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from edgerouter.middleware.source_criterion import Network, contains, networks
 
@@ -36,3 +37,12 @@ def address_set(texts: Iterable[str], option: str) -> AddressSet:
         BuildError: One of them is neither; the message names ``option``.
     """
     return AddressSet(networks(texts, option))
+
+
+def is_address(text: str) -> bool:
+    """Tell whether ``text`` is an IPv4 or IPv6 address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -155,7 +155,7 @@ def _clf(
             method, protocol = request.method, _protocol(request.version)
             path = _path(request, with_query=with_query)
         values: list[Any] = [
-            _client(peer, request),
+            _client(peer, exchange, request),
             _harmless(exchange.user) or "-",
             moment(int(exchange.start)),
             method,
@@ -202,6 +202,7 @@ _JSON_FIELDS = (
     "OriginStatus",
     "Overhead",
     "RequestAddr",
+    "RequestID",
     "RequestContentSize",
     "RequestHost",
     "RequestPort",
@@ -236,7 +237,7 @@ def _json(names: FieldSelection, headers: HeaderSelection, *, with_query: bool) 
         record = _facts(peer, exchange, count, duration)
         if request is not None:
             _add_request(record, request, with_query=with_query)
-        record["ClientHost"] = _client(peer, request)
+        record["ClientHost"] = _client(peer, exchange, request)
         if peer.tls is not None:
             _add_tls(record, peer.tls, with_subject=with_subject)
         for name in dropped:
@@ -306,6 +307,8 @@ def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[
         record["ServiceURL"] = exchange.server
     if exchange.error:
         record["error"] = exchange.error
+    if exchange.request_id:
+        record["RequestID"] = exchange.request_id
     return record
 
 
@@ -337,8 +340,10 @@ def _subject(certificate: bytes) -> str:
         return ""
 
 
-def _client(peer: Peer, request: Request | None) -> str:
-    """Return ``X-Forwarded-For`` where a trusted peer sent it, else the peer's address."""
+def _client(peer: Peer, exchange: Exchange, request: Request | None) -> str:
+    """Return what ``realIp`` found, ``X-Forwarded-For`` of a trusted peer, or its address."""
+    if exchange.client:
+        return exchange.client
     forwarded = request.headers.first(b"x-forwarded-for") if request is not None else None
     return forwarded.decode("utf-8", "replace") if forwarded else peer.ip
 

@@ -52,7 +52,12 @@ TRAEFIK = {
 
 OWN = {
     "bandwidth": "rate after",
+    "errorPages": "status page pages contentType",
+    "maintenance": "enabled page contentType status retryAfter allowedIPs",
+    "realIp": "trusted header",
+    "requestId": "header inResponse",
     "requestLimit": "average period burst delay noDelay dryRun headers statusCode sourceCriterion",
+    "via": "name inRequest inResponse",
 }
 """Those that Traefik does not know."""
 
