@@ -254,7 +254,7 @@ class _Decoder:
     def _scalar(self, annotation: Any, metadata: Sequence[Any], item: Any, path: str) -> Any:
         if isinstance(item, (Mapping, list, tuple)):
             inner = next(iter(item), "") if isinstance(item, Mapping) else ""
-            what = f'it has no option "{inner}"' if inner else f"got {_shown(item)}"
+            what = f'it has no option "{printable(str(inner))}"' if inner else f"got {_shown(item)}"
             self._fail(path, f"expected {_expected(annotation, metadata)}; {what}")
             raise _Invalid
         try:

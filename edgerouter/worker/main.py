@@ -106,12 +106,17 @@ class Worker:
 
     async def _apply(self, snapshot: Message) -> None:
         start = perf_counter()
-        errors = self._builder.apply(snapshot)
+        try:
+            errors = self._builder.apply(snapshot)
+        except Exception as error:
+            # A mistake of ours in one element must not take the worker along, and with it, as
+            # all get the same snapshot, every other: what is served now stays.
+            log.exception("The snapshot cannot be applied", extra=logs.fields(**_facts(snapshot)))
+            errors = {"snapshot": [f"it cannot be applied: {type(error).__name__}: {error}"]}
         log.debug(
             "Route table swapped",
             extra=logs.fields(
-                version=snapshot["version"],
-                routers=len(snapshot.get("routers") or ()),
+                **_facts(snapshot),
                 milliseconds=round((perf_counter() - start) * 1000, 2),
             ),
         )
@@ -182,6 +187,10 @@ class Worker:
             )
         for connection in connections:
             connection.abort()
+
+
+def _facts(snapshot: Message) -> dict[str, Any]:
+    return {"version": snapshot["version"], "routers": len(snapshot.get("routers") or ())}
 
 
 def relax_collector() -> None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgerouter.config.decode import decode
@@ -77,6 +77,7 @@ def build(configuration: DynamicConfiguration, provider: str) -> None:
         str(finding).encode()
 
 
+@example({"middlewares": {"a": {"addPrefix": {"prefix": {"\ud800": None}}}}})
 @given(HTTP)
 @settings(max_examples=200, deadline=None)
 def test_files(http: dict[str, Any]) -> None:
