@@ -19,6 +19,8 @@ class ExchangeError(Exception):
     retry: ClassVar[Retry] = "never"
     page: ClassVar[str] = ""
     """The text the client sees; empty for the reason phrase."""
+    retry_after: ClassVar[int] = 0
+    """Seconds after which the client may try again; 0: nothing is said of it."""
     as_traefik: ClassVar[str | None] = ""
     """Traefik's words when it refuses a request for this: empty for status and reason phrase,
     None for an answer without content."""
@@ -112,6 +114,7 @@ class NoServer(ExchangeError):
     status = 503
     source = "routing"
     page = "no available server\n"
+    retry_after = 5
 
 
 class ConnectFailed(ExchangeError):

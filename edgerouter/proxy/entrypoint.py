@@ -174,13 +174,16 @@ async def _own_options() -> Response:
     return Response(200, Headers())
 
 
-def failed(request: Request, error: Exception) -> Response:
+def failed(request: Request, error: Exception, *, as_traefik: bool = False) -> Response:
     """Return the answer to a request whose handler raised ``error``."""
     if isinstance(error, ExchangeError):
         request.exchange.error = str(error)
         if isinstance(error, BadRequestAsTraefik):
             return Response(error.status, Headers([(b"Date", http_date())]))
-        return error_response(error.status, error.page)
+        response = error_response(error.status, error.page)
+        if error.retry_after and not as_traefik:
+            response.headers.append((b"Retry-After", b"%d" % error.retry_after))
+        return response
     request.exchange.error = "internal error"
     _log.error("A request failed inside the router", exc_info=error)
     return error_response(500)

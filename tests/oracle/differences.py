@@ -59,6 +59,7 @@ DIFFERENCES: dict[str, Difference] = {
     "redirection: no Host to keep": Difference(
         "a host that is an IPv6 address is redirected like any other", {"status": 302}
     ),
+    "answer: no server": Difference("the client is told when to try again", {"status": 503}),
     "answer: early hints": _served(_NO_SNIFFING),
     "answer: two interim": _served(_NO_SNIFFING),
     "answer: cut head": _refused("the server broke off, so 502", 502),
