@@ -17,6 +17,7 @@ COMMANDS = {
     "cert": "edgerouter.cli.commands.cert",
     "acme": "edgerouter.cli.commands.acme",
     "ca": "edgerouter.cli.commands.ca",
+    "ranges": "edgerouter.cli.commands.ranges",
     "version": "edgerouter.cli.commands.version",
 }
 """Command and its module; ``run`` is meant when no command is given."""
