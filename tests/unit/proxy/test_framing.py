@@ -1,4 +1,5 @@
 import asyncio
+import time
 from itertools import pairwise
 
 import pytest
@@ -235,3 +236,15 @@ def test_closing_behind_the_end_is_no_abandoning() -> None:
     body.feed(b"a")
     body.close()
     assert owner.abandoned == 0
+
+
+@pytest.mark.parametrize("line", [b"A:" + b" " * 16000 + b"\x01", b"A: x" + b" \t" * 8000 + b"y"])
+def test_a_trailer_line_is_read_in_linear_time(line: bytes) -> None:
+    body = ChunkedBody(Owner())
+    start = time.perf_counter()
+    if b"\x01" in line:
+        with pytest.raises(FramingError):
+            body.feed(b"0\r\n" + line + b"\r\n\r\n")
+    else:
+        assert body.feed(b"0\r\n" + line + b"\r\n\r\n") == b""
+    assert time.perf_counter() - start < 0.2
