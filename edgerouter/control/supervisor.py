@@ -228,6 +228,12 @@ class Supervisor:
             if has_spoken and is_helped != bool(missed):
                 is_helped = bool(missed)
                 self._publisher.set_absent(worker.index, is_absent=is_helped)
+                log.warning(
+                    "Worker is silent, the others accept its connections"
+                    if is_helped
+                    else "Worker answers again",
+                    extra=fields(worker=worker.index, pid=worker.pid),
+                )
         seconds = missed * self._heartbeat
         worker.verdict = f"it hung: it gave no sign of life for {seconds:g}s and was killed"
         if worker.process is not None:
