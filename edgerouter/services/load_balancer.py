@@ -5,17 +5,22 @@ so the next one is asked, whatever the method. Everything else is final.
 """
 
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from time import perf_counter
+from random import random
+from time import monotonic, perf_counter
 from typing import Any
 
 from edgerouter.http.errors import ExchangeError, NoServer
 from edgerouter.http.message import Request, Response
 from edgerouter.services.balancer import WeightedRoundRobin
 from edgerouter.services.observed import Observed, failure_limit
+from edgerouter.services.queueing import Queue
 from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.sticky import StickyCookie, by_value, server_value
 from edgerouter.services.strategies import COUNTING, chooser_of
 from edgerouter.services.waiting import Room
+
+LEAST_SHARE = 0.1
+"""What a server gets of its share of requests at the very beginning of a slow start."""
 
 _NOBODY: frozenset[Server] = frozenset()
 
@@ -47,9 +52,18 @@ class LoadBalancer:
         """Those of them that only wait for the others to fail."""
         self._set_sticky(options if strategy != "hrw" else {})
         self._room = room
-        self._observe(options, counts=strategy in COUNTING)
+        self._limit: int = options.get("maxConnections") or 0
+        self._queue = Queue(options, self._has_room) if self._limit else None
+        self._slow_start: float = options.get("slowStart") or 0.0
+        self._is_plain = not (
+            self._chooser or self._sticky or self._room or self._queue or self._slow_start
+        )
+        """Whether servers just take turns; the shortest way for most requests."""
+        self._observe(options, counts=bool(self._limit) or strategy in COUNTING)
         for server in servers:
             server.state.changed = self.refresh
+            if self._queue is not None:
+                server.state.left = self._queue.move
         self._fences.watch(self)
         self._health.watch(self)
         self.refresh()
@@ -84,14 +98,48 @@ class LoadBalancer:
         backups = [server for server in usable if server.backup]
         self._backups = frozenset(backups if len(backups) < len(usable) else ())
         self._out = frozenset(out) | self._backups
+        if self._slow_start:
+            self._note_start(usable)
         if self.up and self._room is not None:
             self._room.wake()
+        if self._queue is not None:
+            self._queue.move()
+
+    def _note_start(self, usable: Sequence[Server]) -> None:
+        """Remember since when servers are usable; those that always were are warm."""
+        now = monotonic()
+        for server in self.servers:
+            if server not in usable:
+                server.state.usable_since = None
+            elif server.state.usable_since is None:
+                server.state.usable_since = now
+
+    def _is_cold(self, server: Server) -> bool:
+        """Tell whether a server that has just come gets less than its share this time."""
+        since = server.state.usable_since
+        if not since:
+            return False
+        share = (monotonic() - since) / self._slow_start
+        return share < 1 and random() > max(share, LEAST_SHARE)  # noqa: S311 - no secret
+
+    def _has_room(self, taken: int) -> bool:
+        """Tell whether more than ``taken`` requests could go to servers now."""
+        if not self.up:
+            return True  # Waiting in line would not help.
+        usable = [server for server in self.servers if server not in self._out]
+        return sum(max(self._limit - s.state.active, 0) for s in usable) > taken
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         request.exchange.service = self.name
+        if self._is_plain and (server := self._rotation.next(self._out)) is not None:
+            return self._ask(request, server)
         if self._room is not None:
             return self._room.serve(request, self)
-        return self.attempt(request)
+        if self._queue is not None:
+            return self._queue.serve(request, self._attempt)
+        if self._sticky is not None:
+            return self._stay(request, self._sticky)
+        return self._ask(request, self._pick(request))
 
     def attempt(self, request: Request) -> Awaitable[Response]:
         """Ask a server, without waiting for one to come.
@@ -99,6 +147,11 @@ class LoadBalancer:
         Raises:
             NoServer: There is none.
         """
+        if self._queue is not None:
+            return self._queue.serve(request, self._attempt)
+        return self._attempt(request)
+
+    def _attempt(self, request: Request) -> Awaitable[Response]:
         if self._sticky is not None:
             return self._stay(request, self._sticky)
         return self._ask(request, self._pick(request))
@@ -107,7 +160,11 @@ class LoadBalancer:
         excluded: Collection[Server] = self._out
         if failed:
             excluded = [*failed, *excluded]
+        if self._limit:
+            excluded = [*excluded, *(s for s in self.servers if s.state.active >= self._limit)]
         server = self._choose(request, excluded)
+        if self._slow_start and server is not None and self._is_cold(server):
+            server = self._choose(request, [*excluded, server]) or server
         if server is None and failed and self._backups:
             server = self._choose(request, [*failed, *(self._out - self._backups)])
         if server is None:
@@ -149,7 +206,7 @@ class LoadBalancer:
     async def _stay(self, request: Request, sticky: StickyCookie) -> Response:
         value = sticky.chosen(request.headers)
         server = self._by_value.get(value) if value else None
-        if server is None or server in self._out:
+        if server is None or server in self._out or 0 < self._limit <= server.state.active:
             server = self._pick(request)
         response = await self._ask(request, server)
         answered = server_value(request.exchange.server)

@@ -66,12 +66,12 @@ class Observed:
         try:
             response = await self._forward(request)
         except ExchangeError as error:
-            state.active -= 1
+            self._left()
             if error.source == "upstream":
                 self._failed()
             raise
         except BaseException:
-            state.active -= 1
+            self._left()
             raise
         note_time(self.server, perf_counter() - start)
         if response.status >= 500:
@@ -81,7 +81,9 @@ class Observed:
         return when_done(response, self._left)
 
     def _left(self) -> None:
-        self.server.state.active -= 1
+        state = self.server.state
+        state.active -= 1
+        state.left()
 
     def _failed(self) -> None:
         limit, state = self._limit, self.server.state

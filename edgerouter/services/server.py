@@ -23,7 +23,16 @@ class Forward(Protocol):
 class ServerState:
     """What is remembered of a server, over every change of its service."""
 
-    __slots__ = ("active", "changed", "failures", "out", "seconds", "seconds_sum")
+    __slots__ = (
+        "active",
+        "changed",
+        "failures",
+        "left",
+        "out",
+        "seconds",
+        "seconds_sum",
+        "usable_since",
+    )
 
     def __init__(self) -> None:
         self.active = 0
@@ -35,6 +44,10 @@ class ServerState:
         """When requests failed, by the clock of the event loop."""
         self.out = False
         """Whether it has failed too often and rests."""
+        self.usable_since: float | None = 0.0
+        """By the monotonic clock; 0: always. None while it is not usable."""
+        self.left: Callable[[], None] = _ignore
+        """Called when a request is over."""
         self.changed: Callable[[], None] = _ignore
         """Called when ``out`` has changed; the newest load balancer wants to know."""
 

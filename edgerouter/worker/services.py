@@ -190,7 +190,13 @@ class _Run:
         key = (service, url)
         state = self.states.get(key)
         if state is None:
-            state = self.states[key] = self._builder._states.get(key) or ServerState()
+            states = self._builder._states
+            state = states.get(key)
+            if state is None:
+                state = ServerState()
+                if service in self._builder._built:  # It has come late, and starts slowly.
+                    state.usable_since = None
+            self.states[key] = state
         return state
 
     def _server(

@@ -141,6 +141,16 @@ class ServersLoadBalancer(Model):
     """Seconds a request waits for a server when there is none; 0: not at all."""
     max_waiting: int = 0
     """Requests that may wait at once, per worker; 0: 256."""
+    max_connections: int = 0
+    """Requests that a server gets at once from one worker; 0: no limit."""
+    max_queue: int = 0
+    """Requests that wait in line when all servers have ``maxConnections``; 0: 1024."""
+    queue_timeout: Duration = 0.0
+    """Seconds a request waits in line; 0: 10 s."""
+    queue_by_priority: bool | None = None
+    """Whether the client's ``Priority`` field (RFC 9218) decides who goes first."""
+    slow_start: Duration = 0.0
+    """Seconds in which a server that has come or recovered gets its full share; 0: at once."""
 
 
 class WeightedService(Model):

@@ -30,7 +30,8 @@ TRAEFIK = {
     http.ServersLoadBalancer: (
         "sticky+ servers strategy healthCheck passiveHealthCheck passHostHeader "
         "responseForwarding serversTransport "
-        "hashHeader maxFails failTimeout tryDuration maxWaiting"  # Ours.
+        "hashHeader maxFails failTimeout tryDuration maxWaiting maxConnections maxQueue "  # Ours.
+        "queueTimeout queueByPriority slowStart"
     ),
     http.ResponseForwarding: ("flushInterval"),
     http.Server: ("url weight preservePath scheme* port* backup down"),
