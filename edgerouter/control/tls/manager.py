@@ -5,6 +5,7 @@ it reads files and looks at certificates.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from edgerouter.control.runtime.model import RuntimeConfiguration
 from edgerouter.control.tls.demands import demands_of
 from edgerouter.control.tls.files import FileProblem, PemFiles, describe
 from edgerouter.control.tls.pair import PairProblem, names_of_pair, self_signed
+from edgerouter.control.tls.selftest import sessions_are_shared
 from edgerouter.control.tls.source import (
     Certificate,
     CertificateSource,
@@ -27,6 +29,8 @@ from edgerouter.control.tls.source import (
     KeyPair,
 )
 from edgerouter.tls.options import problems
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the files of certificates."""
@@ -59,6 +63,7 @@ class TlsManager:
         self._files = PemFiles()
         self._self_signed: KeyPair | None = None
         self._demands: list[Demand] = []
+        self._shares_sessions: bool | None = None
         self._ticket_key = secrets.token_hex(32)
         self._key_made = time.monotonic()
 
@@ -126,14 +131,27 @@ class TlsManager:
                 for host, pair in gathered.challenges.acme_tls.items()
             },
             "http01": dict(gathered.challenges.http01),
-            "ticketKey": gathered.ticket_key,
+            "ticketKey": gathered.ticket_key if self._can_share_sessions() else "",
             "strictOptions": self._strict_options,
         }, reading.found
 
-    def _fallback(self) -> Certificate:
+    def _can_share_sessions(self) -> bool:
+        if self._shares_sessions is None:
+            self._shares_sessions = sessions_are_shared(self._own_pair())
+            if not self._shares_sessions:
+                log.warning(
+                    "This build of Python does not let workers resume each other's TLS sessions;"
+                    " clients shake hands anew when another worker answers"
+                )
+        return self._shares_sessions
+
+    def _own_pair(self) -> KeyPair:
         if self._self_signed is None:
             self._self_signed = self_signed()
-        pair = self._self_signed
+        return self._self_signed
+
+    def _fallback(self) -> Certificate:
+        pair = self._own_pair()
         return Certificate((), pair.chain_pem, pair.key_pem, "self-signed")
 
 

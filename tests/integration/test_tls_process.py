@@ -1,0 +1,190 @@
+"""TLS of the whole product: files that change, mistakes, two workers, the access log."""
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from tests.support.echo_server import EchoServer
+from tests.support.edgerouter_process import edgerouter
+from tests.support.eventually import eventually
+from tests.support.router_process import RouterProcess
+from tests.support.tls import Pair, client_context, make_pair, with_certificate
+
+A = make_pair("a.test")
+B = make_pair("b.test")
+DEFAULT = make_pair("default.test")
+CLIENT = make_pair("client")
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[EchoServer]:
+    with EchoServer({"s": 1}) as server:
+        yield server
+
+
+def write(directory: Path, name: str, pair: Pair) -> dict[str, str]:
+    """Write a pair as certbot renews it: new files, put in place of the old ones."""
+    directory.mkdir(exist_ok=True, parents=True)
+    for ending, text in (("key", pair.key_pem), ("crt", pair.pem)):
+        new = directory / f".{name}.{ending}"
+        new.write_text(text)
+        new.replace(directory / f"{name}.{ending}")
+    return {"certFile": f"{directory}/{name}.crt", "keyFile": f"{directory}/{name}.key"}
+
+
+def dynamic(echo: EchoServer, *certificates: dict[str, str], **tls: Any) -> dict[str, Any]:
+    port = next(iter(echo.ports.values()))
+    router = {"rule": "Host(`a.test`) || Host(`b.test`)", "service": "s", "entryPoints": ["web"]}
+    return {
+        "http": {
+            "routers": {"r": {**router, "tls": {}}},
+            "services": {"s": {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{port}"}]}}},
+        },
+        "tls": {"certificates": list(certificates), **tls},
+    }
+
+
+FLAGS = {"edgerouter.workers": "2", "accesslog.format": "json"}
+
+
+def connect(
+    router: RouterProcess,
+    name: str,
+    context: ssl.SSLContext | None = None,
+    session: ssl.SSLSession | None = None,
+) -> ssl.SSLSocket:
+    plain = socket.create_connection(("127.0.0.1", router.ports["web"]), timeout=10)
+    context = context or client_context()
+    return context.wrap_socket(plain, server_hostname=name, session=session)
+
+
+def get(tls: ssl.SSLSocket, name: str) -> bytes:
+    tls.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+    return tls.recv(65536)
+
+
+def serial(tls: ssl.SSLSocket) -> int:
+    der = tls.getpeercert(binary_form=True)
+    assert der is not None
+    return x509.load_der_x509_certificate(der).serial_number
+
+
+def test_a_changed_file_is_served_and_old_connections_live_on(
+    echo: EchoServer, tmp_path: Path
+) -> None:
+    files = write(tmp_path / "certs", "a", A)
+    renewed = make_pair("a.test")
+    with (
+        edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, files)) as router,
+        connect(router, "a.test") as old,
+    ):
+        assert serial(old) == A.serial
+        assert b" 200 " in get(old, "a.test")
+        write(tmp_path / "certs", "a", renewed)
+
+        def all_new() -> bool:
+            serials = set()
+            for _ in range(8):
+                with connect(router, "a.test") as new:
+                    serials.add(serial(new))
+            return serials == {renewed.serial}
+
+        eventually(all_new, bool)
+        assert b" 200 " in get(old, "a.test")
+
+
+def test_mistakes_name_the_file_and_stop_nobody_else(echo: EchoServer, tmp_path: Path) -> None:
+    good = write(tmp_path / "certs", "a", A)
+    mixed = {**write(tmp_path / "certs", "b", B), "keyFile": good["keyFile"]}
+    gone = {"certFile": "/nowhere/c.crt", "keyFile": good["keyFile"]}
+    empty = {"certFile": good["keyFile"], "keyFile": good["keyFile"]}
+    configuration = dynamic(echo, mixed, gone, empty, {"certFile": good["certFile"]}, good)
+    with edgerouter(tmp_path, ["web"], FLAGS, configuration) as router:
+        with connect(router, "a.test") as tls:
+            assert serial(tls) == A.serial
+            assert b" 200 " in get(tls, "a.test")
+        log = router.log.read_text()
+    crt = mixed["certFile"]
+    for expected in (
+        f"{crt} (key: {good['keyFile']}): the key does not belong to the certificate",
+        "/nowhere/c.crt does not exist; correct the path",
+        f"{good['keyFile']} (key: {good['keyFile']}): holds no certificate in PEM form",
+        "keyFile is missing; a certificate needs certFile and keyFile",
+        "the other certificates keep serving",
+    ):
+        assert expected in log
+
+
+def test_a_file_that_comes_later_is_found(echo: EchoServer, tmp_path: Path) -> None:
+    files = {"certFile": f"{tmp_path}/certs/a.crt", "keyFile": f"{tmp_path}/certs/a.key"}
+    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, files)) as router:
+        with connect(router, "a.test") as tls:
+            assert serial(tls) != A.serial
+        write(tmp_path / "certs", "a", A)
+
+        def served() -> bool:
+            with connect(router, "a.test") as tls:
+                return serial(tls) == A.serial
+
+        eventually(served, bool)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed_whichever_worker_answers(
+    echo: EchoServer, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    files = write(tmp_path / "certs", "a", A)
+    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, files)) as router:
+        context = client_context(maximum_version=version)
+        with connect(router, "a.test", context) as first:
+            assert b" 200 " in get(first, "a.test")
+            session = first.session
+        for _ in range(12):  # That all of them meet the first worker is one in four thousand.
+            with connect(router, "a.test", context, session) as again:
+                assert b" 200 " in get(again, "a.test")
+                assert again.session_reused
+
+
+def test_content_instead_of_files_and_a_default(echo: EchoServer, tmp_path: Path) -> None:
+    content = {"certFile": A.pem, "keyFile": A.key_pem}
+    default = {"certFile": DEFAULT.pem, "keyFile": DEFAULT.key_pem}
+    stores = {"default": {"defaultCertificate": default}}
+    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, content, stores=stores)) as router:
+        for name, pair in (("a.test", A), ("b.test", DEFAULT), ("x.test", DEFAULT)):
+            with connect(router, name) as tls:
+                assert serial(tls) == pair.serial
+
+
+def test_the_access_log_tells_of_tls(echo: EchoServer, tmp_path: Path) -> None:
+    content = {"certFile": A.pem, "keyFile": A.key_pem}
+    options = {"default": {"clientAuth": {"clientAuthType": "RequestClientCert"}}}
+    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, content, options=options)) as router:
+        context = with_certificate(client_context(), CLIENT)
+        with connect(router, "a.test", context) as tls:
+            assert b" 200 " in get(tls, "a.test")
+
+        def line() -> Any:
+            lines = [text for text in router.log.read_text().splitlines() if '"a.test"' in text]
+            return json.loads(lines[0]) if lines else None
+
+        found = eventually(line, bool)
+    assert found["TLSVersion"] == "1.3"
+    assert found["TLSCipher"].startswith("TLS_")
+    assert found["TLSClientSubject"] == "CN=client"
+    assert found["RequestScheme"] == "https"
+
+
+def test_many_certificates(echo: EchoServer, tmp_path: Path) -> None:
+    """Workers make a context only for what is asked for."""
+    pairs = [make_pair(f"n{number}.test") for number in range(300)]
+    files = [write(tmp_path / "certs", f"n{n}", pair) for n, pair in enumerate(pairs)]
+    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, *files)) as router:
+        for number in (0, 150, 299):
+            with connect(router, f"n{number}.test") as tls:
+                assert serial(tls) == pairs[number].serial
