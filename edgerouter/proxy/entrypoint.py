@@ -6,7 +6,7 @@ attributes are read. The table is swapped by assigning ``table``.
 
 import logging
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from edgerouter.http import fields
@@ -85,6 +85,8 @@ class EntryPoint:
         self._shows_reason = shows_reason and not as_traefik
         self.as_traefik = as_traefik
         """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
+        self.real_ip: Callable[[Request], Request] | None = None
+        """Finds the client behind a trusted proxy, before rules see the request."""
         self.closing = False
         """Whether connections are to be closed after the current request (draining)."""
 
@@ -159,6 +161,8 @@ class EntryPoint:
         """
         if request.target == "*" and request.method == "OPTIONS":
             return _own_options()
+        if self.real_ip is not None:
+            request = self.real_ip(request)
         table = self.table if request.peer.tls is None else self.secure
         route = table.match(request)
         if route is None:

@@ -16,6 +16,8 @@ from typing import Any
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.ipc.channel import Channel, Message, encode
+from edgerouter.middleware import real_ip
+from edgerouter.middleware.base import BuildError
 from edgerouter.observability import logs
 from edgerouter.observability.access_log import AccessLog
 from edgerouter.proxy.downstream.accept import Entrance
@@ -63,6 +65,7 @@ class Worker:
             )
             for name in listeners
         }
+        self._find_real_addresses((static.get("edgerouter") or {}).get("realIp") or {})
         ping = static.get("ping") or {}
         self._builder = Builder(
             self._entrypoints,
@@ -139,6 +142,19 @@ class Worker:
         return await loop.create_server(
             lambda: Entrance(entrypoint, connections, loop), sock=listening, backlog=BACKLOG
         )
+
+    def _find_real_addresses(self, options: Mapping[str, Any]) -> None:
+        """Have every entry point find clients behind trusted proxies, where that is wanted."""
+        trusted = tuple(options.get("trusted") or ())
+        if not trusted:
+            return
+        try:
+            resolve = real_ip.resolver(real_ip.Options(trusted, options.get("header") or ""))
+        except BuildError as error:
+            log.error("edgerouter.realIp cannot be used, peers stay what they are: %s", error)
+            return
+        for entrypoint in self._entrypoints.values():
+            entrypoint.real_ip = resolve
 
     def _finished(self, request: Request, response: Response | None) -> None:
         if request.exchange.logged and self._access_log is not None:

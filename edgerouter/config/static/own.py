@@ -1,11 +1,36 @@
 """``edgerouter``: options Traefik does not have."""
 
+from ipaddress import ip_network
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from edgerouter.config.static.certificates import Export, InternalCA, OnDemand, OwnResolver
 from edgerouter.config.static.section import Section
+
+_PROXIES = ("cloudflare", "fastly", "private")
+
+
+class RealIp(Section):
+    """``edgerouter.realIp``: as the middleware ``realIp``, for all entry points and their rules."""
+
+    trusted: list[str] = Field(
+        [], description="cloudflare, fastly, private, networks, files with networks; empty: off."
+    )
+    header: str = Field("", description="The header with the client's address; empty: by proxy.")
+
+    @field_validator("trusted")
+    @classmethod
+    def _check(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            if entry.lower() not in _PROXIES and not entry.startswith("/"):
+                try:
+                    ip_network(entry, strict=False)
+                except ValueError:
+                    known = ", ".join(_PROXIES)
+                    message = f"{entry!r} is neither {known} nor a network nor an absolute path"
+                    raise ValueError(message) from None
+        return entries
 
 
 class Own(Section):
@@ -19,6 +44,9 @@ class Own(Section):
     )
     runtime_dir: str = Field(
         "", description="Directory for private sockets; empty: a new temporary directory."
+    )
+    real_ip: RealIp = Field(
+        default_factory=RealIp, description="Clients behind trusted proxies, for all entry points."
     )
     internal_ca: InternalCA = Field(
         default_factory=InternalCA, alias="internalCA", description="The internal CA."
