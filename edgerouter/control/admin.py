@@ -21,6 +21,12 @@ from edgerouter.control.view import KINDS, View
 
 log = logging.getLogger(__name__)
 
+PAGE_ONLY = "X-Edgerouter-Page-Only"
+"""Sent by workers for ``dashboard@internal`` (``services/internal.py``)."""
+
+PAGES = web.AppKey("pages", set[web.AbstractResource])
+"""The resources of the dashboard."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -40,8 +46,9 @@ def application(view: View) -> web.Application:
     api = view.configuration.api
     root = (api.base_path if api is not None else "").rstrip("/")
     base = f"{root}/api"
-    app = web.Application(middlewares=[_answer_errors])
+    app = web.Application(middlewares=[_answer_errors, _keep_api_from_page])
     app.on_response_prepare.append(_without_server)
+    app[PAGES] = set()
     objects: dict[str, Callable[[], object]] = {
         "version": view.version,
         "overview": view.overview,
@@ -79,14 +86,14 @@ def _add_dashboard(app: web.Application, root: str) -> None:
     page = f"{root}{dashboard.PATH}"
     to_page = partial(_to_dashboard, root)
     files = dashboard.assets()
+    routes: dict[str, Handler] = {page: to_page, f"{root}/": to_page}
     for name, asset in files.items():
-        app.router.add_get(f"{page}/{name}", partial(_asset, asset))
-        if name:
-            app.router.add_get(f"/{name}", partial(_asset, asset))
-    app.router.add_get(page, to_page)
-    app.router.add_get("/", partial(_stripped, files[""], to_page))
-    if root:
-        app.router.add_get(f"{root}/", to_page)
+        routes[f"{page}/{name}"] = routes[f"/{name}"] = partial(_asset, asset)
+    routes["/"] = partial(_stripped, files[""], to_page)
+    for path, handler in routes.items():
+        resource = app.router.add_get(path, handler).resource
+        assert resource is not None, "only routes of other applications have none"  # noqa: S101
+        app[PAGES].add(resource)
 
 
 async def _stripped(
@@ -154,6 +161,15 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except Exception:
         log.exception("The API failed to answer")
         return _error(500, "the API failed; the log has the reason")
+
+
+@web.middleware
+async def _keep_api_from_page(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer clients of ``dashboard@internal``, who may be anybody, with its files only."""
+    resource = request.match_info.route.resource
+    if PAGE_ONLY in request.headers and (resource is None or resource not in request.app[PAGES]):
+        raise web.HTTPNotFound
+    return await handler(request)
 
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:

@@ -1,10 +1,13 @@
-"""Services the router answers itself: ``ping@internal`` and ``noop@internal``."""
+"""Services the router answers itself: ping, noop, and the dashboard by way of the API."""
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.date import http_date
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+
+PAGE_ONLY = b"X-Edgerouter-Page-Only"
+"""Tells the control plane to answer with the dashboard's files and nothing else."""
 
 
 class LifeCycle:
@@ -25,6 +28,15 @@ def ping(life_cycle: LifeCycle, terminating_status: int) -> Handler:
         if life_cycle.terminating:
             status, text = terminating_status, b"Service Unavailable"
         return _plain(status, text)
+
+    return answer
+
+
+def dashboard(api: Handler) -> Handler:
+    """Return the handler of the dashboard: ``api`` without the API itself."""
+
+    async def answer(request: Request) -> Response:
+        return await api(request.evolve(headers=request.headers.replaced(PAGE_ONLY, b"1")))
 
     return answer
 

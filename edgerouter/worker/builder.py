@@ -25,7 +25,7 @@ from edgerouter.routing.compiled import CompiledRule, compile_anew
 from edgerouter.routing.lexer import RuleError
 from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
-from edgerouter.services.internal import LifeCycle, noop, ping
+from edgerouter.services.internal import LifeCycle, dashboard, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.server import Fences, Health, Server
 from edgerouter.shared.memory import Shared, private
@@ -160,7 +160,8 @@ class Builder:
             case "api" | "dashboard":
                 target = Target(f"unix://{self._admin}", self.pools, name, {}, key=name)
                 server = Server(target.url, 1, target)
-                return Built((), LoadBalancer(name, [server], self.fences, {}), (target,))
+                api = LoadBalancer(name, [server], self.fences, {})
+                return Built((), api if kind == "api" else dashboard(api), (target,))
             case _:
                 message = f"there is no internal service {kind}"
                 raise BuildError(message)

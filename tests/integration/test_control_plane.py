@@ -167,6 +167,30 @@ async def test_start_api_and_graceful_end(tmp_path: Path) -> None:
             assert not any(lives(pid) for pid in pids)
 
 
+async def test_the_dashboard_behind_routers_of_the_user(tmp_path: Path) -> None:
+    routers = {
+        "all": {"rule": "Host(`all`)", "service": "api@internal"},
+        "page": {"rule": "Host(`page`)", "service": "dashboard@internal"},
+    }
+    points = {name: {**router, "entryPoints": ["web"]} for name, router in routers.items()}
+    (tmp_path / "dynamic.yml").write_text(json.dumps({"http": {"routers": points}}))
+    base = (f"--providers.file.filename={tmp_path / 'dynamic.yml'}", "--api.insecure=false")
+    async with plane(*base, "--api.basePath=/base") as running:
+        for host, path, status in (
+            ("all", "/base/api/version", 200),
+            ("all", "/base/dashboard/", 200),
+            ("all", "/base/dashboard/dashboard.js", 200),
+            ("all", "/base/", 302),
+            ("all", "/dashboard/", 404),
+            ("page", "/", 302),
+            ("page", "/base/dashboard/", 200),
+            ("page", "/dashboard.css", 200),
+            ("page", "/base/api/version", 404),
+            ("page", "/base/api/rawdata", 404),
+        ):
+            assert (await running.get(path, "web", host))[0] == status, (host, path)
+
+
 async def test_a_worker_killed_under_requests_is_replaced(tmp_path: Path) -> None:
     async with backend() as server, plane(routes(tmp_path, server.url)) as running:
         assert await running.get("/", "web") == (200, b"hi")
