@@ -11,6 +11,7 @@ from tests.support.data_plane import (
     DataPlane,
     answer,
     client,
+    connected,
     data_plane,
     exchange_tasks,
     read_answer,
@@ -88,11 +89,7 @@ async def test_server_closes_in_the_middle_of_an_upload() -> None:
         await read_head(reader)
         await reader.readexactly(1000)
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
         writer.write(b"x" * 50000)
         status, head, _ = await read_answer(reader)
@@ -117,11 +114,7 @@ async def test_kept_alive_connection_that_died(request_bytes: bytes, expected: i
         else:
             await reader.read()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         writer.write(GET)
         assert (await read_answer(reader))[2] == b"1"
         writer.write(request_bytes)
@@ -138,11 +131,7 @@ async def test_connection_closed_while_idle_is_not_used_again() -> None:
         writer.write(answer(b"ok"))
         closed.set()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         for _ in range(3):
             writer.write(POST)
             assert (await read_answer(reader))[0] == 200
@@ -276,11 +265,7 @@ async def test_client_that_says_goodbye_and_does_not_read_ends_its_exchange() ->
         except ConnectionError:
             gone.set()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         writer.write(GET)
         await read_head(reader)
         await until(lambda: any(c._write_paused for c in plane.clients()))

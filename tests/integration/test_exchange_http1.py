@@ -7,13 +7,12 @@ import pytest
 
 from tests.support.data_plane import (
     answer,
-    client,
+    connected,
     data_plane,
     exchange_tasks,
     read_answer,
     read_head,
     until,
-    upstream,
 )
 from tests.support.echo_server import EchoServer
 from tests.support.raw_http import exchange
@@ -45,11 +44,7 @@ async def test_pipelined_requests_are_answered_in_order_on_one_connection() -> N
             await asyncio.sleep(0.02 if path == b"/0" else 0)  # The first is the slowest.
             writer.write(answer(path))
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(50)))
         for number in range(50):
             assert (await read_answer(reader))[2] == b"/%d" % number
@@ -63,11 +58,7 @@ async def test_request_behind_a_body_is_not_taken_for_body() -> None:
             await read_head(reader)
             writer.write(answer(await reader.readexactly(size)))
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (_plane, reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + GET)
         assert (await read_answer(reader))[2] == b"hello"
         assert (await read_answer(reader))[2] == b""
@@ -117,11 +108,7 @@ async def test_continue_is_sent_when_the_body_is_wanted() -> None:
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         writer.write(answer(await reader.readexactly(5)))
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (_plane, reader, writer):
         writer.write(
             b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
         )
@@ -140,11 +127,7 @@ async def test_server_refuses_the_body_by_its_answer() -> None:
         assert await reader.read() == b""
         gone.set()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         writer.write(
             b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
         )
@@ -161,11 +144,7 @@ async def test_final_answer_before_the_body_is_complete() -> None:
         writer.write(answer(b"too much", status=b"413 Too Large"))
         await reader.read()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nbeginning")
         status, head, body = await read_answer(reader)
         assert (status, body) == (413, b"too much")
@@ -184,11 +163,7 @@ async def test_each_event_arrives_before_the_next_is_sent() -> None:
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))
         writer.write(b"0\r\n\r\n")
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (_plane, reader, writer):
         writer.write(GET)
         for number in range(20):
             event = b"data: %d\n\n" % number
@@ -209,11 +184,66 @@ async def test_head_of_a_stream_is_sent_before_its_first_byte() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         await reader.read()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (_plane, reader, writer):
         writer.write(GET)
         head = await asyncio.wait_for(read_head(reader), 3)
         assert b"text/event-stream" in head
+
+
+@pytest.mark.parametrize("split", [False, True])
+async def test_an_empty_chunked_answer_leaves_both_connections_usable(split: bool) -> None:
+    """Its end comes with the head, or behind it."""
+    head, end = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        while True:
+            await read_head(reader)
+            if split:
+                writer.write(head)
+                await sent.wait()
+                sent.clear()
+                writer.write(end)
+            else:
+                writer.write(head + end)
+
+    sent = asyncio.Event()
+    async with connected(serve) as (plane, reader, writer):
+        for _ in range(100):
+            writer.write(GET)
+            assert b"transfer-encoding: chunked" in (await read_head(reader)).lower()
+            sent.set()
+            assert await reader.readexactly(5) == end
+        await until(lambda: not exchange_tasks() and not plane.in_use())
+        assert len(plane.upstream_connections()) == 1
+        assert len(plane.clients()) == 1
+
+
+async def test_a_chunked_answer_to_http_1_0_is_unchunked_and_ends_with_the_connection() -> None:
+    async def serve(reader: Reader, writer: Writer) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n")
+        writer.write(b"5\r\nhello\r\n6\r\n world\r\n0\r\nX-T: 1\r\n\r\n")
+
+    async with connected(serve) as (_, reader, writer):
+        writer.write(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        head = (await read_head(reader)).lower()
+        assert b"transfer-encoding" not in head
+        assert b"connection: close" in head
+        assert await reader.read() == b"hello world"
+
+
+async def test_http_1_0_keeps_the_connection_when_it_asks_to() -> None:
+    async def serve(reader: Reader, writer: Writer) -> None:
+        while True:
+            await read_head(reader)
+            writer.write(answer(b"x"))
+
+    async with connected(serve) as (_, reader, writer):
+        for _ in range(3):
+            writer.write(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            status, head, body = await read_answer(reader)
+            assert (status, body) == (200, b"x")
+            assert b"connection: keep-alive" in head.lower()
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await read_answer(reader))[0] == 200
+        assert await reader.read() == b""

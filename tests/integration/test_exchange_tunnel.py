@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.data_plane import (
     client,
+    connected,
     data_plane,
     exchange_tasks,
     read_answer,
@@ -47,11 +48,7 @@ async def test_bytes_go_both_ways_and_none_is_lost_at_the_switch() -> None:
             writer.write(data.upper())
             await writer.drain()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         await switched(reader, writer, behind=b"early ")
         assert await reader.readexactly(5) == b"first"
         writer.write(b"late")
@@ -69,11 +66,7 @@ async def test_each_side_may_close_in_its_own_time() -> None:
         everything = await reader.read()  # Up to the client's half-close.
         writer.write(b"got " + everything)
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         await switched(reader, writer)
         writer.write(b"question")
         writer.write_eof()
@@ -89,11 +82,7 @@ async def test_server_may_close_its_side_first() -> None:
         writer.write_eof()
         received.put_nowait(await reader.read())
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         await switched(reader, writer)
         assert await reader.read() == b""
         writer.write(b"still here")
@@ -110,11 +99,7 @@ async def test_server_vanishes(reset: bool) -> None:
         if reset:
             writer.transport.abort()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         await switched(reader, writer)
         writer.write(b"bye")
         assert await asyncio.wait_for(reader.read(), 5) == b""
@@ -150,11 +135,7 @@ async def test_refused_upgrade_is_an_ordinary_answer() -> None:
             await read_head(reader)
             writer.write(b"HTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\nno")
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (_plane, reader, writer):
         for _ in range(2):
             writer.write(UPGRADE)
             assert (await read_answer(reader))[::2] == (400, b"no")
@@ -166,11 +147,7 @@ async def test_switch_nobody_asked_for_is_refused() -> None:
         writer.write(SWITCHED)
         await reader.read()
 
-    async with (
-        upstream(serve) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
+    async with connected(serve) as (plane, reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert (await read_answer(reader))[0] == 500
         await until(lambda: not exchange_tasks() and not plane.in_use())

@@ -137,6 +137,19 @@ async def client(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio
         writer.close()
 
 
+@asynccontextmanager
+async def connected(
+    serve: Serve,
+) -> AsyncIterator[tuple[DataPlane, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """The data plane in front of ``serve``, and one client's connection to it."""
+    async with (
+        upstream(serve) as port,
+        data_plane(port) as plane,
+        client(plane.port) as (reader, writer),
+    ):
+        yield plane, reader, writer
+
+
 async def read_head(reader: asyncio.StreamReader) -> bytes:
     """Return a head with its empty line."""
     return await reader.readuntil(b"\r\n\r\n")
