@@ -7,7 +7,7 @@ change costs little. What cannot be built is left out and reported.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -68,6 +68,9 @@ class Builder:
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
         self._routes: dict[str, tuple[tuple[object, ...], Route]] = {}
         self._lent: dict[str, list[Target]] = {}
+        self._own_middlewares: dict[str, Sequence[str]] = {}
+        """The middlewares of each service itself."""
+        self._whole_services: dict[str, Handler] = {}
         self._tables: dict[str, RouteTable] = {}
         self._table_routes: dict[str, list[Route]] = {}
         self._certificates = Certificates()
@@ -88,6 +91,11 @@ class Builder:
         )
         self._routes = self._build_routes(snapshot.get("routers") or {}, errors)
         self._swap(snapshot)
+        self._whole_services.clear()
+        self._own_middlewares = {
+            name: definition.get("middlewares") or ()
+            for name, definition in (snapshot.get("services") or {}).items()
+        }
         self._lent = {name: self._lent[name] for name in self._middlewares if name in self._lent}
         lent = [target for targets in self._lent.values() for target in targets]
         in_use = [*self.services.targets, *lent]
@@ -131,14 +139,26 @@ class Builder:
     def _late_service(self, name: str) -> Handler:
         """Return a handler that asks whatever ``name`` is when a request comes."""
 
-        async def handle(request: Request) -> Response:
-            found = self.services.get(name)
+        def handle(request: Request) -> Awaitable[Response]:
+            found = self._whole_services.get(name)
             if found is None:
-                message = f"the service {name} does not exist"
-                raise NoServer(message)
-            return await found(request)
+                found = self._whole_services[name] = self._whole_service(name)
+            return found(request)
 
         return handle
+
+    def _whole_service(self, name: str) -> Handler:
+        """Return the service ``name`` behind the middlewares of its own.
+
+        Raises:
+            NoServer: It does not exist, or a middleware is missing.
+        """
+        service = self.services.get(name)
+        own = [self._middlewares.get(each) for each in self._own_middlewares.get(name, ())]
+        if service is None or None in own:
+            message = f"the service {name} does not exist"
+            raise NoServer(message)
+        return chain(service, [built[1] for built in own if built is not None])
 
     def _lent_server(self, middleware: str, url: str, transport: Definition) -> Handler:
         """Return a handler for one server outside the services, such as an authorisation server.

@@ -293,7 +293,13 @@ _GRPC_WEB = [
     _grpc("gw", "GET"),
 ]  # fmt: skip
 
+_OF_SERVICES = [
+    *(ask(name, "/x") for name in ("own", "own-chain", "own-lost", "own-child")),
+    ask("err-own", "/x", echo(status=500)),
+]
+
 CASES = [
+    *_OF_SERVICES,
     *_REWRITING,
     *_ERRORS,
     *_REPEATING,

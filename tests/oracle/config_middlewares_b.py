@@ -60,6 +60,13 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "cb-value": {"circuitBreaker": {"expression": "NetworkErrorRatio()"}},
     "cb-open": {"circuitBreaker": {"expression": "(NetworkErrorRatio() > 0.5"}},
     "cb-threshold": {"circuitBreaker": {"expression": "RequestThreshold() > 1"}},
+    "err-own": {"errors": {"status": ["500"], "service": "m-own", "query": "/p"}},
+    "own": {"addPrefix": {"prefix": "/router"}},
+    "own-first": {"addPrefix": {"prefix": "/first"}},
+    "own-second": {"addPrefix": {"prefix": "/second"}},
+    "own-chain": {"chain": {"middlewares": ["m-own-first", "m-own-second@file"]}},
+    "own-lost": {"addPrefix": {"prefix": "/lost"}},
+    "own-child": {"addPrefix": {"prefix": "/child"}},
     "co": {"compress": {"minResponseBodyBytes": 100}},
     "co-order": {"compress": {"encodings": ["zstd", "br", "gzip"]}},
     "co-default": {"compress": {"defaultEncoding": "zstd", "minResponseBodyBytes": 10}},
@@ -84,10 +91,8 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
 
 
 _SERVICES = {
-    "err-up": "refused",
-    "re-refused": "refused",
-    "cb-code": "refused",
-    "bu-retry": "refused",
+    **dict.fromkeys(("err-up", "re-refused", "cb-code", "bu-retry"), "refused"),
+    **{name: f"m-{name}" for name in ("own", "own-chain", "own-lost", "own-child")},
 }
 
 
@@ -106,3 +111,15 @@ def routers() -> dict[str, dict[str, Any]]:
 def middlewares() -> dict[str, dict[str, Any]]:
     """Return the middlewares under the names that the routers use."""
     return {f"m-{name}": definition for name, definition in MIDDLEWARES.items()}
+
+
+def services(url: str) -> dict[str, dict[str, Any]]:
+    """Return services with middlewares of their own; all have the server ``url``."""
+    server = {"loadBalancer": {"servers": [{"url": url}]}}
+    child = {"weighted": {"services": [{"name": "m-own", "weight": 1}]}}
+    return {
+        "m-own": {**server, "middlewares": ["m-own-first", "m-own-second"]},
+        "m-own-chain": {**server, "middlewares": ["m-own-chain"]},
+        "m-own-lost": {**server, "middlewares": ["nobody"]},
+        "m-own-child": {**child, "middlewares": ["m-own-second"]},
+    }

@@ -168,6 +168,7 @@ def dynamic(ports: dict[str, int]) -> dict[str, Any]:
             sticky={"cookie": {"name": "lb", "maxAge": -1, "sameSite": "none"}},
         ),
     }
+    services |= config_middlewares_b.services(url["api"])
     routers = {name: {"service": name, **router} for name, router in ROUTERS.items()}
     transports = {"hurried": {"forwardingTimeouts": {"responseHeaderTimeout": "300ms"}}}
     return {
