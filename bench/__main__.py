@@ -18,6 +18,7 @@ SCENARIOS = (
     "basic_auth",
     "start",
     "swaps",
+    "memory",
     "turnover",
 )
 
@@ -31,7 +32,8 @@ def main() -> None:
     for field in fields(Settings):
         if field.name != "contestants":
             kind = float if field.name == "seconds" else int
-            parser.add_argument(f"--{field.name}", type=kind, default=field.default)
+            option = f"--{field.name.replace('_', '-')}"
+            parser.add_argument(option, type=kind, default=field.default)
     arguments = parser.parse_args()
     unknown = set(arguments.scenarios) - set(SCENARIOS)
     if unknown:
@@ -41,6 +43,7 @@ def main() -> None:
         rounds=arguments.rounds,
         seconds=arguments.seconds,
         swaps=arguments.swaps,
+        table_swaps=arguments.table_swaps,
         containers=arguments.containers,
     )
     report = Report()

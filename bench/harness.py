@@ -20,6 +20,7 @@ class Settings:
     rounds: int = 3
     seconds: float = 6
     swaps: int = 1000
+    table_swaps: int = 10_000
     containers: int = 200
 
 

@@ -111,9 +111,9 @@ class Running:
     def memory(self) -> dict[str, float]:
         """Return MB of resident memory by process: `main` is the first, the others its children."""
         pids = self.pids()
-        sizes = {"main": _resident(pids[0])}
+        sizes = {"main": resident(pids[0])}
         for number, pid in enumerate(pids[1:]):
-            sizes[f"worker {number}"] = _resident(pid)
+            sizes[f"worker {number}"] = resident(pid)
         return sizes
 
 
@@ -136,5 +136,6 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * TICK
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
+    """Return MB of resident memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e6

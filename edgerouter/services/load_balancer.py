@@ -4,10 +4,11 @@ A server that refuses the connection costs nothing but time: nothing was sent,
 so the next one is asked, whatever the method. Everything else is final.
 """
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from random import random
 from time import monotonic, perf_counter
 from typing import Any
+from weakref import WeakMethod
 
 from edgerouter.http.errors import ExchangeError, NoServer
 from edgerouter.http.message import Request, Response
@@ -60,8 +61,9 @@ class LoadBalancer:
         )
         """Whether servers just take turns; the shortest way for most requests."""
         self._observe(options, counts=bool(self._limit) or strategy in COUNTING)
+        changed = _weakly(self.refresh)
         for server in servers:
-            server.state.changed = self.refresh
+            server.state.changed = changed
             if self._queue is not None:
                 server.state.left = self._queue.move
         self._fences.watch(self)
@@ -213,3 +215,19 @@ class LoadBalancer:
         if answered != value:
             response.headers = response.headers.extended([sticky.header(answered)])
         return response
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a way to call ``method`` that does not keep its object alive.
+
+    Balancers come and go with changes: in a cycle they would stay until the
+    garbage collector looks at everything, which it seldom does.
+    """
+    reference = WeakMethod(method)
+
+    def call() -> None:
+        found = reference()
+        if found is not None:
+            found()
+
+    return call
