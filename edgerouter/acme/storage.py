@@ -5,7 +5,7 @@
     acme.json.d/
       letsencrypt/                      one directory per resolver
         accounts/<host of the CA>.json
-        certificates/<main name>/
+        certificates/<name>/
           meta.json                     names the two files that are in force
           certificate-<serial>.pem
           key-<serial>.pem
@@ -196,7 +196,8 @@ class Storage:
         return OrderFile(self._directory(names) / "order.json")
 
     def _directory(self, names: Sequence[str]) -> Path:
-        name = file_name(names[0])
+        # The same for the same set, whichever router names it first.
+        name = file_name(min(names))
         if len(names) > 1:
             digest = hashlib.sha256(" ".join(sorted(names)).encode()).hexdigest()[:8]
             name = f"{name[:200]}+{digest}"

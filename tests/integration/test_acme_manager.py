@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edgerouter.acme.attempt import Preflight, State
+from edgerouter.acme.attempt import Finding, Preflight, State
 from edgerouter.acme.challenges import Answers, Challenge, pause
 from edgerouter.acme.manager import Managed, Manager
 from edgerouter.acme.plan import Wish
@@ -17,7 +17,7 @@ from edgerouter.acme.resolver import Options, Resolver, make_solver
 from edgerouter.acme.storage import Stored
 from edgerouter.config.static.acme import ACME
 from tests.support.acme_responder import http_responder
-from tests.support.pebble import Pebble
+from tests.support.pebble import Pebble, newer_pebble
 
 
 class Clock:
@@ -238,3 +238,155 @@ async def test_an_order_is_continued_after_a_restart(
     orders = json.loads((resolver.storage.directory / "ledger.json").read_text())["orders"]
     assert len(orders) == 1, f"another order than {url} was made"
     assert not file.exists()
+
+
+@pytest.fixture(scope="module")
+def new_pebble(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Pebble]:
+    profiles = {
+        name: {"description": name, "validityPeriod": days * 86400}
+        for name, days in {"classic": 90, "shortlived": 6}.items()
+    }
+    directory = tmp_path_factory.mktemp("newer")
+    with Pebble(
+        directory, binary=newer_pebble(), http_port=port, extra={"profiles": profiles}
+    ) as running:
+        yield running
+
+
+async def test_the_ca_says_when_to_renew(bench: Bench, new_pebble: Pebble, relay: Relay) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(new_pebble, acme={"profile": "classic"})
+    bench.manager.want([Wish("le", ("a.example.com",))])
+    await bench.look()
+    managed = bench.one()
+    first = managed.stored
+    assert first is not None
+    assert managed.renewal is not None
+
+    now = bench.clock()
+    window = {"start": now + timedelta(hours=1), "end": now + timedelta(hours=2)}
+    new_pebble.set_renewal_info(
+        first.chain,
+        {"suggestedWindow": {key: f"{time:%Y-%m-%dT%H:%M:%SZ}" for key, time in window.items()}},
+    )
+    bench.clock.move_to(managed.next_look)
+    await bench.look()
+    # The window is over by then, or it is not: the CA is asked at most every six hours.
+    second = managed.stored
+    assert second is not None
+    assert second.facts.serial != first.facts.serial, "the CA has said: now"
+    assert bench.changes == [first, second]
+
+
+async def test_profiles(bench: Bench, new_pebble: Pebble, relay: Relay) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(new_pebble, acme={"profile": "shortlived"})
+    bench.manager.want([Wish("le", ("a.example.com",))])
+    await bench.look()
+    managed = bench.one()
+    assert managed.stored is not None
+    lifetime = managed.stored.facts.not_after - managed.stored.facts.not_before
+    assert timedelta(days=5.9) < lifetime < timedelta(days=6.1)
+    assert managed.renewal is not None
+    assert managed.renewal < managed.stored.facts.not_after - timedelta(days=1)
+
+
+async def test_an_unknown_profile_names_those_there_are(bench: Bench, new_pebble: Pebble) -> None:
+    bench.resolve(new_pebble, acme={"profile": "shortlive"})
+    bench.manager.want([Wish("le", ("a.example.com",))])
+    await bench.look()
+    assert 'no profile "shortlive"; it offers classic, shortlived' in bench.one().reason
+
+
+async def test_a_failed_order_is_rehearsed_before_it_is_repeated(
+    bench: Bench, pebble: Pebble, tmp_path: Path, port: int, relay: Relay
+) -> None:
+    relay.current = Answers(lambda wait: None)
+    with Pebble(tmp_path / "staging", http_port=port) as staging:
+        trusted = [str(pebble.ca_file), str(staging.ca_file)]
+        resolver = bench.resolve(pebble, staging=staging.url, acme={"caCertificates": trusted})
+        bench.manager.want([Wish("le", ("a.example.com",))])
+        await bench.look()
+        managed = bench.one()
+        assert managed.state is State.FAILING
+
+        bench.clock.move_to(managed.next_look)
+        await bench.look()
+        assert managed.reason.startswith("on the CA's staging endpoint: a.example.com")
+        ledger = json.loads((resolver.storage.directory / "ledger.json").read_text())
+        assert len(ledger["orders"]) == 1, "production has seen the first order only"
+
+        relay.current = bench.manager.answers
+        bench.clock.move_to(managed.next_look)
+        await bench.look()
+        assert managed.state is State.VALID
+        assert managed.stored is not None
+        assert managed.stored.directory == pebble.url
+
+
+async def test_another_ca_means_a_new_certificate(
+    bench: Bench, pebble: Pebble, tmp_path: Path, port: int, relay: Relay
+) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(pebble)
+    wishes = [Wish("le", ("a.example.com",))]
+    bench.manager.want(wishes)
+    await bench.look()
+    first = bench.one().stored
+    with Pebble(tmp_path / "other", http_port=port) as other:
+        relay.current = bench.start().answers
+        bench.resolve(other)
+        assert bench.manager.certificates() == [first], "the old one is served meanwhile"
+        bench.manager.want(wishes)
+        await bench.look()
+        second = bench.one().stored
+    assert second is not None
+    assert second.directory == other.url
+
+
+async def test_an_account_the_ca_has_forgotten_is_made_anew(
+    bench: Bench, tmp_path: Path, port: int, relay: Relay
+) -> None:
+    relay.current = bench.manager.answers
+    with Pebble(tmp_path / "ca", http_port=port) as pebble:
+        bench.resolve(pebble)
+        bench.manager.want([Wish("le", ("a.example.com",))])
+        await bench.look()
+        pebble.stop()
+        pebble.start()
+        bench.manager.want([Wish("le", ("b.example.com",))])
+        await bench.look()
+        assert (bench.one().state, bench.one().reason) == (State.VALID, "")
+
+
+async def test_vanished_names_are_served_and_not_renewed(
+    bench: Bench, pebble: Pebble, relay: Relay
+) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(pebble)
+    bench.manager.want([Wish("le", ("a.example.com",))])
+    await bench.look()
+    stored = bench.one().stored
+    assert stored is not None
+    bench.manager.want([])
+    bench.clock.move_to(stored.facts.not_after - timedelta(days=1))
+    await bench.look()
+    assert bench.changes == [stored]
+    assert bench.manager.certificates() == [stored]
+    bench.clock.move_to(stored.facts.not_after)
+    assert bench.manager.certificates() == []
+
+
+async def test_names_wait_until_they_lead_here(bench: Bench, pebble: Pebble, relay: Relay) -> None:
+    findings: list[Finding | None] = [Finding("a.example.com has no address"), None]
+    relay.current = bench.start(lambda resolver, names: findings.pop(0)).answers
+    bench.resolve(pebble)
+    relay.requests.clear()
+    bench.manager.want([Wish("le", ("a.example.com",))])
+    await bench.look()
+    managed = bench.one()
+    assert (managed.state, managed.reason) == (State.PENDING_DNS, "a.example.com has no address")
+    assert relay.requests == []
+    bench.clock.move_to(managed.next_look)
+    await bench.look()
+    assert (managed.state, managed.reason) == (State.VALID, "")

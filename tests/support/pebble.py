@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -199,7 +200,8 @@ def _endpoint_certificate(directory: Path) -> None:
     if (directory / "ca.pem").exists():
         return
     now = datetime.now(UTC)
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "endpoint test CA")])
+    name = f"endpoint test CA {uuid.uuid4().hex[:8]}"
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 
     def build(subject: x509.Name, public: Any) -> x509.CertificateBuilder:
