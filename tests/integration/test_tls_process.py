@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 
 from tests.support.echo_server import EchoServer
@@ -178,6 +179,27 @@ def test_the_access_log_tells_of_tls(echo: EchoServer, tmp_path: Path) -> None:
     assert found["TLSCipher"].startswith("TLS_")
     assert found["TLSClientSubject"] == "CN=client"
     assert found["RequestScheme"] == "https"
+
+
+def test_the_example_of_the_documentation(echo: EchoServer, tmp_path: Path) -> None:
+    pair = make_pair("shop.example.com")
+    files = write(tmp_path / "certs", "shop", pair)
+    page = (Path(__file__).parents[2] / "docs" / "tls.md").read_text()
+    example = page.split("```yaml\n")[1].split("```")[0]
+    for name, real in (
+        ("/certs/shop.crt", files["certFile"]),
+        ("/certs/shop.key", files["keyFile"]),
+        ("http://shop:8080", f"http://127.0.0.1:{next(iter(echo.ports.values()))}"),
+    ):
+        assert name in example
+        example = example.replace(name, real)
+    with edgerouter(tmp_path, ["web"], FLAGS, yaml.safe_load(example)) as router:
+        with connect(router, "shop.example.com") as tls:
+            assert serial(tls) == pair.serial
+            assert b" 200 " in get(tls, "shop.example.com")
+        old = client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
+        with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+            connect(router, "shop.example.com", old)
 
 
 def test_many_certificates(echo: EchoServer, tmp_path: Path) -> None:

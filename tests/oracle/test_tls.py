@@ -254,6 +254,18 @@ def test_handshake(attempt: Attempt, theirs: RouterProcess, ours: RouterProcess)
     assert actual == expected
 
 
+DIFFERENCES = [
+    Attempt("CBC by default", "a.test", maximum=OLD, ciphers="ECDHE-ECDSA-AES128-SHA"),
+]
+"""What Traefik serves and edgerouter refuses on purpose (docs/differences.md)."""
+
+
+@pytest.mark.parametrize("attempt", DIFFERENCES, ids=lambda attempt: attempt.name)
+def test_difference(attempt: Attempt, theirs: RouterProcess, ours: RouterProcess) -> None:
+    assert attempt.on(theirs)["status"] == b"200"
+    assert attempt.on(ours) == {"refused": True}
+
+
 @pytest.mark.parametrize(
     ("entrypoint", "host"),
     [("redirect", "a.test"), ("redirect", "a.test:1"), ("web", "a.test"), ("tls", "entry.test")],
