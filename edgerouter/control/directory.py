@@ -101,10 +101,12 @@ def _lock(directory: Path) -> int | None:
 
 
 def _remove(directory: Path) -> None:
-    """Remove a directory that holds our socket or nothing; one with anything else stays."""
+    """Remove a directory that holds sockets or nothing; one with anything else stays."""
     with suppress(OSError):
-        if {entry.name for entry in directory.iterdir()} <= {ADMIN_SOCKET}:
-            (directory / ADMIN_SOCKET).unlink(missing_ok=True)
+        entries = list(directory.iterdir())
+        if all(stat.S_ISSOCK(entry.lstat().st_mode) for entry in entries):
+            for entry in entries:
+                entry.unlink(missing_ok=True)
             directory.rmdir()
 
 

@@ -19,6 +19,7 @@ LISTENS = re.compile(rb"Entry point listens entryPointName=(\S+) address=127\.0\
 EARLY = """
 import os, signal, sys, threading
 from edgerouter.cli import main
+from edgerouter.cli.commands import run  # Loaded before the clock runs: it may take long.
 
 threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGTERM)).start()
 sys.exit(main(sys.argv[2:], os.environ))

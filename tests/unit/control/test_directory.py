@@ -31,8 +31,9 @@ def age(path: Path) -> None:
 def left_behind(parent: Path, name: str = "edgerouter-dead") -> Path:
     directory = parent / name
     directory.mkdir(mode=0o700)
-    with socket.socket(socket.AF_UNIX) as opened:
-        opened.bind(str(directory / "admin.sock"))
+    for file in ("admin.sock", "other.sock"):
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind(str(directory / file))
     age(directory)
     return directory
 
