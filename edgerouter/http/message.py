@@ -134,8 +134,22 @@ class Request:
     def evolve(self, **changes: Any) -> "Request":
         """Return a copy with ``changes``; body, peer and exchange are shared."""
         copy = Request.__new__(Request)
-        for name in Request.__slots__:
-            setattr(copy, name, getattr(self, name))
+        # Written out: several middlewares do this for each request.
+        copy.authority = self.authority
+        copy.body = self.body
+        copy.exchange = self.exchange
+        copy.expects_continue = self.expects_continue
+        copy.headers = self.headers
+        copy.host = self.host
+        copy.inform = self.inform
+        copy.method = self.method
+        copy.path = self.path
+        copy.peer = self.peer
+        copy.query = self.query
+        copy.scheme = self.scheme
+        copy.target = self.target
+        copy.upgrade = self.upgrade
+        copy.version = self.version
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy
