@@ -81,8 +81,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
             except BaseException:
                 spool.close()
                 raise
-            if spool.on_disk:
-                return when_done(response, spool.close)
+            spool.close_after(response.upload)
             return response
 
         return handle

@@ -6,6 +6,7 @@ way is compressed and flushed piece by piece as the server sends it. Streams
 ``includedContentTypes`` names them.
 """
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ _STREAMS = frozenset(
     )
 )
 _GRPC = "application/grpc"
+SLICE = 128 * 1024
+"""Bytes that are compressed at once; a millisecond or so."""
 _VARY = (b"Vary", b"Accept-Encoding")
 _LEAST = 1024
 _ALL = ("gzip", "br", "zstd")
@@ -166,7 +169,7 @@ def _change(response: Response, exchange: Exchange, coder: Coder, least: int) ->
         if len(whole) < least:
             response.body = _whole(whole, body)
             return
-        if not body.trailers:
+        if not body.trailers and len(whole) <= SLICE:
             exchange.origin_size = len(whole)
             response.headers = _head(response.headers, coder.name)
             response.body = FixedBody(coder.whole(whole))
@@ -201,12 +204,13 @@ def _head(headers: Headers, encoding: bytes) -> Headers:
 class CompressedBody:
     """A body that is compressed as it comes, every piece flushed."""
 
-    __slots__ = ("_body", "_exchange", "_stream", "length", "trailers")
+    __slots__ = ("_body", "_exchange", "_rest", "_stream", "length", "trailers")
 
     def __init__(self, body: Body, coder: Coder, exchange: Exchange) -> None:
         self._body = body
         self._exchange = exchange
         self._stream = coder.stream()
+        self._rest = b""
         self.length: int | None = None
         self.trailers = body.trailers
 
@@ -214,8 +218,11 @@ class CompressedBody:
         stream = self._stream
         if stream is None:
             return b""
-        data = await self._body.read()
+        if self._rest:
+            await asyncio.sleep(0)  # Others have their turn between two slices.
+        data = self._rest or await self._body.read()
         if data:
+            data, self._rest = data[:SLICE], data[SLICE:]
             self._exchange.origin_size += len(data)
             return stream.flushed(data)
         self._stream = None
@@ -226,4 +233,5 @@ class CompressedBody:
         return None
 
     def close(self) -> None:
+        self._rest = b""
         self._body.close()

@@ -16,7 +16,6 @@ from edgerouter.http.body import Body
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
-from edgerouter.http.watched import when_done
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.spool import Spool
 from edgerouter.middleware.statuses import statuses
@@ -99,8 +98,7 @@ async def _keeping_body(
     except BaseException:
         spool.close()
         raise
-    if spool.on_disk:
-        return when_done(response, spool.close)
+    spool.close_after(response.upload)
     return response
 
 

@@ -4,27 +4,34 @@ The file is unlinked from the start (``O_TMPFILE`` where the system has it), so
 that nothing is left over however a worker ends.
 """
 
+import asyncio
 import os
 import tempfile
 from pathlib import Path
 
 from edgerouter.http.body import NO_TRAILERS, Body
+from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
 
 CHUNK = 128 * 1024
 """Bytes that are read from the file at once."""
 
 
+class SpoolClosed(ExchangeError):
+    """Somebody still reads a body that has been given up."""
+
+
 class Spool:
     """Bytes that are written once and read any number of times."""
 
-    __slots__ = ("_chunks", "_file", "_memory", "size", "trailers")
+    __slots__ = ("_chunks", "_closed", "_file", "_memory", "size", "trailers")
 
     def __init__(self, memory: int) -> None:
         """Keep up to ``memory`` bytes in memory."""
         self._memory = memory
         self._chunks: list[bytes] = []
         self._file = -1
+        self._closed = False
         self.size = 0
         self.trailers: Headers = NO_TRAILERS
 
@@ -73,7 +80,13 @@ class Spool:
         return self._file >= 0
 
     def part(self, position: int) -> bytes:
-        """Return some bytes from ``position`` on, none at the end."""
+        """Return some bytes from ``position`` on, none at the end.
+
+        Raises:
+            SpoolClosed: There is nothing to read from any more.
+        """
+        if self._closed:  # To end here would make the next request the rest of this body.
+            raise SpoolClosed("the body has been given up")
         if self._file >= 0:
             return os.pread(self._file, CHUNK, position)
         return self.whole()[position:]
@@ -84,8 +97,16 @@ class Spool:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
 
+    def close_after(self, upload: "asyncio.Task[None] | None") -> None:
+        """Close as soon as ``upload``, which may be reading, has ended."""
+        if upload is None or upload.done():
+            self.close()
+        else:
+            upload.add_done_callback(lambda _: self.close())
+
     def close(self) -> None:
         """Give everything back; safe to call twice."""
+        self._closed = True
         self._chunks.clear()
         if self._file >= 0:
             os.close(self._file)

@@ -9,7 +9,7 @@ from edgerouter.http.body import EMPTY
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.compress import Options, build
+from edgerouter.middleware.compress import SLICE, Options, build
 from tests.unit.middleware.bodies import Answers, Pieces, content, page, pieces
 from tests.unit.middleware.exchange import request
 
@@ -58,6 +58,15 @@ async def test_what_is_on_its_way_is_flushed_piece_by_piece() -> None:
     assert sent.exchange.origin_size == 11
     response.close()
     assert body.closed
+
+
+async def test_large_answers_are_compressed_slice_by_slice() -> None:
+    data = DATA * 200
+    response, sent = await compressed(page(data, TEXT))
+    parts = await pieces(response.body)
+    assert len(parts) == len(data) // SLICE + 2
+    assert zlib.decompress(b"".join(parts), 31) == data
+    assert sent.exchange.origin_size == len(data)
 
 
 @pytest.mark.parametrize("length", [1023, 1024])

@@ -1,5 +1,6 @@
 """Whole bodies, in memory and on disk."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from edgerouter.http.body import FixedBody
 from edgerouter.http.headers import Headers
 from edgerouter.middleware import spool as module
-from edgerouter.middleware.spool import CHUNK, Spool
+from edgerouter.middleware.spool import CHUNK, Spool, SpoolClosed
 from tests.unit.middleware.bodies import Pieces, content
 
 
@@ -79,3 +80,30 @@ async def test_where_files_cannot_be_nameless(
     assert list(directory.iterdir()) == []
     assert await content(spool.body()) == b"abc"
     spool.close()
+
+
+@pytest.mark.parametrize("memory", [0, 100])
+async def test_a_body_that_is_given_up_does_not_seem_to_end(directory: Path, memory: int) -> None:
+    spool = Spool(memory)
+    spool.write(b"abc")
+    body = spool.body()
+    spool.close()
+    with pytest.raises(SpoolClosed):
+        await body.read()
+
+
+async def test_an_upload_is_waited_for(directory: Path) -> None:
+    spool, go = Spool(0), asyncio.Event()
+    spool.write(b"abc")
+    body = spool.body()
+
+    async def upload() -> None:
+        await go.wait()
+        assert await content(body) == b"abc"
+
+    task = asyncio.create_task(upload())
+    spool.close_after(task)
+    go.set()
+    await task
+    await asyncio.sleep(0)
+    assert not spool.on_disk
