@@ -32,12 +32,13 @@ def test_there_are_examples() -> None:
 async def test_example(text: str) -> None:
     content: dict[str, Any] = yaml.safe_load(text)
     if "labels" in content:
-        # The Docker provider makes the URL of a server of its port.
+        # The Docker provider makes the URL of a server of its port, and links router and service.
         port, url = "loadbalancer.server.port", "loadbalancer.server.url"
         labels = {
             key.replace(port, url): "http://10.0.0.2" if key.endswith(port) else value
             for key, value in content["labels"].items()
         }
+        labels["traefik.http.routers.app.service"] = "app"
         configuration, found = decode_labels(labels, source="container app", provider="docker")
         provider = "docker"
     else:
