@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Redis:
     endpoints: tuple[str, ...] = ("localhost:6379",)
     tls: ClientTLS | None = None
     username: str = ""
-    password: str = ""
+    password: str = field(default="", metadata={"secret": True})
     db: int = 0
     pool_size: int = 0
     """Connections of one worker; 0: ten for each CPU."""
