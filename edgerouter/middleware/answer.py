@@ -12,9 +12,7 @@ from edgerouter.middleware.base import BuildError
 TEXT_PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
 
 
-def answer(
-    status: int, body: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()
-) -> Response:
+def answer(status: int, body: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
     """Return a response with ``body``, ``headers`` and a ``Date``."""
     return Response(status, Headers([*headers, (b"Date", http_date())]), FixedBody(body))
 
