@@ -4,7 +4,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from tests.support.certificates import Authority
+from tests.support.authority import Authority
 from tests.support.router_process import free_ports
 
 ECHO = ("a", "b", "c", "d", "e", "f", "main", "spare", "sick", "secure", "mutual", "stranger")

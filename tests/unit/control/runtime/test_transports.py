@@ -9,7 +9,7 @@ from edgerouter.config.decode import decode
 from edgerouter.config.labels import decode_mapping
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
-from tests.support.certificates import Authority
+from tests.support.authority import Authority
 
 
 def runtime(

@@ -18,7 +18,7 @@ from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream import connect
 from edgerouter.proxy.upstream.pool import Pools
 from edgerouter.proxy.upstream.tls import TransportError, client_tls
-from tests.support.certificates import Authority, Pair
+from tests.support.authority import Authority, Pair
 from tests.support.data_plane import upstream
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
