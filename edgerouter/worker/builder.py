@@ -27,6 +27,7 @@ from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
 from edgerouter.services.internal import LifeCycle, dashboard, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
+from edgerouter.services.recursion import deny_recursion
 from edgerouter.services.server import Fences, Health, Server
 from edgerouter.shared.memory import Shared, private
 from edgerouter.tls.selection import Certificates
@@ -289,6 +290,8 @@ def _build_route(
 ) -> Route:
     service, *middlewares = parts
     handler = chain(service, middlewares)
+    if definition.get("defaultRule"):
+        handler = deny_recursion(name, handler)
     observability = definition.get("observability") or {}
     if observability.get("accessLogs") is False:
         handler = _unlogged(handler)

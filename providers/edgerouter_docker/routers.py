@@ -164,7 +164,7 @@ class _Completion:
             return router
         if not rule.strip():
             self._problem(element, "Undefined rule: the default rule came out empty")
-        return router.model_copy(update={"rule": rule})
+        return router.with_default_rule(rule)
 
     def _model(self) -> dict[str, object]:
         """Return what the template of the default rule sees."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from edgerouter.config.dynamic.base import (
     Certificate,
@@ -52,6 +52,18 @@ class Router(Model):
     """0 stands for the length of the rule."""
     tls: Annotated[RouterTLS | None, ALLOW_EMPTY] = None
     observability: RouterObservability | None = None
+    _has_default_rule: bool = PrivateAttr(default=False)
+
+    @property
+    def has_default_rule(self) -> bool:
+        """Whether a provider's default rule is its rule: such routers are guarded against loops."""
+        return self._has_default_rule
+
+    def with_default_rule(self, rule: str) -> "Router":
+        """Return a copy with the rule that the provider made."""
+        copy = self.model_copy(update={"rule": rule})
+        copy._has_default_rule = True
+        return copy
 
 
 class Cookie(Model):

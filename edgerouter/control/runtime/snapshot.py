@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from edgerouter.config.dynamic.http import Router
 from edgerouter.control.runtime.model import RouterInfo, RuntimeConfiguration, ServiceInfo
 from edgerouter.control.runtime.services import url_error
 from edgerouter.control.runtime.tls import options_name
@@ -55,7 +56,12 @@ def _router(info: RouterInfo) -> dict[str, Any]:
         "service": info.service,
         "tls": tls,
         "observability": info.observability.model_dump(mode="json", by_alias=True),
+        **({"defaultRule": True} if _has_default_rule(info) else {}),
     }
+
+
+def _has_default_rule(info: RouterInfo) -> bool:
+    return isinstance(info.config, Router) and info.config.has_default_rule
 
 
 def _service(info: ServiceInfo) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """What the builder re-uses between snapshots, what it leaves out, and what it says."""
 
+import contextlib
 from typing import Any
 
 import pytest
 
+from edgerouter.http.errors import NoServer
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.services.internal import LifeCycle
+from edgerouter.services.recursion import _fnv1
 from edgerouter.worker.builder import Builder
 from edgerouter.worker.unmatched import Unmatched
 
@@ -155,3 +158,17 @@ async def test_servers_lent_to_a_middleware_go_with_it(plane: Plane) -> None:
 async def test_options_that_a_worker_cannot_use_are_named(plane: Plane) -> None:
     errors = plane.apply(middlewares={"m@file": {"type": "addPrefix", "options": {"prefix": ""}}})
     assert "prefix" in errors["middlewares/m@file"][0]
+
+
+async def test_a_router_with_the_default_rule_is_guarded_against_loops(plane: Plane) -> None:
+    routers = {"a@docker": router("a", defaultRule=True), "b@docker": router("b")}
+    plane.apply(routers=routers, services={"s@file": service()})
+    for host, error in (("a", "leads back"), ("b", "")):
+        again = request(host)
+        again.target = "/"
+        mark = f"{_fnv1(f'{host}@docker'.encode()):x}".encode()
+        again.headers = Headers([(b"X-Traefik-Router", mark)])
+        with contextlib.suppress(NoServer):
+            assert (await plane.entrypoint.dispatch(again)).status == 400
+        assert error in again.exchange.error
+        assert bool(again.exchange.error) is bool(error)

@@ -90,6 +90,7 @@ def test_default_rule_is_a_template() -> None:
         defaultRule='Host(`{{ .ContainerName }}.{{ index .Labels "domain" | lower }}`)',
     )
     assert rules(found) == {"api": "Host(`api.example.com`)"}
+    assert found.configuration.http.routers["api"].has_default_rule
 
 
 def test_default_rule_that_fails_is_the_containers_own_problem() -> None:
