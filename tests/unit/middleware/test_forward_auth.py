@@ -1,16 +1,26 @@
 """forwardAuth against a real application."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.forward_auth import Options, build
 from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream.pool import Pools
@@ -24,7 +34,9 @@ class Guard:
         self.answer: Callable[[], web.Response] = web.Response
         self.asked: list[web.Request] = []
         self.bodies: list[bytes] = []
-        self.port = 0
+        self.origin = ""
+        self.app = web.Application()
+        self.app.router.add_route("*", "/{rest:.*}", self.handle)
         self.pools = Pools()
 
     async def handle(self, asked: web.Request) -> web.Response:
@@ -33,7 +45,7 @@ class Guard:
         return self.answer()
 
     def server(self, url: str, transport: Mapping[str, Any]) -> Handler:
-        return Target(url, self.pools, "auth", transport)
+        return Target(url, self.pools, f"auth {transport}", transport)
 
     async def ask(
         self,
@@ -43,7 +55,7 @@ class Guard:
         **options: Any,
     ) -> tuple[Response, Seen]:
         seen = Seen()
-        made = Options(address=f"http://127.0.0.1:{self.port}{address}", **options)
+        made = Options(address=f"{self.origin}{address}", **options)
         context = BuildContext("auth@file", server=self.server)
         return await build(made, context)(handler or seen)(sent), seen
 
@@ -51,13 +63,11 @@ class Guard:
 @pytest.fixture
 async def guard() -> AsyncIterator[Guard]:
     made = Guard()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", made.handle)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(made.app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    made.port = runner.addresses[0][1]
+    made.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield made
     made.pools.keep_only(set())
     await runner.cleanup()
@@ -89,7 +99,7 @@ async def test_what_it_is_told(guard: Guard) -> None:
     assert guard.asked[0].method == "GET"
     assert guard.asked[0].path_qs == "/check?a=b"
     expected = {
-        "host": f"127.0.0.1:{guard.port}",
+        "host": guard.origin.removeprefix("http://"),
         "x-forwarded-for": "192.0.2.1",
         "x-forwarded-proto": "http",
         "x-forwarded-host": "example.com",
@@ -156,14 +166,12 @@ async def test_its_refusal_is_the_answer(guard: Guard) -> None:
     assert seen.request is None
 
 
-@pytest.mark.parametrize(
-    ("keeps", "expected"), [(False, "http://127.0.0.1:{port}/login"), (True, "/login")]
-)
+@pytest.mark.parametrize(("keeps", "expected"), [(False, "{origin}/login"), (True, "/login")])
 async def test_redirections(guard: Guard, keeps: bool, expected: str) -> None:
     guard.answer = lambda: web.Response(status=302, headers={"Location": "/login"})
     response, _ = await guard.ask(request("/"), preserve_location_header=keeps)
     assert response.status == 302
-    assert response.headers.first(b"location") == expected.format(port=guard.port).encode()
+    assert response.headers.first(b"location") == expected.format(origin=guard.origin).encode()
 
 
 async def test_sign_in(guard: Guard) -> None:
@@ -215,7 +223,7 @@ async def test_limits(guard: Guard) -> None:
 
 
 async def test_a_server_that_is_away(guard: Guard) -> None:
-    guard.port = 9
+    guard.origin = "http://127.0.0.1:9"
     sent = request("/")
     response, seen = await guard.ask(sent)
     assert (response.status, response.body.ready()) == (500, b"")
@@ -243,3 +251,57 @@ async def test_a_peer_without_appending_is_still_told(guard: Guard) -> None:
 def test_options_that_cannot_work(options: Options, words: str) -> None:
     with pytest.raises(BuildError, match=words):
         build(options, BuildContext("auth@file"))
+
+
+def self_signed(directory: Path) -> tuple[Path, ssl.SSLContext]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "guard")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "guard.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(made.public_bytes(Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return path, context
+
+
+async def test_over_tls(guard: Guard, tmp_path: Path) -> None:
+    path, context = self_signed(tmp_path)
+    runner = web.AppRunner(guard.app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    guard.origin = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        statuses = {
+            name: (await guard.ask(request("/"), tls=tls))[0].status
+            for name, tls in {
+                "trusted": ClientTLS(ca=str(path)),
+                "text": ClientTLS(ca=path.read_text().partition("-----BEGIN PRIV")[0]),
+                "unverified": ClientTLS(insecure_skip_verify=True),
+                "unknown": ClientTLS(),
+                "none": None,
+            }.items()
+        }
+    finally:
+        guard.pools.keep_only(set())
+        await runner.cleanup()
+    assert statuses == {
+        "trusted": 200,
+        "text": 200,
+        "unverified": 200,
+        "unknown": 500,
+        "none": 500,
+    }
