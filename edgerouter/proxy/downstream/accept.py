@@ -39,6 +39,7 @@ class Entrance(asyncio.Protocol):
         "_deadline",
         "_entrypoint",
         "_loop",
+        "_opened",
         "_proxy_header",
         "_server_name",
         "_tls",
@@ -52,6 +53,7 @@ class Entrance(asyncio.Protocol):
         self._connections = connections
         self._loop = loop
         self._transport: asyncio.Transport
+        self._opened = loop.time()
         self._data = b""
         self._client: tuple[str, int] | None = None
         self._proxy_header: ProxyHeaderReader | None = None
@@ -98,13 +100,21 @@ class Entrance(asyncio.Protocol):
                 self.data_received(rest)
 
     def _speak_plainly(self, data: bytes) -> None:
-        protocol = DownstreamH1(
-            self._entrypoint, self._connections, self._loop, self._client_address(), None
-        )
+        protocol = self._http()
         self._leave()
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         protocol.data_received(data)
+
+    def _http(self, tls: TlsFacts | None = None) -> DownstreamH1:
+        return DownstreamH1(
+            self._entrypoint,
+            self._connections,
+            self._loop,
+            self._client_address(),
+            self._opened,
+            tls,
+        )
 
     def _client_address(self) -> tuple[str, int]:
         return self._client or client_address(self._transport)
@@ -148,10 +158,7 @@ class Entrance(asyncio.Protocol):
         self._leave()
         if tls.selected_alpn_protocol() == ACME_TLS:
             return Farewell()
-        facts = facts_of(tls, self._server_name)
-        return DownstreamH1(
-            self._entrypoint, self._connections, self._loop, self._client_address(), facts
-        )
+        return self._http(facts_of(tls, self._server_name))
 
     def _failed(self, error: Exception | None) -> None:
         self._leave()

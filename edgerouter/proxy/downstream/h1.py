@@ -57,6 +57,7 @@ class DownstreamH1(FlowControlled):
         connections: Connections,
         loop: asyncio.AbstractEventLoop,
         client: tuple[str, int],
+        opened: float,
         tls: TlsFacts | None = None,
     ) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ class DownstreamH1(FlowControlled):
         self._heads = HeadParser(loop, entrypoint.max_header_bytes, as_traefik=self._as_traefik)
         self._pending = b""
         self._deadline = Deadline(loop, self._expired)
-        self._opened = loop.time()
+        self._opened = opened
         self._requests = 0
         self._lingering = False
 
