@@ -1,0 +1,101 @@
+import asyncio
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgerouter.http.errors import BadRequest, ExchangeError, HeadTooLarge
+from edgerouter.proxy.downstream.parser import HeadParser
+
+GET = b"GET /x?y HTTP/1.1\r\nHost: a\r\n\r\n"
+BREW = b"brew /\xc3\xa9 HTTP/1.1\r\nHost: a\r\nX: y \r\n\r\n"
+
+
+def feed(*parts: bytes, limit: int = 4096, as_traefik: bool = False) -> tuple[Any, bytes] | None:
+    """Return what the last part brings; no part before it may bring anything."""
+
+    async def run() -> tuple[Any, bytes] | None:
+        parser = HeadParser(asyncio.get_running_loop(), limit, as_traefik=as_traefik)
+        for part in parts[:-1]:
+            assert parser.feed(part) is None
+            assert parser.size > 0
+        found = parser.feed(parts[-1])
+        assert found is None or parser.size == 0
+        return found
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("head", [GET, BREW, b"\r\n\r\n" + GET, b"\r\n" + BREW])
+@pytest.mark.parametrize("rest", [b"", b"GET /"])
+def test_a_head_may_be_cut_anywhere(head: bytes, rest: bytes) -> None:
+    whole = feed(head + rest)
+    assert whole is not None
+    for cut in range(1, len(head)):
+        found = feed(head[:cut], head[cut:] + rest)
+        assert found is not None
+        assert found[1] == whole[1] == rest
+        assert (found[0].method, found[0].path) == (whole[0].method, whole[0].path)
+        assert found[0].raw_headers == whole[0].raw_headers
+
+
+def test_what_the_c_parser_is_too_narrow_for() -> None:
+    found = feed(BREW)
+    assert found is not None
+    message = found[0]
+    assert (message.method, message.path, message.version) == ("brew", "/é", (1, 1))
+    assert message.raw_headers == ((b"Host", b"a"), (b"X", b"y"))
+    assert not message.should_close
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET   /H HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /  HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /\r\n",
+        b"GET /\r\n\r\n",
+        b"\x16\x03\x01",
+        b"GET / HTTP/1.1\nHost: a\n\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\rX",
+        b"BREW / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        b"BREW / HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_what_becomes_no_head_is_refused_at_once(data: bytes) -> None:
+    with pytest.raises(BadRequest):
+        feed(data)
+
+
+def test_the_limit_counts_the_head_alone() -> None:
+    assert feed(GET + b"x" * 100, limit=len(GET)) is not None
+    for head in (GET, b"A" * 100, b"GET / HTTP/1.1\r\nX: " + b"a" * 100):
+        with pytest.raises(HeadTooLarge):
+            feed(head, limit=len(GET) - 1)
+
+
+def test_as_traefik_repairs() -> None:
+    found = feed(
+        b"POST / HTTP/1.2\nHost: a\nX: a\n\tb\nContent-Length: 3\nContent-Length: 3\r\n\nabc",
+        as_traefik=True,
+    )
+    assert found is not None
+    message, rest = found
+    assert (message.version, rest) == ((1, 2), b"abc")
+    assert (b"X", b"a b") in message.raw_headers
+    with pytest.raises(BadRequest):
+        feed(b"\r\n", as_traefik=True)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=5), st.booleans())
+def test_whatever_comes_is_a_head_or_an_error_of_ours(parts: list[bytes], as_traefik: bool) -> None:
+    async def run() -> None:
+        parser = HeadParser(asyncio.get_running_loop(), 100, as_traefik=as_traefik)
+        for part in parts:
+            parser.feed(part)
+
+    with contextlib.suppress(ExchangeError):
+        asyncio.run(run())
