@@ -1,0 +1,124 @@
+"""Services of a running edgerouter while its configuration changes."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.authority import Authority
+from tests.support.echo_server import EchoServer
+from tests.support.edgerouter_process import edgerouter
+from tests.support.eventually import ask, eventually
+from tests.support.recording_upstream import RecordingUpstream
+from tests.support.router_process import RouterProcess, free_ports
+
+FLAGS = {"providers.providersThrottleDuration": "10ms", "edgerouter.workers": "2"}
+
+
+def configuration(
+    urls: list[str], transport: dict[str, Any] | None = None, **options: Any
+) -> dict[str, Any]:
+    balancer = {"servers": [{"url": url} for url in urls], **options}
+    http: dict[str, Any] = {
+        "routers": {"app": {"rule": "Host(`localhost`)", "service": "app"}},
+        "services": {"app": {"loadBalancer": balancer}},
+    }
+    if transport is not None:
+        balancer["serversTransport"] = "t"
+        http["serversTransports"] = {"t": transport}
+    return {"http": http}
+
+
+@pytest.fixture
+def upstream() -> Iterator[RecordingUpstream]:
+    with RecordingUpstream() as made:
+        yield made
+
+
+def url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def test_requests_wait_for_a_server(tmp_path: Path, upstream: RecordingUpstream) -> None:
+    (closed,) = free_ports(1)
+    options = {"tryDuration": "15s"}
+    with edgerouter(tmp_path, ["web"], FLAGS, configuration([], **options)) as router:
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(ask(router.ports["web"]).status))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        router.apply(configuration([url(closed)], **options))
+        assert statuses == []
+        router.apply(configuration([url(upstream.port)], **options))
+        for thread in threads:
+            thread.join(10)
+    assert statuses == [200] * 8
+
+
+def _status(router: RouterProcess) -> dict[str, str]:
+    found: dict[str, str] = router.get("/api/http/services/app@file")["serverStatus"]
+    return found
+
+
+def test_health_outlives_reloads(tmp_path: Path, upstream: RecordingUpstream) -> None:
+    (closed,) = free_ports(1)
+    servers = [url(upstream.port), url(closed)]
+    check = {"path": "/health", "interval": "60s"}
+    first = configuration(servers, healthCheck=check)
+    with edgerouter(tmp_path, ["web"], FLAGS, first) as router:
+        known = {servers[0]: "UP", servers[1]: "DOWN"}
+        eventually(lambda: _status(router), known.__eq__)
+        for number in range(20):
+            changed = configuration(servers, healthCheck=check, maxWaiting=number)
+            changed["http"]["routers"][f"r{number}"] = {"rule": "Host(`x`)", "service": "app"}
+            router.apply(changed)
+            assert _status(router) == known
+        assert {ask(router.ports["web"]).status for _ in range(10)} == {200}
+    probes = [seen for seen in upstream.take() if "/health" in seen.line]
+    assert len(probes) == 1, "a check goes on over every reload, for all workers together"
+
+
+def test_a_new_authority_is_taken(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    file = tmp_path / "ca.pem"
+    file.write_text(Authority(tmp_path, "Stranger").certificate.read_text())
+    transport = {"rootCAs": [str(file)]}
+    with EchoServer(["secure"], {"secure": context}) as echo:
+        secure = f"https://127.0.0.1:{echo.ports['secure']}"
+        content = configuration([secure], transport)
+        with edgerouter(tmp_path / "router", ["web"], FLAGS, content) as router:
+            assert ask(router.ports["web"]).status == 502
+            assert "is not trusted" in router.log.read_text()
+            file.write_text(authority.certificate.read_text())
+            router.apply(content)
+            assert ask(router.ports["web"]).status == 200
+
+
+def test_weight_and_children_of_a_service_change(
+    tmp_path: Path, upstream: RecordingUpstream
+) -> None:
+    def content(weight: int) -> dict[str, Any]:
+        made = configuration([url(upstream.port)])
+        made["http"]["services"]["both"] = {
+            "weighted": {
+                "services": [{"name": "app", "weight": weight}, {"name": "none", "weight": 1}]
+            }
+        }
+        made["http"]["services"]["none"] = {"loadBalancer": {"servers": []}}
+        made["http"]["routers"]["app"]["service"] = "both"
+        return made
+
+    with edgerouter(tmp_path, ["web"], {**FLAGS, "edgerouter.workers": "1"}, content(1)) as router:
+        port = router.ports["web"]
+        assert sorted(ask(port).status for _ in range(4)) == [200, 200, 503, 503]
+        router.apply(content(3))
+        assert sorted(ask(port).status for _ in range(4)) == [200, 200, 200, 503]
