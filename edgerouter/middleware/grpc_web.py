@@ -15,7 +15,7 @@ from edgerouter.http.date import http_date
 from edgerouter.http.errors import BadRequest
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers, tokens
-from edgerouter.http.message import Request, Response
+from edgerouter.http.message import Exchange, Request, Response
 from edgerouter.middleware.base import BuildContext
 
 _WEB = b"application/grpc-web"
@@ -49,7 +49,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
             if response.tunnel is None:
                 response.headers = _web_header(response.headers, kind)
                 _allow(response, request, origins)
-                response.body = WebBody(response.body, as_text=as_text)
+                response.body = WebBody(response.body, request.exchange, as_text=as_text)
             return response
 
         async def preflight(request: Request) -> Response:
@@ -184,10 +184,11 @@ def decoded(data: bytes) -> bytes:
 class WebBody:
     """An answer with its trailers as the last frame, as Base64 if need be."""
 
-    __slots__ = ("_as_text", "_body", "_ended", "length", "trailers")
+    __slots__ = ("_as_text", "_body", "_ended", "_exchange", "length", "trailers")
 
-    def __init__(self, body: Body, *, as_text: bool) -> None:
+    def __init__(self, body: Body, exchange: Exchange, *, as_text: bool) -> None:
         self._body = body
+        self._exchange = exchange
         self._as_text = as_text
         self._ended = False
         self.length: int | None = None
@@ -197,6 +198,7 @@ class WebBody:
         if self._ended:
             return b""
         data = await self._body.read()
+        self._exchange.origin_size += len(data)
         if not data:
             self._ended = True
             data = trailers_frame(self._body.trailers)

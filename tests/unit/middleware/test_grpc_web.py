@@ -30,7 +30,8 @@ def answering() -> Answers:
 async def test_requests_become_grpc_and_trailers_a_frame() -> None:
     server = answering()
     handler = build(Options(("https://app.test",)), BuildContext("m"))(server)
-    response = await handler(asking(b"application/grpc-web+proto", FRAME))
+    sent = asking(b"application/grpc-web+proto", FRAME)
+    response = await handler(sent)
     (seen,) = server.requests
     assert seen.headers.all(b"content-type") == [b"application/grpc+proto"]
     assert seen.headers.first(b"te") == b"trailers"
@@ -41,6 +42,7 @@ async def test_requests_become_grpc_and_trailers_a_frame() -> None:
     block = b"grpc-status: 0\r\ngrpc-message: fine\r\n"
     frame = b"\x80" + len(block).to_bytes(4, "big") + block
     assert await content(response.body) == FRAME + frame
+    assert sent.exchange.origin_size == len(FRAME)
     assert list(response.body.trailers) == []
 
 
