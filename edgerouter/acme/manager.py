@@ -81,6 +81,7 @@ class Manager:
         self._managed: dict[tuple[str, frozenset[str]], Managed] = {}
         self._stored: dict[tuple[str, tuple[str, ...]], Stored] = {}
         self._wishes: tuple[Wish, ...] = ()
+        self._on_demand: dict[str, Wish] = {}
         self.plan = Plan((), ())
         self._slots = asyncio.Semaphore(SLOTS)
         self._wake = asyncio.Event()
@@ -114,9 +115,12 @@ class Manager:
     def want(self, wishes: Iterable[Wish]) -> None:
         """Learn all that is wanted now."""
         wishes = tuple(wishes)
-        if wishes == self._wishes:
-            return
-        self._wishes = wishes
+        if wishes != self._wishes:
+            self._wishes = wishes
+            self._make_plan()
+
+    def _make_plan(self) -> None:
+        wishes = (*self._wishes, *self._on_demand.values())
         self.plan = make_plan([wish for wish in wishes if wish.resolver in self._resolvers])
         kept: dict[tuple[str, frozenset[str]], Managed] = {}
         for wish in self.plan.orders:
@@ -137,6 +141,21 @@ class Manager:
         self._managed = kept
         self._wake.set()
 
+    async def obtain(self, resolver: str, name: str) -> str:
+        """Want a certificate for one name from now on; wait for it, return why there is none."""
+        self._on_demand[name] = Wish(resolver, (name,))
+        self._make_plan()
+        found = self._managed.get((resolver, frozenset({name})))
+        if found is None:
+            covered = any(name in wish.names for wish in self.plan.covered)
+            return "" if covered else f'there is no resolver "{resolver}"'
+        if found.stored is None:
+            await found.changed.wait()
+        if found.stored is None:
+            del self._on_demand[name]
+            self._make_plan()
+        return "" if found.stored is not None else found.reason
+
     async def run(self) -> None:
         """Work until cancelled."""
         self._loop = asyncio.get_running_loop()
@@ -145,7 +164,8 @@ class Manager:
                 self._wake.clear()
                 sleep = self.tick()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), sleep)
+                    async with asyncio.timeout(sleep):
+                        await self._wake.wait()
         finally:
             self.stop()
 
@@ -269,4 +289,5 @@ class Manager:
 
     async def _publish_soon(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._publish(), PUBLISH_TIME)
+            async with asyncio.timeout(PUBLISH_TIME):
+                await self._publish()

@@ -1,5 +1,6 @@
 """Certificates over time with a real Pebble: renewal, failures, restarts, a CA that is away."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -390,3 +391,22 @@ async def test_names_wait_until_they_lead_here(bench: Bench, pebble: Pebble, rel
     bench.clock.move_to(managed.next_look)
     await bench.look()
     assert (managed.state, managed.reason) == (State.VALID, "")
+
+
+async def test_one_name_on_demand(bench: Bench, pebble: Pebble, relay: Relay) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(pebble)
+    running = asyncio.create_task(bench.manager.run())
+    assert await bench.manager.obtain("le", "a.example.com") == ""
+    assert [each.names for each in bench.changes] == [("a.example.com",)]
+    assert await bench.manager.obtain("le", "a.example.com") == ""
+    assert await bench.manager.obtain("none", "b.example.com") == 'there is no resolver "none"'
+    bench.manager.want([Wish("le", ("c.example.com",))])
+    assert len(bench.manager.managed) == 2, "it is renewed like the others"
+
+    relay.current = Answers(lambda wait: None)
+    assert "the CA refuses" in await bench.manager.obtain("le", "d.example.com")
+    await bench.manager.settled()
+    assert "d.example.com" not in str(bench.manager.plan)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -85,7 +85,8 @@ class InternalSource:
             self._wake.clear()
             await self.look()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), INTERVAL)
+                async with asyncio.timeout(INTERVAL):
+                    await self._wake.wait()
 
     async def look(self) -> None:
         """Issue what is missing or half over, forget what nobody wants."""
