@@ -1,7 +1,7 @@
 """``addPrefix``: text is put in front of the path."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
@@ -31,8 +31,8 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     prepend = prepending(options.prefix)
 
     def add_prefix(handler: Handler) -> Handler:
-        async def handle(request: Request) -> Response:
-            return await handler(request.evolve(path=prepend(request.path)))
+        def handle(request: Request) -> Awaitable[Response]:
+            return handler(request.evolve(path=prepend(request.path)))
 
         return handle
 

@@ -4,6 +4,7 @@ Prefixes are compared with the decoded path, as plain text: ``/foo`` also matche
 ``/foobar``. The server learns the prefix from ``X-Forwarded-Prefix``.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from edgerouter.http.handler import Handler, Middleware
@@ -29,14 +30,14 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     ]
 
     def strip_prefix(handler: Handler) -> Handler:
-        async def handle(request: Request) -> Response:
+        def handle(request: Request) -> Awaitable[Response]:
             for prefix, announced in prefixes:
                 rest = without_prefix(request.path, prefix)
                 if rest is not None:
                     headers = request.headers.extended([(b"X-Forwarded-Prefix", announced)])
                     request = request.evolve(path=normal(rest), headers=headers)
                     break
-            return await handler(request)
+            return handler(request)
 
         return handle
 
