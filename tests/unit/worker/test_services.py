@@ -1,0 +1,168 @@
+"""What services keep between snapshots, and how they are put together."""
+
+from typing import Any
+
+import pytest
+
+from edgerouter.http.errors import NoServer
+from edgerouter.http.handler import Handler
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
+from edgerouter.proxy.upstream.pool import Pools
+from edgerouter.services.load_balancer import LoadBalancer
+from edgerouter.services.server import Fences, Health
+from edgerouter.worker.services import BuildError, Built, ServiceBuilder
+from tests.unit.middleware.exchange import request
+
+
+def no_internal(_name: str, kind: str) -> Built:
+    raise BuildError(f"there is no {kind}")
+
+
+class Plane:
+    """A service builder as a worker has it."""
+
+    def __init__(self) -> None:
+        self.fences, self.health = Fences(), Health()
+        self.builder = ServiceBuilder(Pools(), self.fences, self.health, no_internal)
+
+    def update(
+        self, services: dict[str, Any], transports: dict[str, Any] | None = None
+    ) -> dict[str, list[str]]:
+        errors: dict[str, list[str]] = {}
+        self.builder.update(services, transports or {}, {"mark@file": marked}, errors)
+        return errors
+
+    def balancer(self, name: str) -> LoadBalancer:
+        found = self.builder.get(name)
+        assert isinstance(found, LoadBalancer)
+        return found
+
+
+def marked(handler: Handler) -> Handler:
+    async def handle(asked: Request) -> Response:
+        return Response(299, Headers())
+
+    return handle
+
+
+@pytest.fixture
+async def plane() -> Plane:
+    return Plane()
+
+
+def balancer(*urls: str, **options: Any) -> dict[str, Any]:
+    servers = [{"url": url, "weight": 1} for url in urls]
+    return {"type": "loadBalancer", "options": {"servers": servers, **options}}
+
+
+def weighted(*names: str, **options: Any) -> dict[str, Any]:
+    services = [{"name": name, "weight": 1} for name in names]
+    return {"type": "weighted", "options": {"services": services, **options}}
+
+
+async def test_a_changed_service_keeps_what_it_knows_of_servers(plane: Plane) -> None:
+    plane.update({"s@file": balancer("http://a", "http://b")})
+    old = plane.balancer("s@file")
+    plane.update({"s@file": balancer("http://b", "http://c")})
+    new = plane.balancer("s@file")
+    assert new is not old
+    assert new.servers[0].state is old.servers[1].state
+    assert new.servers[1].state not in [server.state for server in old.servers]
+
+
+async def test_another_transport_touches_nothing_else(plane: Plane) -> None:
+    services = {
+        "s@file": balancer("http://a", serversTransport="t"),
+        "u@file": balancer("http://b"),
+    }
+    plane.update(services, {"t@file": {"maxIdleConnsPerHost": 1}})
+    s, u = plane.balancer("s@file"), plane.balancer("u@file")
+    plane.update(services, {"t@file": {"maxIdleConnsPerHost": 2}})
+    assert plane.balancer("s@file") is not s
+    assert plane.balancer("u@file") is u
+
+
+async def test_parents_are_made_anew_with_their_children_only(plane: Plane) -> None:
+    services = {
+        "a@file": balancer("http://a"),
+        "b@file": balancer("http://b"),
+        "one@file": weighted("a"),
+        "two@file": weighted("b@file", "one"),
+    }
+    assert plane.update(services) == {}
+    one, two = plane.builder.get("one@file"), plane.builder.get("two@file")
+    assert plane.update(services) == {}
+    assert (plane.builder.get("one@file"), plane.builder.get("two@file")) == (one, two)
+    services["b@file"] = balancer("http://c")
+    plane.update(services)
+    assert plane.builder.get("one@file") is one
+    assert plane.builder.get("two@file") is not two
+
+
+async def test_middlewares_of_a_child_are_in_front_of_it(plane: Plane) -> None:
+    child = {**balancer("http://a"), "middlewares": ["mark@file"]}
+    assert plane.update({"a@file": child, "w@file": weighted("a")}) == {}
+    handler = plane.builder.get("w@file")
+    assert handler is not None
+    assert (await handler(request())).status == 299
+
+
+async def test_what_a_service_lacks_is_named(plane: Plane) -> None:
+    errors = plane.update(
+        {
+            "bad@file": {"type": "magic"},
+            "w@file": weighted("bad"),
+            "v@file": weighted("none"),
+            "m@file": weighted("odd"),
+            "odd@file": {**balancer("http://a"), "middlewares": ["none@file"]},
+            "t@file": balancer("http://a", serversTransport="none"),
+            "h2@file": balancer("h2c://a"),
+        }
+    )
+    assert set(errors) == {f"services/{name}@file" for name in ("bad", "w", "v", "m", "t", "h2")}
+    assert errors["services/w@file"] == ["its service bad@file could not be built"]
+    assert errors["services/v@file"] == ["its service none@file does not exist"]
+    assert "none@file" in errors["services/m@file"][0]
+
+
+async def test_servers_that_are_down_by_configuration(plane: Plane) -> None:
+    definition = balancer("http://a", "http://b")
+    definition["options"]["servers"][0]["down"] = True
+    plane.update({"s@file": definition})
+    assert [server.url for server in plane.balancer("s@file").servers] == ["http://b"]
+
+
+async def test_pools_of_untouched_services_stay_in_use(plane: Plane) -> None:
+    services = {"s@file": balancer("http://a", strategy="p2c"), "u@file": balancer("http://b")}
+    plane.update(services)
+    before = {target.url: target for target in plane.builder.targets}
+    services["u@file"] = balancer("http://c")
+    plane.update(services)
+    after = {target.url: target for target in plane.builder.targets}
+    assert set(after) == {"http://a", "http://c"}
+    assert after["http://a"] is before["http://a"]
+
+
+async def test_fences_and_health_reach_services_made_later(plane: Plane) -> None:
+    plane.fences.urls = frozenset(["http://a"])
+    plane.health.replace({"s@file": frozenset(["http://b"])})
+    plane.update({"s@file": balancer("http://a", "http://b")})
+    with pytest.raises(NoServer):
+        await plane.balancer("s@file")(request())
+
+
+async def test_a_late_server_starts_slowly(plane: Plane) -> None:
+    plane.update({"s@file": balancer("http://a", slowStart=10.0)})
+    plane.update({"s@file": balancer("http://a", "http://b", slowStart=10.0)})
+    old, late = plane.balancer("s@file").servers
+    assert old.state.usable_since == 0.0
+    assert late.state.usable_since
+
+
+async def test_a_thousand_reloads_leave_nothing(plane: Plane) -> None:
+    for number in range(1000):
+        plane.update({"s@file": balancer(f"http://10.0.0.{number % 250}", tryDuration=1.0)})
+    assert len(plane.builder.targets) == len(plane.builder._states) == 1
+    plane.update({})
+    assert plane.builder._hall._rooms == {}
