@@ -5,7 +5,10 @@ be asked: ``"always"`` (nothing was sent), ``"idempotent"`` (a kept-alive
 connection died before the first byte of the answer) or ``"never"``.
 """
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
+
+from edgerouter.http.headers import Headers
 
 Source = Literal["downstream", "routing", "upstream", "internal"]
 Retry = Literal["never", "always", "idempotent"]
@@ -21,6 +24,8 @@ class ExchangeError(Exception):
     """The text the client sees; empty for the reason phrase."""
     retry_after: ClassVar[int] = 0
     """Seconds after which the client may try again; 0: nothing is said of it."""
+    amend: Callable[[Headers], Headers] | None = None
+    """What middlewares on the way out do to the header of the answer."""
     as_traefik: ClassVar[str | None] = ""
     """Traefik's words when it refuses a request for this: empty for status and reason phrase,
     None for an answer without content."""

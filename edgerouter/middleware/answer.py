@@ -1,12 +1,14 @@
 """Answers that a middleware gives itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.date import http_date
+from edgerouter.http.errors import ExchangeError
+from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
-from edgerouter.http.message import Response
+from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildError
 
 TEXT_PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
@@ -21,6 +23,20 @@ def http_error(status: int, text: str) -> Response:
     """Return what Go's ``http.Error`` writes: ``text`` and a line feed, never to be sniffed."""
     headers = (TEXT_PLAIN, (b"X-Content-Type-Options", b"nosniff"))
     return answer(status, text.encode() + b"\n", headers)
+
+
+async def amended(
+    handler: Handler, request: Request, change: Callable[[Headers], Headers]
+) -> Response:
+    """Return the answer of ``handler`` with a changed header, also where it fails."""
+    try:
+        response = await handler(request)
+    except ExchangeError as error:
+        earlier = error.amend
+        error.amend = change if earlier is None else lambda fields: change(earlier(fields))
+        raise
+    response.headers = change(response.headers)
+    return response
 
 
 def status_text(status: int, option: str) -> bytes:

@@ -69,7 +69,10 @@ def build(options: Options, _context: BuildContext) -> Middleware:
                 if error.status not in pages:
                     raise
                 request.exchange.error = str(error)
-                return page_of(error.status, request)
+                made = page_of(error.status, request)
+                if error.amend is not None:
+                    made.headers = error.amend(made.headers)
+                return made
             if response.status not in pages or response.tunnel is not None:
                 return response
             made = page_of(response.status, request)

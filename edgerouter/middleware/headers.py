@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware.answer import amended
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.cors import Cors
 from edgerouter.middleware.field_names import field_map
@@ -76,11 +77,11 @@ def build(options: Options, _context: BuildContext) -> Middleware:
             response.headers = change_response(request, response.headers, {})
             return response
 
-        async def answered(request: Request) -> Response:
+        def answered(request: Request) -> Awaitable[Response]:
             secured = security.fields(request)
-            response = await handler(request)
-            response.headers = change_response(request, response.headers, secured)
-            return response
+            return amended(
+                handler, request, lambda fields: change_response(request, fields, secured)
+            )
 
         async def immediate(response: Response) -> Response:
             return response

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware.answer import amended
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.field_names import field_name
 
@@ -35,11 +36,6 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     folded = name.lower()
 
     def request_id(handler: Handler) -> Handler:
-        async def answered(request: Request, identifier: bytes) -> Response:
-            response = await handler(request)
-            response.headers = response.headers.replaced(name, identifier)
-            return response
-
         def handle(request: Request) -> Awaitable[Response]:
             given = request.headers.first(folded) if request.peer.trusted else None
             if given is not None and _SOUND.fullmatch(given):
@@ -49,7 +45,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
             request = request.evolve(headers=request.headers.replaced(name, identifier))
             request.exchange.request_id = identifier.decode()
             if options.in_response:
-                return answered(request, identifier)
+                return amended(handler, request, lambda fields: fields.replaced(name, identifier))
             return handler(request)
 
         return handle

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware.answer import amended
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.field_names import field_name
 
@@ -29,10 +30,8 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     received = b"1.1 " + name
 
     def via(handler: Handler) -> Handler:
-        async def answered(request: Request) -> Response:
-            response = await handler(request)
-            response.headers = _appended(response.headers, received)
-            return response
+        def answered(request: Request) -> Awaitable[Response]:
+            return amended(handler, request, lambda fields: _appended(fields, received))
 
         following = answered if options.in_response else handler
 

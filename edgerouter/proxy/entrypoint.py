@@ -187,6 +187,8 @@ def failed(request: Request, error: Exception, *, as_traefik: bool = False) -> R
         response = error_response(error.status, error.page)
         if error.retry_after and not as_traefik:
             response.headers.append((b"Retry-After", b"%d" % error.retry_after))
+        if error.amend is not None:
+            response.headers = error.amend(response.headers)
         return response
     request.exchange.error = "internal error"
     _log.error("A request failed inside the router", exc_info=error)

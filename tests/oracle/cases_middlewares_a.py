@@ -91,6 +91,7 @@ _HEADERS = [
     ask("h-hostsproxy", "/", "X-Other: X.test"),
     ask("h-hostsproxy", "/", "X-Host: y.test", "X-Other: x.test"),
     ask("h-hosts", "/x"),
+    ask("h-502", "/", "Origin: https://a.test"),
 ]
 
 _PREFLIGHT = ("Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: X-C")

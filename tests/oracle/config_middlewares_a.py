@@ -190,7 +190,14 @@ FORWARD_AUTH: dict[str, dict[str, Any]] = {
 
 def routers() -> dict[str, dict[str, Any]]:
     """Return a router for every middleware."""
+    failing = {
+        "rule": "Host(`h-502.n.test`)",
+        "middlewares": ["n-h", "n-c", "n-h-sec"],
+        "service": "refused",
+    }
     return {
+        "n-h-502": failing,
+    } | {
         f"n-{name}": {
             "rule": f"Host(`{name}.n.test`)",
             "middlewares": [f"n-{name}"],

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edgerouter.http.errors import NoServer
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
@@ -112,3 +113,16 @@ async def test_the_same_vary_is_not_repeated() -> None:
 def test_options_that_cannot_work(options: Options, words: str) -> None:
     with pytest.raises(BuildError, match=words):
         build(options, CONTEXT)
+
+
+async def test_a_failure_gets_the_headers_inner_ones_first() -> None:
+    async def server(_: Request) -> Response:
+        raise NoServer("nobody there")
+
+    inner = build(Options(custom_response_headers={"X-A": "inner", "X-B": "inner"}), CONTEXT)
+    outer = build(Options(custom_response_headers={"X-A": "outer"}), CONTEXT)
+    with pytest.raises(NoServer) as failure:
+        await outer(inner(server))(request())
+    assert failure.value.amend is not None
+    amended = failure.value.amend(Headers())
+    assert amended == [(b"X-B", b"inner"), (b"X-A", b"outer")]
