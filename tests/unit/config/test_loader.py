@@ -208,7 +208,7 @@ def test_one_start_shows_everything_that_is_wrong(load: Load) -> None:
     [
         (["--metrics.prometheus", "--metrics.addinternals"], "metrics: is not supported yet"),
         (["--entrypoints.a.address=:1", "--entrypoints.a.http3"], "HTTP/3 is not served"),
-        (["--certificatesresolvers.le.acme.email=a@b"], "no certificates are obtained"),
+        (["--certificatesresolvers.le.tailscale=true"], "of Tailscale are not obtained"),
         (["--providers.consul.endpoints", "a:1"], "providers.consul: this provider is not supp"),
         (
             ["--providers.swarm", "--providers.swarm.watch=false"],
@@ -240,7 +240,7 @@ def test_what_changes_nothing_needs_no_warning(load: Load, argv: list[str]) -> N
 
 @pytest.mark.parametrize("name", ["a[", "a b", "ä"])
 def test_a_strange_name_in_a_file(load: Load, name: str) -> None:
-    (warning,) = warnings(load(file=f"certificatesResolvers: {{'{name}': {{acme: {{}}}}}}"))
+    (warning,) = warnings(load(file=f"certificatesResolvers: {{'{name}': {{tailscale: {{}}}}}}"))
     assert warning.startswith("traefik.yml, certificatesResolvers.")
 
 
