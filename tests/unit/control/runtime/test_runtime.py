@@ -246,15 +246,6 @@ def test_reasons_to_disable_a_middleware(definition: dict[str, Any], reason: str
     assert found[0].source == "f.yml"
 
 
-def test_a_known_middleware_that_is_not_served_disables_its_routers() -> None:
-    info = one(router(middlewares=["m"]), middlewares={"m": {"digestAuth": {"realm": "x"}}})
-    if info.status == "enabled":
-        pytest.skip("every middleware is served")
-    assert info.errors == [
-        'the middleware "m@file" is disabled: the middleware type digestAuth is not served yet'
-    ]
-
-
 def test_chains_are_expanded_where_they_stand() -> None:
     middlewares = {name: {"addPrefix": {"prefix": f"/{name}"}} for name in "abc"}
     middlewares["inner"] = {"chain": {"middlewares": ["b"]}}
