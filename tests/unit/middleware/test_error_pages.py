@@ -6,6 +6,7 @@ from edgerouter.http.body import FixedBody
 from edgerouter.http.errors import NoServer
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware import via
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.error_pages import Options, build
 from tests.unit.middleware.exchange import request
@@ -53,6 +54,15 @@ async def test_the_routers_own_failures() -> None:
     assert sent.exchange.error == "nobody there"
     with pytest.raises(NoServer):
         await build(Options(status=("404",)), CONTEXT)(server)(sent)
+
+
+async def test_a_failure_keeps_the_headers_of_inner_middlewares() -> None:
+    async def server(_: Request) -> Response:
+        raise NoServer("nobody there")
+
+    inner = via.build(via.Options(), CONTEXT)(server)
+    response = await build(Options(), CONTEXT)(inner)(request())
+    assert response.headers.first(b"via") == b"1.1 edgerouter"
 
 
 @pytest.mark.parametrize("status", ["5xx", "", "600-500", "99", "100-199", "500-"])
