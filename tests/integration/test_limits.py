@@ -7,7 +7,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,13 @@ class Upstream:
         self.held: list[socket.socket] = []
 
     def accept(self) -> None:
-        """Wait for one more request and hold it."""
+        """Wait for one more request, read it and hold it."""
         connection, _ = self._listener.accept()
         connection.settimeout(10)
         self.held.append(connection)
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.recv(65536)
 
     def close(self) -> None:
         for connection in self.held:
@@ -143,12 +146,11 @@ def test_requests_under_way_count_over_workers_and_die_with_them(tmp_path: Path)
 
 def answered(server: Upstream, send: Callable[[], http.client.HTTPConnection]) -> None:
     """See that a request passes."""
-    connection = send()
-    server.accept()
-    server.held[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-    with connection.getresponse() as response:
-        assert response.status == 200
-    connection.close()
+    with closing(send()) as connection:
+        server.accept()
+        server.held[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        with connection.getresponse() as response:
+            assert response.status == 200
 
 
 async def test_routers_with_one_redis_share_a_limit(tmp_path: Path) -> None:
