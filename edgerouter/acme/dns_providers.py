@@ -122,7 +122,7 @@ PROVIDERS: Mapping[str, Row] = {
     "inwx": _row("inwx", "auth_username=INWX_USERNAME", "auth_password=INWX_PASSWORD"),
     "ionos": _row("ionos", "api_key=IONOS_API_KEY"),
     "joker": _row("joker", "auth_token=JOKER_API_KEY"),
-    "linode": _row("linode4", "auth_token=LINODE_TOKEN"),
+    "linode": _row("linode", "auth_token=LINODE_TOKEN"),
     "luadns": _row("luadns", "auth_username=LUADNS_API_USERNAME", "auth_token=LUADNS_API_TOKEN"),
     "mythicbeasts": _row(
         "mythicbeasts",

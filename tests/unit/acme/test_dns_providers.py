@@ -1,0 +1,129 @@
+"""lego's providers and variables become the library's."""
+
+from pathlib import Path
+
+import pytest
+
+from edgerouter.acme.dns import Propagation, ZoneAccount, make_dns_solver
+from edgerouter.acme.dns_accounts import (
+    LibraryAccount,
+    ProgramAccount,
+    RequestAccount,
+    UpdateAccount,
+    _library_provider,
+    host_and_port,
+    make_account,
+)
+from edgerouter.acme.dns_environment import read_environment
+from edgerouter.acme.dns_providers import PROVIDERS, library_options
+from edgerouter.config.static.acme import DNSChallenge
+
+
+def options(provider: str, **environ: str) -> dict[str, str]:
+    return library_options(provider, PROVIDERS[provider], environ)
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_the_library_has_the_provider_and_its_options(name: str) -> None:
+    """Every option of a row is one the library's module speaks of."""
+    row = PROVIDERS[name]
+    module = _library_provider(row.library).__module__
+    source = Path(__import__(module, fromlist=["x"]).__file__).read_text()
+    for option in [*row.options, *row.fixed]:
+        assert option in source or option.replace("_", "-") in source, option
+
+
+def test_variables_become_options() -> None:
+    assert options("cloudflare", CF_DNS_API_TOKEN="t") == {"auth_token": "t"}
+    assert options("cloudflare", CLOUDFLARE_EMAIL="e", CLOUDFLARE_API_KEY="k") == {
+        "auth_username": "e",
+        "auth_token": "k",
+    }
+    assert options("gandiv5", GANDIV5_API_KEY="k") == {"auth_token": "k", "api_protocol": "rest"}
+    assert options("gcloud", GCE_SERVICE_ACCOUNT_FILE="/x.json") == {
+        "auth_service_account_info": "file::/x.json"
+    }
+
+
+def test_values_from_files(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t\n")
+    assert options("desec", DESEC_TOKEN_FILE=str(tmp_path / "token")) == {"auth_token": "t"}
+    with pytest.raises(ValueError, match=r"DESEC_TOKEN_FILE=/nowhere: No such file"):
+        options("desec", DESEC_TOKEN_FILE="/nowhere")
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(ValueError, match=r'"godaddy" needs .* variables GODADDY_API_KEY, GODADDY_'):
+        make_account("godaddy", {})
+    with pytest.raises(ValueError, match="CF_DNS_API_TOKEN or CLOUDFLARE_DNS_API_TOKEN or"):
+        make_account("cloudflare", {})
+    for provider, name in (
+        ("rfc2136", "RFC2136_NAMESERVER"),
+        ("exec", "EXEC_PATH"),
+        ("httpreq", "HTTPREQ_ENDPOINT"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            make_account(provider, {})
+
+
+def test_kinds_of_accounts() -> None:
+    assert isinstance(make_account("exec", {"EXEC_PATH": "/x"}), ProgramAccount)
+    assert isinstance(make_account("httpreq", {"HTTPREQ_ENDPOINT": "http://x"}), RequestAccount)
+    assert isinstance(make_account("rfc2136", {"RFC2136_NAMESERVER": "::1"}), UpdateAccount)
+    assert isinstance(make_account("dinahosting", {"LEXICON_DINAHOSTING_X": "1"}), LibraryAccount)
+
+
+def test_unknown_providers() -> None:
+    with pytest.raises(ValueError, match='"cloudfare" is not known; did you mean "cloudflare"'):
+        make_account("cloudfare", {})
+
+
+def test_wrong_keys_of_dynamic_updates() -> None:
+    environ = {"RFC2136_NAMESERVER": "a", "RFC2136_TSIG_KEY": "k", "RFC2136_TSIG_SECRET": "cw=="}
+    with pytest.raises(ValueError, match="RFC2136_TSIG_ALGORITHM=md4 is not known; use one of"):
+        make_account("rfc2136", {**environ, "RFC2136_TSIG_ALGORITHM": "md4"})
+    with pytest.raises(ValueError, match="RFC2136_TSIG_SECRET is not base64"):
+        make_account("rfc2136", {**environ, "RFC2136_TSIG_SECRET": "abc"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.1.1.1", ("1.1.1.1", 53)),
+        ("1.1.1.1:5353", ("1.1.1.1", 5353)),
+        ("::1", ("::1", 53)),
+        ("[::1]:5353", ("::1", 5353)),
+        ("ns.example:53", ("ns.example", 53)),
+    ],
+)
+def test_name_servers(text: str, expected: tuple[str, int]) -> None:
+    assert host_and_port(text) == expected
+
+
+def test_environment_files(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("# a comment\nexport A=1\nB = 'two words'\n\nC=x=y\n")
+    found = read_environment("x", str(file), {"A": "0", "D": "3"})
+    assert found == {"A": "1", "B": "two words", "C": "x=y", "D": "3"}
+    file.write_text("A=1\nnonsense\n")
+    with pytest.raises(ValueError, match=r"x\.envFile: .*env, line 2: write NAME=value"):
+        read_environment("x.envFile", str(file), {})
+
+
+def test_the_options_of_a_resolver() -> None:
+    environ = {"EXEC_PATH": "/x"}
+    with pytest.raises(ValueError, match=r"dnsChallenge\.provider is missing"):
+        make_dns_solver("dnsChallenge", DNSChallenge(), environ)
+    wrong = DNSChallenge(provider="exec", resolvers=["1.1.1.1:x"])
+    with pytest.raises(ValueError, match=r"dnsChallenge\.resolvers: .* the port is no number"):
+        make_dns_solver("dnsChallenge", wrong, environ)
+    old = DNSChallenge(provider="exec", delay_before_check=3, disable_propagation_check=True)
+    solver = make_dns_solver("dnsChallenge", old, environ)
+    assert solver._propagation == Propagation(delay=3, checks=False)
+
+
+def test_the_closest_zone_counts() -> None:
+    account = make_account("exec", {"EXEC_PATH": "/x"})
+    assert ZoneAccount(account).length("a.org") == 0
+    assert ZoneAccount(account, ("a.org",)).length("b.a.org") == 5
+    assert ZoneAccount(account, ("a.org",)).length("ba.org") == -1

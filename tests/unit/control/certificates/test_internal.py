@@ -1,0 +1,95 @@
+"""The internal CA as a source of certificates."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.certificates.internal import DEFAULT_NAMES, InternalSource
+from edgerouter.control.certificates.names import is_local
+from edgerouter.control.tls.source import Demand
+
+
+class Bench:
+    def __init__(self, tmp_path: Path, **own: Any) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.changes = 0
+        internal = {"storage": str(tmp_path / "ca"), **own.pop("internalCA", {})}
+        resolvers = {"le": {"acme": {"tlsChallenge": {}}}}
+        configuration = StaticConfiguration.model_validate(
+            {"edgerouter": {"internalCA": internal, **own}, "certificatesResolvers": resolvers}
+        )
+        self.source = InternalSource(configuration, lambda: self.now)
+        self.source.on_change(self.count)
+
+    def count(self) -> None:
+        self.changes += 1
+
+    async def names(self, *demands: Demand) -> list[tuple[str, ...]]:
+        self.source.demand(demands)
+        await self.source.look()
+        return [each.names for each in self.source.certificates()]
+
+
+async def test_who_gets_one(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, certificatesResolvers={"intern": {"internal": {}}})
+    assert await bench.names() == []
+    assert bench.source.default() is None, "nobody uses TLS"
+    found = await bench.names(
+        Demand("", "a.example.com", ("b.example.com",)),
+        Demand("intern", "c.example.com"),
+        Demand("le", "d.example.com"),
+        Demand("le", "e.localhost"),
+        Demand("unknown", "f.example.com"),
+    )
+    assert found == [("a.example.com", "b.example.com"), ("c.example.com",), ("e.localhost",)]
+    default = bench.source.default()
+    assert default is not None
+    assert default.names == DEFAULT_NAMES
+
+
+@pytest.mark.parametrize("own", [{"compat": "traefik"}, {"internalCA": {"enabled": False}}])
+async def test_switched_off_it_is_for_its_own_resolvers_only(
+    tmp_path: Path, own: dict[str, Any]
+) -> None:
+    bench = Bench(tmp_path, certificatesResolvers={"intern": {"internal": {}}}, **own)
+    found = await bench.names(
+        Demand("", "a.example.com"), Demand("intern", "b.example.com"), Demand("le", "c.localhost")
+    )
+    assert found == [("b.example.com",)]
+    assert bench.source.default() is None
+
+
+async def test_renewed_at_half_of_the_lifetime_and_forgotten(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    demand = Demand("", "a.example.com")
+    await bench.names(demand)
+    (first,) = bench.source.certificates()
+    bench.now += timedelta(days=3)
+    await bench.names(demand)
+    assert bench.source.certificates() == [first]
+    assert bench.changes == 1
+    bench.now += timedelta(days=1)
+    await bench.names(demand)
+    (second,) = bench.source.certificates()
+    assert second.chain_pem != first.chain_pem
+    assert await bench.names() == []
+    assert bench.changes == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "local"),
+    [
+        ("localhost", True),
+        ("a.b.localhost", True),
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("notlocalhost", False),
+        ("localhost.example.com", False),
+    ],
+)
+def test_local_names(name: str, local: bool) -> None:
+    assert is_local(name) is local

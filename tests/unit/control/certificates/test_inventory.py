@@ -1,0 +1,90 @@
+"""What the API shows of certificates."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edgerouter.control.certificates.inventory import Inventory, described
+from tests.support.certificates import make_certificate
+
+# A certificate and what Traefik 3.7.15 shows of it at /api/certificates.
+CHAIN = """-----BEGIN CERTIFICATE-----
+MIIB0zCCAXqgAwIBAgIUekYkDu4txo+vWmeGkQdCcI+Ky6YwCgYIKoZIzj0EAwIw
+JjEWMBQGA1UEAwwNYS5leGFtcGxlLmNvbTEMMAoGA1UECgwDT3JnMB4XDTI2MTEy
+NDAzMjMzOVoXDTI2MTIyNDAzMjMzOVowJjEWMBQGA1UEAwwNYS5leGFtcGxlLmNv
+bTEMMAoGA1UECgwDT3JnMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEK8+l48bH
+jn0yu3TU2QVGUc3HEL0sS5m4QzlFshtt1oAth0LOCHnvEpRbEYsKuEJuu7grEydq
+YbdPseAEerm5h6OBhTCBgjAdBgNVHQ4EFgQUndQDg5LzW/5s0RPSlM3YcRct7how
+HwYDVR0jBBgwFoAUndQDg5LzW/5s0RPSlM3YcRct7howDwYDVR0TAQH/BAUwAwEB
+/zAvBgNVHREEKDAmgg1hLmV4YW1wbGUuY29tgg8qLmIuZXhhbXBsZS5jb22HBAoA
+AAEwCgYIKoZIzj0EAwIDRwAwRAIgacrswwocF5y7Ry9vM9NivwgSg58kyanVv7pJ
+MbJdO40CIBDPBWvSujllmxrwe8GWloyR7vOS2nATK+aO+GlWXu7l
+-----END CERTIFICATE-----
+"""
+SHOWN = {
+    "name": "5277fec58d2cda58eba2cbb334db00e4085120b128e98f80b738429a6b571784",
+    "sans": ["*.b.example.com", "10.0.0.1", "a.example.com"],
+    "notAfter": "2026-12-24T03:23:39Z",
+    "notBefore": "2026-11-24T03:23:39Z",
+    "serialNumber": "698061067327246189494810796811562316809512864678",
+    "commonName": "a.example.com",
+    "issuerOrg": "Org",
+    "issuerCN": "a.example.com",
+    "organization": "Org",
+    "version": "v3",
+    "keyType": "ECDSA",
+    "keySize": 256,
+    "signatureAlgorithm": "ECDSA-SHA256",
+    "certFingerprint": "5277fec58d2cda58eba2cbb334db00e4085120b128e98f80b738429a6b571784",
+    "publicKeyFingerprint": "f2c008d70c61debc161471b5fe12c44f75331ca6ef8949c967229ddff20c30f8",
+}
+
+
+def test_as_traefik_shows_it() -> None:
+    found = described(CHAIN)
+    assert found == SHOWN
+
+
+def served(**options: float) -> Inventory:
+    start = datetime.now(UTC) - timedelta(days=options.pop("age", 0))
+    issued = make_certificate(["a.org"], start=start, days=options["days"])
+    inventory = Inventory(None, {})
+    inventory.served = [{"certificate": issued.chain, "origin": "/certs/a.pem", "names": ["a.org"]}]
+    return inventory
+
+
+@pytest.mark.parametrize(
+    ("age", "days", "status"),
+    [
+        (1, 90, "enabled"),
+        (61, 90, "warning"),
+        (59, 90, "enabled"),
+        (340, 365, "warning"),
+        (1, 7, "enabled"),
+        (5, 7, "warning"),
+        (8, 7, "disabled"),
+    ],
+)
+def test_status(age: float, days: float, status: str) -> None:
+    (item,) = served(age=age, days=days).items()
+    assert item["status"] == status
+    assert item["edgerouter"] == {"origin": "/certs/a.pem"}
+
+
+def test_one_by_its_fingerprint() -> None:
+    inventory = served(days=90)
+    (item,) = inventory.items()
+    assert inventory.item(item["name"]) == item
+    assert inventory.item("other") is None
+
+
+def test_what_cannot_be_read_is_left_out() -> None:
+    inventory = Inventory(None, {})
+    inventory.served = [{"certificate": "x", "origin": "x", "names": []}]
+    assert inventory.items() == []
+
+
+def test_resolvers_that_cannot_be_used() -> None:
+    assert Inventory(None, {"le": "why"}).plans() == [
+        {"resolver": "le", "names": [], "state": "failing", "reason": "why"}
+    ]
