@@ -9,7 +9,7 @@ from dataclasses import dataclass
 HANDSHAKE = 0x16
 """The first byte of every connection that starts with a ClientHello."""
 MAX_HELLO = 64 * 1024
-"""Bytes of a hello; real ones have less than 4 KiB."""
+"""Bytes of a hello with its records; real ones have less than 4 KiB."""
 
 _CLIENT_HELLO = 1
 _RECORD_HEAD = 5
@@ -50,66 +50,78 @@ def alert_record(alert: int) -> bytes:
     return bytes((0x15, 3, 3, 0, 2, 2, alert))
 
 
-def read_client_hello(data: bytes) -> ClientHello | None:
-    """Return the hello at the start of ``data``, or None when more bytes are needed.
+class HelloReader:
+    """Collects the hello at the start of a connection, from pieces and records of any size."""
 
-    Raises:
-        HelloError: It is malformed or too long.
-    """
-    message = _message(data)
-    if message is None:
+    __slots__ = ("_message", "_position", "data")
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        """All that has come so far."""
+        self._message = bytearray()
+        self._position = 0
+        """Where the first record begins that is not in ``_message`` yet."""
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """Return the hello, or None when more bytes are needed.
+
+        Every byte is looked at once, however small the pieces are.
+
+        Raises:
+            HelloError: It is malformed or too long.
+        """
+        self.data += data
+        while (record := self._record()) is not None:
+            self._message += record
+            if self._message[0] != _CLIENT_HELLO:
+                raise HelloError("the first message is no ClientHello", UNEXPECTED_MESSAGE)
+            size = self._size()
+            if 0 < size <= len(self._message):
+                return _parsed(bytes(self._message[4:size]))
+        if len(self.data) > MAX_HELLO:
+            raise HelloError("the ClientHello is too long", DECODE_ERROR)
         return None
+
+    def _record(self) -> bytes | None:
+        """Return the content of the next record once it is there.
+
+        Raises:
+            HelloError: It is no handshake record.
+        """
+        start = self._position
+        head = bytes(self.data[start : start + _RECORD_HEAD])
+        if head and (head[0] != HANDSHAKE or head[1:2] not in (b"", b"\x03")):
+            raise HelloError("not a handshake record", UNEXPECTED_MESSAGE)
+        if len(head) < _RECORD_HEAD:
+            return None
+        size = int.from_bytes(head[3:], "big")
+        if not 0 < size <= _MAX_RECORD:
+            raise HelloError("a record has an impossible length", RECORD_OVERFLOW)
+        end = start + _RECORD_HEAD + size
+        if len(self.data) < end:
+            return None
+        self._position = end
+        return bytes(self.data[start + _RECORD_HEAD : end])
+
+    def _size(self) -> int:
+        """Return how long the message with its head is, 0 as long as that is unknown.
+
+        Raises:
+            HelloError: It is too long.
+        """
+        if len(self._message) < 4:
+            return 0
+        size = 4 + int.from_bytes(self._message[1:4], "big")
+        if size > MAX_HELLO:
+            raise HelloError("the ClientHello is too long", DECODE_ERROR)
+        return size
+
+
+def _parsed(body: bytes) -> ClientHello:
     try:
-        return _parse(message)
+        return _parse(body)
     except (IndexError, UnicodeDecodeError) as error:
         raise HelloError("the ClientHello is malformed", DECODE_ERROR) from error
-
-
-def _message(data: bytes) -> bytes | None:
-    """Return the body of the handshake message, which may be split over records."""
-    message = b""
-    position = 0
-    while True:
-        wanted = _wanted(message)
-        if len(message) >= wanted > 0:
-            return message[4:wanted]
-        if len(data) - position < _RECORD_HEAD:
-            _check_start(data, position)
-            return None
-        _check_start(data, position)
-        size = int.from_bytes(data[position + 3 : position + 5], "big")
-        if not 0 < size <= _MAX_RECORD + 256:
-            raise HelloError("a record has an impossible length", RECORD_OVERFLOW)
-        position += _RECORD_HEAD
-        message += data[position : position + size]
-        position += size
-        if message and message[0] != _CLIENT_HELLO:
-            raise HelloError("the first message is no ClientHello", UNEXPECTED_MESSAGE)
-
-
-def _check_start(data: bytes, position: int) -> None:
-    """Refuse what cannot be the head of a handshake record.
-
-    Raises:
-        HelloError: It is none.
-    """
-    start = data[position : position + 2]
-    if start and (start[0] != HANDSHAKE or start[1:] not in (b"", b"\x03")):
-        raise HelloError("not a handshake record", UNEXPECTED_MESSAGE)
-
-
-def _wanted(message: bytes) -> int:
-    """Return how long the message with its head is, 0 as long as that is unknown.
-
-    Raises:
-        HelloError: It is too long.
-    """
-    if len(message) < 4:
-        return 0
-    size = 4 + int.from_bytes(message[1:4], "big")
-    if size > MAX_HELLO:
-        raise HelloError("the ClientHello is too long", DECODE_ERROR)
-    return size
 
 
 class _Reader:

@@ -19,7 +19,7 @@ from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyP
 from edgerouter.proxy.downstream.tls_transport import TlsTransport
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.tls.ciphers import IANA_NAMES
-from edgerouter.tls.hello import HANDSHAKE, HelloError, alert_record, read_client_hello
+from edgerouter.tls.hello import HANDSHAKE, HelloError, HelloReader, alert_record
 from edgerouter.tls.options import ACME_TLS
 from edgerouter.tls.selection import Refused, Terminate
 
@@ -35,14 +35,13 @@ class Entrance(asyncio.Protocol):
     __slots__ = (
         "_client",
         "_connections",
-        "_data",
         "_deadline",
         "_entrypoint",
+        "_hello",
         "_loop",
         "_opened",
         "_proxy_header",
         "_server_name",
-        "_tls",
         "_transport",
     )
 
@@ -54,11 +53,10 @@ class Entrance(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport
         self._opened = loop.time()
-        self._data = b""
+        self._hello: HelloReader | None = None
         self._client: tuple[str, int] | None = None
         self._proxy_header: ProxyHeaderReader | None = None
         self._deadline = Deadline(loop, self._expired)
-        self._tls: TlsTransport | None = None
         self._server_name = ""
 
     # The transport's side.
@@ -77,7 +75,7 @@ class Entrance(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._proxy_header is not None:
             self._read_proxy_header(self._proxy_header, data)
-        elif not self._data and data[0] != HANDSHAKE:
+        elif self._hello is None and data[0] != HANDSHAKE:
             self._speak_plainly(data)
         else:
             self._read_hello(data)
@@ -122,11 +120,12 @@ class Entrance(asyncio.Protocol):
     # TLS.
 
     def _read_hello(self, data: bytes) -> None:
-        if not self._data:
+        reader = self._hello
+        if reader is None:
+            reader = self._hello = HelloReader()
             self._deadline.set(min(self._entrypoint.head_timeout, MAX_HANDSHAKE))
-        self._data += data
         try:
-            hello = read_client_hello(self._data)
+            hello = reader.feed(data)
             if hello is None:
                 return
             local = self._transport.get_extra_info("sockname") or ("",)
@@ -144,14 +143,11 @@ class Entrance(asyncio.Protocol):
             self._transport.close()
             return
         self._server_name = hello.server_name
-        self._shake_hands(decision)
+        self._shake_hands(decision, bytes(reader.data))
 
-    def _shake_hands(self, decision: Terminate) -> None:
-        self._tls = tls = TlsTransport(
-            self._transport, decision.context, self._established, self._failed
-        )
+    def _shake_hands(self, decision: Terminate, data: bytes) -> None:
+        tls = TlsTransport(self._transport, decision.context, self._established, self._failed)
         self._transport.set_protocol(tls)
-        data, self._data = self._data, b""
         tls.data_received(data)
 
     def _established(self, transport: TlsTransport, tls: ssl.SSLObject) -> asyncio.Protocol:
@@ -179,7 +175,7 @@ class Entrance(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """Close, unless a handshake is under way."""
-        if not self._data and self._tls is None:
+        if self._hello is None:
             self._transport.close()
 
     def abort(self) -> None:

@@ -10,10 +10,14 @@ from edgerouter.tls.hello import (
     MAX_HELLO,
     ClientHello,
     HelloError,
+    HelloReader,
     alert_record,
-    read_client_hello,
 )
 from tests.support.tls import hello
+
+
+def read_client_hello(data: bytes) -> ClientHello | None:
+    return HelloReader().feed(data)
 
 
 def test_names_and_protocols() -> None:
@@ -60,9 +64,23 @@ def test_a_changed_byte(position: int, value: int) -> None:
 
 
 def test_a_hello_has_a_limit() -> None:
-    head = b"\x16\x03\x01\x40\x00\x01" + (MAX_HELLO + 1).to_bytes(3, "big")
+    head = b"\x16\x03\x01\x00\x04\x01" + (MAX_HELLO + 1).to_bytes(3, "big")
     with pytest.raises(HelloError, match="too long"):
         read_client_hello(head)
+    reader = HelloReader()
+    assert reader.feed(b"\x16\x03\x01\x00\x04\x01\x00\xff\xf0") is None
+    byte = b"\x16\x03\x01\x00\x01\x00"  # In a record of its own.
+    assert all(reader.feed(byte) is None for _ in range(MAX_HELLO // 6 - 2))
+    with pytest.raises(HelloError, match="too long"):
+        reader.feed(byte * 3)
+
+
+def test_piece_by_piece() -> None:
+    data = hello("a.test")
+    reader = HelloReader()
+    assert [reader.feed(data[i : i + 1]) for i in range(len(data) - 1)] == [None] * (len(data) - 1)
+    assert reader.feed(data[-1:]) == ClientHello("a.test")
+    assert reader.data == data
 
 
 def test_an_alert() -> None:
