@@ -3,14 +3,17 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from edgerouter.http.tls import TlsFacts
-from tests.support.data_plane import until
+from tests.support.data_plane import read_head, until, upstream
 from tests.support.tls import (
     Pair,
+    TlsPlane,
     client_context,
     hello,
     make_pair,
@@ -198,6 +201,78 @@ async def test_half_open_handshakes_do_no_harm_and_end(monkeypatch: pytest.Monke
         await until(lambda: not plane.connections)
         for each in sockets:
             each.close()
+
+
+# HTTP over TLS
+
+
+@asynccontextmanager
+async def over_tls(
+    plane: TlsPlane,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", plane.port, ssl=client_context(), server_hostname="a.test"
+    )
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def test_websockets_over_tls() -> None:
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await read_head(reader))
+        writer.write(b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        while data := await reader.read(65536):
+            writer.write(data.upper())
+            await writer.drain()
+        writer.write(b"the end")
+
+    async with upstream(serve) as port, tls_plane() as plane:
+        plane.apply({"a.test": ""}, A, server=port)
+        async with over_tls(plane) as (reader, writer):
+            writer.write(
+                b"GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\n"
+                b"Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            assert b" 101 " in await read_head(reader)
+            size = 2_000_000
+            writer.write(b"x" * size)
+            assert await reader.readexactly(size) == b"X" * size
+    assert b"x-forwarded-proto: wss" in seen[0].lower()
+
+
+async def test_large_bodies_over_tls() -> None:
+    size = 5_000_000
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        body = await reader.readexactly(size)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        writer.write(body)
+        await writer.drain()
+        await reader.read()
+
+    async with upstream(serve) as port, tls_plane() as plane:
+        plane.apply({"a.test": ""}, A, server=port)
+        async with over_tls(plane) as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: %d\r\n\r\n" % size)
+            writer.write(b"y" * size)
+            assert b" 200 " in await read_head(reader)
+            assert await reader.readexactly(size) == b"y" * size
+
+
+async def test_a_refusal_can_be_read_though_the_client_still_sends() -> None:
+    async with tls_plane() as plane:
+        plane.apply({"a.test": ""}, A)
+        async with over_tls(plane) as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n")
+            writer.write(bytes(300_000))
+            assert b" 400 " in await read_head(reader)
+            async with asyncio.timeout(5):
+                await reader.read()  # To the end, which is not broken off.
 
 
 # Options

@@ -112,9 +112,17 @@ class TlsPlane:
         hosts: Mapping[str, str | None],
         *pairs: Pair,
         default: Pair | None = None,
+        server: int | None = None,
         **tls: Any,
     ) -> dict[str, list[str]]:
-        """Serve ``hosts``: the TLS options by host, None for a router without TLS."""
+        """Serve ``hosts``: the TLS options by host, None for a router without TLS.
+
+        ``server`` is the port of a server that answers instead.
+        """
+        service: dict[str, Any] = {"type": "internal", "options": {"name": "ping"}}
+        if server is not None:
+            servers = [{"url": f"http://127.0.0.1:{server}", "weight": 1}]
+            service = {"type": "loadBalancer", "options": {"servers": servers}}
         routers = {
             f"r{index}@file": {
                 "entryPoints": ["web"],
@@ -134,7 +142,7 @@ class TlsPlane:
             {
                 "version": 1,
                 "routers": routers,
-                "services": {"ok@internal": {"type": "internal", "options": {"name": "ping"}}},
+                "services": {"ok@internal": service},
                 "tls": section,
             }
         )
@@ -155,6 +163,7 @@ async def tls_plane(options: Mapping[str, Any] | None = None) -> AsyncIterator[T
         server.close()
         for connection in plane.connections:
             connection.abort()
+        plane.builder.pools.close()
         await until(lambda: not plane.connections)
 
 
