@@ -82,7 +82,7 @@ class LoadBalancer:
         self._spares_last = limit is not None and limit.spares_last
         if limit is not None or counts:
             for server in self.servers:
-                server.forward = Observed(server, limit)
+                server.forward = Observed(server, self.servers, limit)
 
     def is_up(self) -> bool:
         """Tell whether there is a server that can be asked."""

@@ -25,10 +25,12 @@ class ServerState:
 
     __slots__ = (
         "active",
+        "back_since",
         "changed",
         "failures",
         "left",
         "out",
+        "rests",
         "seconds",
         "seconds_sum",
         "usable_since",
@@ -44,6 +46,10 @@ class ServerState:
         """When requests failed, by the clock of the event loop."""
         self.out = False
         """Whether it has failed too often and rests."""
+        self.rests = 0
+        """How often in a row it has had to rest."""
+        self.back_since = float("-inf")
+        """When it came back from its last rest."""
         self.usable_since: float | None = 0.0
         """By the monotonic clock; 0: always. None while it is not usable."""
         self.left: Callable[[], None] = _ignore

@@ -130,6 +130,14 @@ class ResponseForwarding(Model):
     flush_interval: Duration = 0.1
 
 
+class OutlierDetection(Model):
+    """Ours: servers that fail again and again are left out, by Envoy's names."""
+
+    consecutive_5xx: int = 5
+    base_ejection_time: Duration = 30.0
+    max_ejection_percent: int = 50
+
+
 class ServersLoadBalancer(Model):
     """Requests are spread over servers."""
 
@@ -149,6 +157,8 @@ class ServersLoadBalancer(Model):
     """So many failures within ``failTimeout`` put a server to rest; 0: never (nginx)."""
     fail_timeout: Duration = 0.0
     """Seconds in which failures count, and for which a server rests; 0: 10 s."""
+    outlier_detection: OutlierDetection | None = None
+    """Servers whose answers are errors in a row are left out for a while (Envoy)."""
     try_duration: Duration = 0.0
     """Seconds a request waits for a server when there is none; 0: not at all."""
     max_waiting: int = 0

@@ -65,6 +65,14 @@ def _check_balancer(
         return _refuse(info, f'strategy: expected one of {known}; got "{balancer.strategy}"{near}')
     if balancer.strategy == "headerhash" and not balancer.hash_header:
         return _refuse(info, "strategy headerhash needs hashHeader, the name of a header field")
+    passive = {
+        "passiveHealthCheck": balancer.passive_health_check is not None,
+        "maxFails": bool(balancer.max_fails),
+        "outlierDetection": balancer.outlier_detection is not None,
+    }
+    if sum(passive.values()) > 1:
+        names = " and ".join(name for name, is_set in passive.items() if is_set)
+        return _refuse(info, f"{names} exclude each other; set one of them")
     if balancer.health_check is not None and (mistake := check_error(balancer.health_check)):
         return _refuse(info, mistake)
     transport = balancer.servers_transport

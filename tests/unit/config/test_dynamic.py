@@ -30,8 +30,8 @@ TRAEFIK = {
     http.ServersLoadBalancer: (
         "sticky+ servers strategy healthCheck passiveHealthCheck passHostHeader "
         "responseForwarding serversTransport "
-        "hashHeader maxFails failTimeout tryDuration maxWaiting maxConnections maxQueue "  # Ours.
-        "queueTimeout queueByPriority slowStart"
+        "hashHeader maxFails failTimeout outlierDetection tryDuration maxWaiting "  # Ours.
+        "maxConnections maxQueue queueTimeout queueByPriority slowStart"
     ),
     http.ResponseForwarding: ("flushInterval"),
     http.Server: ("url weight preservePath scheme* port* backup down"),

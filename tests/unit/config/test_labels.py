@@ -166,8 +166,9 @@ def test_a_group_set_to_anything_but_true_is_off(written: str) -> None:
             (
                 "cannot be a standalone element; set one of its options: sticky, servers, "
                 "strategy, healthCheck, passiveHealthCheck, passHostHeader, responseForwarding, "
-                "serversTransport, hashHeader, maxFails, failTimeout, tryDuration, maxWaiting, "
-                "maxConnections, maxQueue, queueTimeout, queueByPriority, slowStart"
+                "serversTransport, hashHeader, maxFails, failTimeout, outlierDetection, "
+                "tryDuration, maxWaiting, maxConnections, maxQueue, queueTimeout, "
+                "queueByPriority, slowStart"
             ),
             "http.services.s",
         ),

@@ -66,6 +66,38 @@ async def test_nginx_never_puts_the_last_to_rest() -> None:
     assert good.asked >= 5
 
 
+OUTLIERS = {
+    "outlierDetection": {"consecutive5xx": 2, "baseEjectionTime": 0.03, "maxEjectionPercent": 50}
+}
+
+
+async def test_outliers_rest_but_never_more_than_their_share() -> None:
+    upstreams = [Upstream(status=503), Upstream(status=503), Upstream(status=503), Upstream()]
+    service = balancer(upstreams, **OUTLIERS)
+    for _ in range(40):
+        await service(request())
+    assert sum(server.state.out for server in service.servers) == 2
+    alone = balancer([Upstream(status=503)], **OUTLIERS)
+    for _ in range(2):
+        await alone(request())
+    assert not alone.is_up(), "one server may always rest"
+
+
+async def test_outliers_rest_longer_each_time() -> None:
+    bad, good = Upstream(status=500), Upstream()
+    service = balancer([bad, good], **OUTLIERS)
+    state = service.servers[0].state
+    rests = []
+    for _ in range(3):
+        while not state.out:
+            await service(request())
+        start = asyncio.get_running_loop().time()
+        while state.out:
+            await asyncio.sleep(0.002)
+        rests.append(asyncio.get_running_loop().time() - start)
+    assert rests[0] < 0.05 < rests[1] < 0.085 < rests[2]
+
+
 async def test_what_is_known_outlives_the_service() -> None:
     upstream = Upstream(status=500)
     old = balancer([upstream], **PASSIVE)
