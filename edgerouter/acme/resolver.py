@@ -125,6 +125,10 @@ class Resolver:
             return Order(
                 connection, authority.directory, wanted, self.solver, journal, stop
             ).obtain()
+        except (KeyError, TypeError, ValueError) as error:
+            raise CertificateError(
+                f"the order cannot be understood: {type(error).__name__}: {error}"
+            ) from error
         finally:
             connection.close()
 

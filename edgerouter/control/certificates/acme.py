@@ -19,7 +19,7 @@ from edgerouter.acme.storage import Stored
 from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
-from edgerouter.control.certificates.names import is_local
+from edgerouter.control.certificates.names import ascii_name, is_local
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import Certificate, Challenges, Demand, KeyPair
 from edgerouter.observability.logs import fields
@@ -61,7 +61,7 @@ class AcmeSource:
                 continue
             try:
                 self.manager.add(self._make(name, resolver.acme))
-            except (ValueError, CertificateError) as error:
+            except (ValueError, OSError, CertificateError) as error:
                 self.broken[name] = str(error)
                 log.error(
                     "The certificate resolver cannot be used",
@@ -127,7 +127,7 @@ class AcmeSource:
     def demand(self, demands: Sequence[Demand]) -> None:
         known = self._configuration.certificates_resolvers
         self.manager.want(
-            Wish(each.resolver, (each.main, *each.sans), each.routers)
+            Wish(each.resolver, tuple(map(ascii_name, (each.main, *each.sans))), each.routers)
             for each in demands
             if each.resolver in known and not all(map(is_local, (each.main, *each.sans)))
         )
@@ -138,6 +138,13 @@ class AcmeSource:
     def _changed(self, stored: Stored) -> None:
         self._callback()
         self._obtained.put_nowait(stored)
+
+    async def obtain(self, resolver: str, name: str) -> str:
+        """Get a certificate for one name to the workers; return why there is none."""
+        reason = await self.manager.obtain(resolver, name)
+        if not reason:
+            await self._publish()
+        return reason
 
     async def _publish(self) -> None:
         """Return once every worker has the challenges of now."""

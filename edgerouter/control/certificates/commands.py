@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgerouter.acme.errors import CertificateError
 from edgerouter.control.certificates.inventory import Inventory, planned
+from edgerouter.observability.logs import fields
 
 if TYPE_CHECKING:
     from edgerouter.acme.manager import Managed, Manager
@@ -42,6 +43,9 @@ def private_socket(path: Path) -> socket.socket:
     previous = os.umask(0o177)
     try:
         bound.bind(str(path))
+    except OSError:
+        bound.close()
+        raise
     finally:
         os.umask(previous)
     return bound
@@ -56,9 +60,15 @@ class Commands:
 
     async def serve(self, path: Path) -> None:
         """Take orders on the socket ``path`` until cancelled."""
-        server = await asyncio.start_unix_server(
-            self._client, sock=private_socket(path), limit=MAX_LINE
-        )
+        try:
+            opened = private_socket(path)
+        except OSError as error:
+            log.error(
+                "edgerouter cert cannot reach this router",
+                extra=fields(socket=str(path), reason=str(error)),
+            )
+            return
+        server = await asyncio.start_unix_server(self._client, sock=opened, limit=MAX_LINE)
         async with server:
             await server.serve_forever()
 

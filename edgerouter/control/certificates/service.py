@@ -5,18 +5,22 @@ ACME and its libraries are loaded only when there is a resolver for it.
 
 import asyncio
 import logging
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.static.certificates import OnDemand as OnDemandOptions
 from edgerouter.control.certificates.commands import SOCKET, Commands
 from edgerouter.control.certificates.internal import InternalSource
 from edgerouter.control.certificates.inventory import Inventory
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import CertificateSource
+from edgerouter.observability.logs import fields
 
 if TYPE_CHECKING:
+    from edgerouter.acme.on_demand import OnDemand
     from edgerouter.control.certificates.acme import AcmeSource
 
 log = logging.getLogger(__name__)
@@ -46,6 +50,29 @@ class Certificates:
         manager = self.acme.manager if self.acme is not None else None
         self.inventory = Inventory(manager, self.acme.broken if self.acme is not None else {})
         self._commands = Commands(self.inventory, manager)
+        self._on_demand = self._make_on_demand(configuration.edgerouter.on_demand)
+
+    def _make_on_demand(self, options: OnDemandOptions) -> "OnDemand | None":
+        if not options.resolver:
+            return None
+        if self.acme is None or options.resolver not in self.acme.manager.resolvers:
+            log.error(
+                "There are no certificates on demand: the resolver is not there",
+                extra=fields(resolver=options.resolver, option="edgerouter.onDemand.resolver"),
+            )
+            return None
+        module = import_module("edgerouter.acme.on_demand")
+        made: OnDemand = module.OnDemand(options, partial(self.acme.obtain, options.resolver))
+        return made
+
+    async def on_demand(self, name: str) -> str:
+        """Get a certificate for a client's server name; return why there is none.
+
+        Workers have it when this returns an empty text.
+        """
+        if self._on_demand is None:
+            return "there are no certificates on demand"
+        return await self._on_demand.request(name)
 
     async def run(self, directory: Path) -> None:
         """Work until cancelled; orders are taken on a socket in ``directory``."""

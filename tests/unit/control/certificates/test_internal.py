@@ -8,7 +8,7 @@ import pytest
 
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.certificates.internal import DEFAULT_NAMES, InternalSource
-from edgerouter.control.certificates.names import is_local
+from edgerouter.control.certificates.names import ascii_name, is_local
 from edgerouter.control.tls.source import Demand
 
 
@@ -93,3 +93,10 @@ async def test_renewed_at_half_of_the_lifetime_and_forgotten(tmp_path: Path) -> 
 )
 def test_local_names(name: str, local: bool) -> None:
     assert is_local(name) is local
+
+
+def test_names_in_other_scripts() -> None:
+    assert ascii_name("bücher.example") == "xn--bcher-kva.example"
+    assert ascii_name("*.bücher.example") == "*.xn--bcher-kva.example"
+    assert ascii_name("*.a.example") == "*.a.example"
+    assert ascii_name("ä" * 80) == "ä" * 80
