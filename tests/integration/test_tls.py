@@ -1,6 +1,7 @@
 """TLS with clients: who answers, with what, and what is refused how."""
 
 import asyncio
+import shutil
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -474,6 +475,46 @@ async def test_the_facts_of_a_connection() -> None:
         assert facts.version == "TLSv1.2"
         assert facts.cipher == "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
         assert (facts.server_name, facts.protocol) == ("a.test", "http/1.1")
+
+
+# Another client
+
+
+async def s_client(port: int, *arguments: str) -> str:
+    """Return what ``openssl s_client`` says."""
+    process = await asyncio.create_subprocess_exec(
+        "openssl",
+        "s_client",
+        "-connect",
+        f"127.0.0.1:{port}",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 10)
+    return output.decode("utf-8", "replace")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+async def test_what_openssl_says() -> None:
+    async with tls_plane() as plane:
+        options = {"strict@file": {"sniStrict": True}}
+        plane.apply({"a.test": "", "b.test": "strict@file"}, A, default=DEFAULT, options=options)
+        port = plane.port
+        assert "unrecognized name" in await s_client(port, "-servername", "b.test")
+        protocol = "no application protocol"
+        assert protocol in await s_client(port, "-servername", "a.test", "-alpn", "h2")
+        assert "alert protocol version" in await s_client(
+            port, "-tls1_1", "-cipher", "ALL@SECLEVEL=0"
+        )
+        good = await s_client(port, "-servername", "a.test", "-alpn", "h2,http/1.1", "-tls1_2")
+        assert "ALPN protocol: http/1.1" in good
+        assert "Secure Renegotiation IS supported" in good
+        assert "Compression: NONE" in good
+        assert "Extended master secret: yes" in good
+        again = await s_client(port, "-servername", "a.test", "-tls1_2", "-reconnect")
+        assert again.count("Reused, TLSv1.2") == 5
 
 
 # Sessions
