@@ -40,6 +40,7 @@ class LoadBalancer:
     ) -> None:
         self.name = name
         self.servers = servers
+        self.urls = frozenset(server.url for server in servers)
         self.up = False
         """Whether there is a server that can be asked."""
         self._fences = fences

@@ -90,6 +90,11 @@ class Server:
 class Watcher(Protocol):
     """Who wants to know when servers become usable or unusable."""
 
+    name: str
+    """The service."""
+    urls: frozenset[str]
+    """Its servers."""
+
     def refresh(self) -> None:
         """Look again."""
         ...
@@ -114,13 +119,15 @@ class Fences:
 
     @urls.setter
     def urls(self, urls: frozenset[str]) -> None:
-        if urls != self._urls:
-            self._urls = urls
+        changed = urls ^ self._urls
+        self._urls = urls
+        if changed:
             for watcher in list(self._watchers):
-                watcher.refresh()
+                if not changed.isdisjoint(watcher.urls):
+                    watcher.refresh()
 
     def watch(self, watcher: Watcher) -> None:
-        """Have ``watcher`` refreshed at every change, as long as it lives."""
+        """Have ``watcher`` refreshed when its servers are concerned, as long as it lives."""
         self._watchers.add(watcher)
 
 
@@ -142,11 +149,14 @@ class Health:
 
     def replace(self, down: dict[str, frozenset[str]]) -> None:
         """Take the newest results."""
-        if down != self._down:
-            self._down = down
+        names = down.keys() | self._down.keys()
+        changed = {name for name in names if down.get(name) != self._down.get(name)}
+        self._down = down
+        if changed:
             for watcher in list(self._watchers):
-                watcher.refresh()
+                if watcher.name in changed:
+                    watcher.refresh()
 
     def watch(self, watcher: Watcher) -> None:
-        """Have ``watcher`` refreshed at every change, as long as it lives."""
+        """Have ``watcher`` refreshed when its servers are concerned, as long as it lives."""
         self._watchers.add(watcher)

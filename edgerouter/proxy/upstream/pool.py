@@ -12,6 +12,9 @@ from edgerouter.http.errors import HandshakeFailed
 from edgerouter.proxy.upstream.connect import Address, dial
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 
+GO_MAX_IDLE = 2
+"""What Go takes 0 idle connections per host for."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -128,7 +131,7 @@ class Pools:
                 address,
                 dial_timeout=options.get("dialTimeout", 30.0),
                 idle_timeout=options.get("idleConnTimeout", 90.0),
-                max_idle=int(options.get("maxIdleConnsPerHost", 200)),
+                max_idle=int(options.get("maxIdleConnsPerHost", 200)) or GO_MAX_IDLE,
             )
         return pool
 
