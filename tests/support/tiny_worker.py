@@ -10,6 +10,8 @@ import json
 import os
 import socket
 import sys
+from functools import partial
+from typing import Any
 
 from edgerouter.ipc.channel import Channel, encode
 from edgerouter.worker.listening import Listening
@@ -21,18 +23,16 @@ async def main(descriptor: int) -> None:
     start = await channel.receive()
     if mood in ("crash", f"crash-{start['worker']}"):
         sys.exit(3)
-    facts = {"pid": os.getpid(), "start": start, "version": 0, "fenced": [], "frames": []}
+    facts: dict[str, Any] = {
+        "pid": os.getpid(),
+        "start": start,
+        "version": 0,
+        "fenced": [],
+        "frames": [],
+    }
 
     async def serve(_: str, listener: socket.socket) -> asyncio.Server:
-        return await asyncio.start_server(answer, sock=listener)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps(facts).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        writer.close()
+        return await asyncio.start_server(partial(answer, facts), sock=listener)
 
     listening = Listening(start["worker"], start["listeners"], serve)
     while (message := await channel.receive()) is not None or mood == "stubborn":
@@ -57,6 +57,18 @@ async def main(descriptor: int) -> None:
                 break
     for name in start["listeners"]:
         listening.close(name)
+
+
+async def answer(
+    facts: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Answer any request with ``facts``."""
+    await reader.readuntil(b"\r\n\r\n")
+    body = json.dumps(facts).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode() + body)
+    await writer.drain()
+    writer.close()
 
 
 if __name__ == "__main__":
