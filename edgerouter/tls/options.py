@@ -113,7 +113,12 @@ class TlsOptions:
     def _apply_client_auth(self, context: ssl.SSLContext) -> None:
         kind = self._client_auth
         if self._authorities:
-            context.load_verify_locations(cadata=self._authorities)
+            try:
+                context.load_verify_locations(cadata=self._authorities)
+            except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: not ASCII.
+                raise OptionsError(
+                    f"clientAuth.caFiles: not all of it are certificates in PEM form: {error}"
+                ) from error
         if kind in _VERIFYING:
             context.verify_mode = _VERIFYING[kind]
         elif kind != "NoClientCert":

@@ -67,7 +67,12 @@ def test_openssl_knows_the_names_for_old_versions() -> None:
         (
             {"clientAuth": {"clientAuthType": "VerifyClientCertIfGiven", "authorities": "x"}},
             True,
-            "",
+            "clientAuth.caFiles: not all of it are certificates in PEM form",
+        ),
+        (
+            {"clientAuth": {"clientAuthType": "VerifyClientCertIfGiven", "authorities": "ä"}},
+            True,
+            "clientAuth.caFiles: not all of it are certificates in PEM form",
         ),
         ({"preferServerCipherSuites": True}, False, "preferServerCipherSuites is deprecated"),
     ],
