@@ -31,14 +31,20 @@ class BuildError(Exception):
 class Built:
     """One service, what it was made from, and the servers it uses."""
 
-    __slots__ = ("handler", "parts", "targets")
+    __slots__ = ("handler", "parts", "targets", "transport")
 
     def __init__(
-        self, parts: tuple[object, ...], handler: Handler, targets: tuple[Target, ...] = ()
+        self,
+        parts: tuple[object, ...],
+        handler: Handler,
+        targets: tuple[Target, ...] = (),
+        transport: str = "",
     ) -> None:
         self.parts = parts
         self.handler = handler
         self.targets = targets
+        self.transport = transport
+        """The qualified name of a load balancer's servers transport; its options are a part."""
 
 
 class ServiceBuilder:
@@ -57,7 +63,7 @@ class ServiceBuilder:
         self.target_class = Target
         """What a server is asked by: another one with ``edgerouter.compat=traefik``."""
         self._targets: dict[Hashable, Target] = {}
-        self._states: dict[tuple[str, str], ServerState] = {}
+        self._transports: Mapping[str, Definition] = {}
 
     @property
     def targets(self) -> list[Target]:
@@ -77,6 +83,11 @@ class ServiceBuilder:
         errors: dict[str, list[str]],
     ) -> None:
         """Make the services of a snapshot; what cannot be built is left out and noted."""
+        # Equal ones stay the same objects, which makes comparing services quick.
+        old = self._transports
+        transports = self._transports = {
+            name: old[name] if old.get(name) == new else new for name, new in transports.items()
+        }
         run = _Run(self, definitions, transports, middlewares, errors)
         for name in definitions:
             run.service(name)
@@ -84,7 +95,6 @@ class ServiceBuilder:
         self._targets = {
             target.key: target for built in run.built.values() for target in built.targets
         }
-        self._states = run.states
         self._hall.keep_only(set(run.built))
 
 
@@ -106,12 +116,11 @@ class _Run:
         self._errors = errors
         self._targets = dict(builder._targets)
         self.built: dict[str, Built] = {}
-        self.states: dict[tuple[str, str], ServerState] = {}
 
     def service(self, name: str) -> Built | None:
         """Return the service ``name``, made or re-used; None when it cannot be."""
         made = self.built.get(name)
-        if made is not None or f"services/{name}" in self._errors:
+        if made is not None or (self._errors and f"services/{name}" in self._errors):
             return made
         try:
             made = self.built[name] = self._make(name, self._definitions[name])
@@ -120,11 +129,17 @@ class _Run:
         return made
 
     def _make(self, name: str, definition: Definition) -> Built:
+        old = self._builder._built.get(name)
+        if (  # What most services of most snapshots are: a load balancer as it was.
+            old is not None
+            and old.transport
+            and old.parts == (definition, self._transports.get(old.transport))
+        ):
+            return old
         kind, options = definition.get("type"), definition.get("options") or {}
         if kind == "loadBalancer":
-            return self._load_balancer(name, definition, options)
+            return self._load_balancer(name, definition, options, old)
         if kind == "internal":
-            old = self._builder._built.get(name)
             if old is not None and old.parts == (definition,):
                 return old
             made = self._builder._internal(name, str(options.get("name")))
@@ -136,7 +151,6 @@ class _Run:
             raise BuildError(message)
         children = {child: self._child_parts(name, child) for child in _children(options)}
         parts = (definition, *(part for child in children.values() for part in child))
-        old = self._builder._built.get(name)
         if old is not None and old.parts == parts:
             return old
 
@@ -164,19 +178,20 @@ class _Run:
             parts.append(self._middlewares[middleware])
         return tuple(parts)
 
-    def _load_balancer(self, name: str, definition: Definition, options: Definition) -> Built:
+    def _load_balancer(
+        self, name: str, definition: Definition, options: Definition, old: Built | None
+    ) -> Built:
         transport = _qualified(options.get("serversTransport") or DEFAULT_TRANSPORT, name)
         if transport not in self._transports and transport != DEFAULT_TRANSPORT:
             message = f"the servers transport {transport} does not exist"
             raise BuildError(message)
-        parts = (definition, self._transports.get(transport) or {})
-        old = self._builder._built.get(name)
-        servers = [s for s in options.get("servers") or () if not s.get("down")]
-        for server in servers:
-            self._state(name, server["url"])
-        if old is not None and old.parts == parts:
-            return old
-        made = [self._server(name, transport, options, server) for server in servers]
+        parts = (definition, self._transports.get(transport))
+        former = old.handler if old is not None else None
+        made = [
+            self._server(transport, options, server, _state(former, server["url"]))
+            for server in options.get("servers") or ()
+            if not server.get("down")
+        ]
         targets = tuple(server.forward for server in made if isinstance(server.forward, Target))
         builder = self._builder
         room = self._room(name, options)
@@ -184,23 +199,10 @@ class _Run:
         if room is not None:
             room.current = balancer
             room.wake()
-        return Built(parts, balancer, targets)
-
-    def _state(self, service: str, url: str) -> ServerState:
-        key = (service, url)
-        state = self.states.get(key)
-        if state is None:
-            states = self._builder._states
-            state = states.get(key)
-            if state is None:
-                state = ServerState()
-                if service in self._builder._built:  # It has come late, and starts slowly.
-                    state.usable_since = None
-            self.states[key] = state
-        return state
+        return Built(parts, balancer, targets, transport)
 
     def _server(
-        self, service: str, transport: str, options: Definition, definition: Definition
+        self, transport: str, options: Definition, definition: Definition, state: ServerState
     ) -> Server:
         target = self._target(
             definition["url"],
@@ -216,7 +218,7 @@ class _Run:
             1 if weight is None else weight,
             target,
             backup=bool(definition.get("backup")),
-            state=self._state(service, target.url),
+            state=state,
         )
 
     def _target(self, url: str, transport: str, options: Mapping[str, bool]) -> Target:
@@ -234,6 +236,17 @@ class _Run:
         if not duration:
             return None
         return self._builder._hall.room(name, duration, options.get("maxWaiting") or MAX_WAITING)
+
+
+def _state(former: Handler | None, url: str) -> ServerState:
+    """Return what is known of a server of the service that was there before."""
+    state = ServerState()
+    if isinstance(former, LoadBalancer):
+        known = next((server.state for server in former.servers if server.url == url), None)
+        if known is not None:
+            return known
+        state.usable_since = None  # It has come late, and starts slowly.
+    return state
 
 
 Make = Callable[[str, Definition, Callable[..., Child]], Handler]
