@@ -1,5 +1,6 @@
 """Services of the runtime view: one kind each, servers that can be asked, children that exist."""
 
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
@@ -23,6 +24,10 @@ STRATEGIES = ("wrr", "p2c", "hrw", "leasttime", "leastconn", "iphash", "headerha
 SCHEMES = ("http", "https")
 
 DEFAULT_TRANSPORT = "default@internal"
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, section 5.6.2."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def check_service(
@@ -130,6 +135,13 @@ def check_error(check: ServerHealthCheck) -> str:
         return f'healthCheck.mode: expected http; got "{check.mode}"'
     if check.scheme not in ("", "http", "https"):
         return f'healthCheck.scheme: expected http or https; got "{check.scheme}"'
+    if not _TOKEN.fullmatch(check.method or "GET"):
+        return f"healthCheck.method: {check.method!r} is no method"
+    if _CONTROL.search(check.hostname) or " " in check.hostname:
+        return f"healthCheck.hostname: {check.hostname!r} is no host name"
+    for name, value in check.headers.items():
+        if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
+            return f"healthCheck.headers: {name!r}: {value!r} is no header field"
     if not 0 <= check.port <= 65535:
         return f"healthCheck.port: expected 1 to 65535; got {check.port}"
     return ""

@@ -304,6 +304,26 @@ def test_labels_and_their_containers_are_named() -> None:
             "healthCheck.mode: gRPC checks need HTTP/2, which is not spoken to servers yet",
         ),
         (
+            {"loadBalancer": {"healthCheck": {"method": "GET /\r\n"}}},
+            "healthCheck.method: 'GET /\\r\\n' is no method",
+        ),
+        (
+            {"loadBalancer": {"healthCheck": {"hostname": "a\r\nX: y"}}},
+            "healthCheck.hostname: 'a\\r\\nX: y' is no host name",
+        ),
+        (
+            {"loadBalancer": {"healthCheck": {"headers": {"X-A": "b\r\nX: y"}}}},
+            "healthCheck.headers: 'X-A': 'b\\r\\nX: y' is no header field",
+        ),
+        (
+            {"loadBalancer": {"maxFails": 1, "outlierDetection": {"consecutive5xx": 1}}},
+            "maxFails and outlierDetection exclude each other; set one of them",
+        ),
+        (
+            {"loadBalancer": {"strategy": "headerhash"}},
+            "strategy headerhash needs hashHeader, the name of a header field",
+        ),
+        (
             {"loadBalancer": {"servers": [{"url": "127.0.0.1:80"}]}},
             '"127.0.0.1:80" is not a server URL such as http://10.0.0.2:8080',
         ),
