@@ -10,7 +10,7 @@ Counterpart: ``edgerouter/worker/main.py``.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from edgerouter.ipc.channel import Channel, Message, encode
 from edgerouter.observability.logs import fields
@@ -18,6 +18,10 @@ from edgerouter.observability.logs import fields
 log = logging.getLogger(__name__)
 
 PING = encode({"type": "ping"})
+
+
+async def _nothing(_: str) -> None:
+    """Get no certificate."""
 
 
 class Slot:
@@ -54,6 +58,9 @@ class Publisher:
     def __init__(self) -> None:
         self.changed: Callable[[], None] = lambda: None
         """Called when a worker has come, gone or acknowledged."""
+        self.certificate_wanted: Callable[[str], Awaitable[object]] = _nothing
+        """Gets a certificate for the server name of a client to the workers, if it may have one."""
+        self._answering: set[asyncio.Task[None]] = set()
         self._slots: set[Slot] = set()
         self._fenced: frozenset[str] = frozenset()
         self._wanted: frozenset[str] = frozenset()
@@ -203,12 +210,25 @@ class Publisher:
             case "ready":
                 slot.ready = True
                 self.set_absent(slot.worker, is_absent=False)
+            case "certificate":
+                task = asyncio.create_task(self._answer(slot, message["name"]))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+                return
             case "applied":
                 slot.applied = message["version"]
                 self._note_errors(slot, message.get("errors") or {})
             case unknown:
                 log.warning("Unknown frame", extra=fields(worker=slot.worker, frame=unknown))
         self.changed()
+
+    async def _answer(self, slot: Slot, name: str) -> None:
+        """Answer a worker whose client needs a certificate, when it has it or is refused."""
+        try:
+            await self.certificate_wanted(name)
+        finally:
+            slot.orders.append(encode({"type": "certificate", "name": name}))
+            slot.wake.set()
 
     def _note_errors(self, slot: Slot, errors: Mapping[str, list[str]]) -> None:
         slot.errors = errors

@@ -4,6 +4,7 @@ Options are worked out once, when the worker starts; per request only plain
 attributes are read. The table is swapped by assigning ``table``.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -87,6 +88,8 @@ class EntryPoint:
         """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
         self.real_ip: Callable[[Request], Request] | None = None
         """Finds the client behind a trusted proxy, before rules see the request."""
+        self.on_demand: Callable[[str], asyncio.Future[None] | None] | None = None
+        """Gets certificates for server names; what it returns is waited for in the handshake."""
         self.closing = False
         """Whether connections are to be closed after the current request (draining)."""
 

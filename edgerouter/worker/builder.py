@@ -74,15 +74,15 @@ class Builder:
         self._whole_services: dict[str, Handler] = {}
         self._tables: dict[str, RouteTable] = {}
         self._table_routes: dict[str, list[Route]] = {}
-        self._certificates = Certificates()
-        self._secure = {name: SecureRoutes(self._certificates) for name in entrypoints}
+        self.certificates = Certificates()
+        self._secure = {name: SecureRoutes(self.certificates) for name in entrypoints}
 
     def apply(self, snapshot: Definition) -> dict[str, list[str]]:
         """Build all tables and swap them in; return errors by element.
 
         Runs without a pause, so that every request sees either all old or all new tables.
         """
-        errors = self._certificates.update(snapshot.get("tls") or {})
+        errors = self.certificates.update(snapshot.get("tls") or {})
         self._middlewares = self._build_middlewares(snapshot.get("middlewares") or {}, errors)
         self.services.update(
             snapshot.get("services") or {},
@@ -166,7 +166,8 @@ class Builder:
 
         It is kept for as long as the middleware is.
         """
-        target = Target(url, self.pools, json.dumps(transport, sort_keys=True), transport)
+        kind = self.services.target_class
+        target = kind(url, self.pools, json.dumps(transport, sort_keys=True), transport)
         self._lent.setdefault(middleware, []).append(target)
         return target
 

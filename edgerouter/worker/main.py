@@ -27,6 +27,7 @@ from edgerouter.services.internal import LifeCycle
 from edgerouter.shared.memory import Shared
 from edgerouter.worker.builder import Builder
 from edgerouter.worker.listening import Listening
+from edgerouter.worker.on_demand import OnDemand
 from edgerouter.worker.unmatched import Unmatched
 
 BACKLOG = 4096
@@ -77,6 +78,13 @@ class Worker:
             shared=Shared(**start["shared"], worker=start["worker"]),
         )
 
+        self._on_demand = OnDemand(self._builder.certificates, self._ask_for_certificate)
+        own = (static.get("edgerouter") or {}).get("onDemand") or {}
+        if own.get("resolver"):
+            for entrypoint in self._entrypoints.values():
+                entrypoint.on_demand = self._on_demand
+        self._questions: set[asyncio.Task[None]] = set()
+
     async def run(self) -> None:
         """Obey the channel until drained."""
         while (message := await self._channel.receive()) is not None:
@@ -94,6 +102,8 @@ class Worker:
             case "health":
                 down = {name: frozenset(urls) for name, urls in message["down"].items()}
                 self._builder.health.replace(down)
+            case "certificate":
+                self._on_demand.answered(message["name"])
             case "ping":
                 await self._tell({"type": "pong"})
             case "adopt":
@@ -128,6 +138,11 @@ class Worker:
             await self._listening.open()
             await self._tell({"type": "ready"})
         await self._tell({"type": "applied", "version": snapshot["version"], "errors": errors})
+
+    def _ask_for_certificate(self, name: str) -> None:
+        question = asyncio.create_task(self._tell({"type": "certificate", "name": name}))
+        self._questions.add(question)
+        question.add_done_callback(self._questions.discard)
 
     async def _tell(self, message: Message) -> None:
         try:

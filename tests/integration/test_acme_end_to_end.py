@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,11 @@ class Site:
         self.pebble = Pebble(directory / "pebble")
         self.pebble.start()
 
-    def router(self, content: Mapping[str, Any]) -> RouterProcess:
-        made = edgerouter(
-            self.directory / "router", ENTRY_POINTS, flags(self.pebble, self.challenge), content
-        )
+    def router(
+        self, content: Mapping[str, Any], more: Mapping[str, str] | None = None
+    ) -> RouterProcess:
+        options = flags(self.pebble, self.challenge) | dict(more or {})
+        made = edgerouter(self.directory / "router", ENTRY_POINTS, options, content)
         made.ports["web"] = self.pebble.http_port
         made.ports["websecure"] = self.pebble.tls_port
         return made
@@ -200,3 +202,21 @@ def test_what_fails_is_visible(tmp_path: Path) -> None:
             assert answer.status == 418, "the default certificate is served meanwhile"
     finally:
         site.pebble.stop()
+
+
+def test_a_certificate_at_the_first_handshake(site: Site) -> None:
+    content = dynamic(
+        all={**router_of("x", ""), "rule": "HostRegexp(`^[a-z]+[.]example[.]com$`)"},
+    )
+    on_demand = {
+        "edgerouter.ondemand.resolver": "letsencrypt",
+        "edgerouter.ondemand.hosts": "*.example.com",
+    }
+    with site.router(content, on_demand):
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(site.ask, ["new.example.com"] * 8))
+        assert [answer.status for answer in answers] == [418] * 8, answers
+        assert len({answer.serial for answer in answers}) == 1, "one order for all of them"
+        refused = ask_https(site.pebble.tls_port, "new.example.org")
+        assert refused.certificate is not None
+        assert "Pebble" not in refused.certificate.issuer.rfc4514_string()

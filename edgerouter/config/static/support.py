@@ -16,7 +16,6 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ),
     ("certificatesresolvers.*.tailscale", "certificates of Tailscale are not obtained"),
     ("core.defaultrulesyntax", "rules are read in the v3 syntax"),
-    ("edgerouter.ondemand", "handshakes do not ask for certificates"),
     ("entrypoints.*.forwardedheaders.addxforwardedschemeheaders", "these headers are not sent"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),
     ("entrypoints.*.http3", "HTTP/3 is not served"),

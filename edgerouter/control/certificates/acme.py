@@ -46,8 +46,10 @@ class AcmeSource:
         self._obtained: asyncio.Queue[Stored] = asyncio.Queue()
         self._changes = 0
         """How often challenges have changed."""
-        self._gathered = (0, 0)
-        """How many of these changes are in which version of the snapshot, at least."""
+        self._gathered = 0
+        """How many of these changes are in the snapshot that is being made."""
+        self._published = (0, 0)
+        """How many of them are in which version of the snapshot."""
         self.manager = Manager(
             self._publish, self._changed, preflight=make_preflight(configuration)
         )
@@ -118,13 +120,15 @@ class AcmeSource:
         return None
 
     def challenges(self) -> Challenges:
-        self._gathered = self._changes, self._publisher.version + 1
+        self._gathered = self._changes
         answers = self.manager.answers
         return Challenges(
             answers.http01, {host: KeyPair(*pair) for host, pair in answers.acme_tls.items()}
         )
 
     def demand(self, demands: Sequence[Demand]) -> None:
+        # Demands follow every snapshot.
+        self._published = self._gathered, self._publisher.version
         known = self._configuration.certificates_resolvers
         self.manager.want(
             Wish(each.resolver, tuple(map(ascii_name, (each.main, *each.sans))), each.routers)
@@ -147,14 +151,13 @@ class AcmeSource:
         return reason
 
     async def _publish(self) -> None:
-        """Return once every worker has the challenges of now."""
+        """Return once every worker has the challenges and certificates of now."""
         self._changes += 1
         mine = self._changes
         self._callback()
         while True:
             await asyncio.sleep(POLL)
-            changes, version = self._gathered
-            if changes >= mine and self._publisher.version >= version:
-                slots = self._publisher.slots
-                if all(slot.applied >= version for slot in slots if slot.ready):
-                    return
+            changes, version = self._published
+            slots = [slot for slot in self._publisher.slots if slot.ready]
+            if changes >= mine and all(slot.applied >= version for slot in slots):
+                return

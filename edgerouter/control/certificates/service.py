@@ -51,6 +51,7 @@ class Certificates:
         self.inventory = Inventory(manager, self.acme.broken if self.acme is not None else {})
         self._commands = Commands(self.inventory, manager)
         self._on_demand = self._make_on_demand(configuration.edgerouter.on_demand)
+        publisher.certificate_wanted = self.on_demand
 
     def _make_on_demand(self, options: OnDemandOptions) -> "OnDemand | None":
         if not options.resolver:

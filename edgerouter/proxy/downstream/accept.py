@@ -19,12 +19,15 @@ from edgerouter.proxy.downstream.proxy_protocol import ProxyHeaderReader, ProxyP
 from edgerouter.proxy.downstream.tls_transport import TlsTransport
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.tls.ciphers import IANA_NAMES
-from edgerouter.tls.hello import HANDSHAKE, HelloError, HelloReader, alert_record
+from edgerouter.tls.hello import HANDSHAKE, ClientHello, HelloError, HelloReader, alert_record
 from edgerouter.tls.options import ACME_TLS
 from edgerouter.tls.selection import Refused, Terminate
 
 MAX_HANDSHAKE = 10.0
 """Seconds from the first byte of a hello to the end of the handshake, at most."""
+
+MAX_ON_DEMAND = 60.0
+"""Seconds a handshake waits for a certificate that is obtained for it."""
 
 log = logging.getLogger(__name__)
 
@@ -126,24 +129,52 @@ class Entrance(asyncio.Protocol):
             self._deadline.set(min(self._entrypoint.head_timeout, MAX_HANDSHAKE))
         try:
             hello = reader.feed(data)
-            if hello is None:
+            if hello is None or self._has_to_wait(reader, hello):
                 return
-            local = self._transport.get_extra_info("sockname") or ("",)
-            decision = self._entrypoint.tls.decide(hello, local[0])
+            self._decide(reader, hello)
         except (HelloError, Refused) as error:
-            log.debug(
-                "TLS connection refused",
-                extra=fields(
-                    entryPoint=self._entrypoint.name,
-                    client=self._client_address()[0],
-                    reason=str(error),
-                ),
-            )
-            self._transport.write(alert_record(error.alert))
-            self._transport.close()
+            self._refuse(error)
+
+    def _has_to_wait(self, reader: HelloReader, hello: ClientHello) -> bool:
+        """Wait when a certificate is obtained on demand first; tell whether that is so."""
+        ask = self._entrypoint.on_demand
+        if ask is None or ACME_TLS in hello.protocols:
+            return False
+        waiting = ask(hello.server_name)
+        if waiting is None:
+            return False
+        self._transport.pause_reading()
+        self._deadline.set(MAX_ON_DEMAND)
+        waiting.add_done_callback(lambda _: self._go_on(reader, hello))
+        return True
+
+    def _go_on(self, reader: HelloReader, hello: ClientHello) -> None:
+        if self._transport.is_closing():
             return
+        self._transport.resume_reading()
+        self._deadline.set(MAX_HANDSHAKE)
+        try:
+            self._decide(reader, hello)
+        except Refused as error:
+            self._refuse(error)
+
+    def _decide(self, reader: HelloReader, hello: ClientHello) -> None:
+        local = self._transport.get_extra_info("sockname") or ("",)
+        decision = self._entrypoint.tls.decide(hello, local[0])
         self._server_name = hello.server_name
         self._shake_hands(decision, bytes(reader.data))
+
+    def _refuse(self, error: HelloError | Refused) -> None:
+        log.debug(
+            "TLS connection refused",
+            extra=fields(
+                entryPoint=self._entrypoint.name,
+                client=self._client_address()[0],
+                reason=str(error),
+            ),
+        )
+        self._transport.write(alert_record(error.alert))
+        self._transport.close()
 
     def _shake_hands(self, decision: Terminate, data: bytes) -> None:
         tls = TlsTransport(self._transport, decision.context, self._established, self._failed)
