@@ -109,12 +109,12 @@ async def test_an_equal_snapshot_makes_no_new_contexts() -> None:
     async with tls_plane() as plane:
         plane.apply({"a.test": ""}, A, default=DEFAULT)
         await visit(plane.port, "a.test")
-        contexts = dict(plane.builder._certificates.contexts._contexts)
+        contexts = dict(plane.entrypoint.tls._certificates.contexts._contexts)
         plane.apply({"a.test": "", "b.test": ""}, A, OTHER, default=DEFAULT)
-        assert plane.builder._certificates.contexts._contexts == contexts
+        assert plane.entrypoint.tls._certificates.contexts._contexts == contexts
         assert len(contexts) == 1
         plane.apply({"a.test": ""}, OTHER, default=DEFAULT)
-        assert plane.builder._certificates.contexts._contexts == {}
+        assert plane.entrypoint.tls._certificates.contexts._contexts == {}
 
 
 # Plain and TLS

@@ -115,6 +115,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
                     self._ended()
                     return
                 self._protocol.data_received(data)
+                # A read gives a whole record: with nothing left to decrypt another one would
+                # only raise, which costs more than the question.
+                if not self._incoming.pending and len(data) < READ_SIZE:
+                    return
         except ssl.SSLWantReadError:
             if self._outgoing.pending:  # A key update asks for an answer.
                 self._flush()
