@@ -15,8 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.static.own import Own
 from edgerouter.control.aggregator import Aggregator, Publications
 from edgerouter.control.certificates.service import Certificates
 from edgerouter.control.listeners import Listener
@@ -179,6 +182,17 @@ def load_certificates(configuration: StaticConfiguration, publisher: Publisher) 
     return Certificates(configuration, publisher)
 
 
+def _with_ours(options: BaseModel, own: Own) -> BaseModel:
+    """Return a provider's options with those of ``edgerouter`` that it knows."""
+    ours: dict[str, Any] = {"compat": own.compat}
+    if not own.compat:
+        ours |= {"hold": own.turnover.hold, "port_wait": own.turnover.port_wait}
+        if "allow_empty_services" not in options.model_fields_set:
+            ours["allow_empty_services"] = True
+    known = type(options).model_fields
+    return options.model_copy(update={name: ours[name] for name in ours if name in known})
+
+
 def load_providers(
     configuration: StaticConfiguration,
 ) -> tuple[dict[str, Provider], list[Diagnostic]]:
@@ -187,12 +201,9 @@ def load_providers(
     providers: dict[str, Provider] = {}
     diagnostics = []
     for name, options in configuration.providers.enabled.items():
-        compat = {"compat": configuration.edgerouter.compat}
-        if not compat.keys() <= type(options).model_fields.keys():
-            compat = {}
         try:
             provider = installed[name].load()
-            providers[name] = provider(name, options.model_copy(update=compat))
+            providers[name] = provider(name, _with_ours(options, configuration.edgerouter))
         except Exception as error:
             # A wrong option is a ValueError; everything else is a mistake in the provider.
             trace = None if isinstance(error, ValueError) else error

@@ -8,6 +8,7 @@ from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.merge import merge_containers
 from edgerouter_docker.inventory import Container
+from edgerouter_docker.lingering import is_replaced, names_of
 from edgerouter_docker.network import Surroundings
 from edgerouter_docker.own_container import find_own
 from edgerouter_docker.translate import Settings, Translated, translate
@@ -45,8 +46,14 @@ class Assembler:
         known = self._translated.get(container_id)
         return known[1].urls if known is not None else frozenset()
 
-    def assemble(self, containers: Mapping[str, Container]) -> Assembled:
-        """Return the configuration of ``containers``, by id."""
+    def urls_when_ready(self, container: Container) -> frozenset[str]:
+        """Return the servers that a container has or will have."""
+        return translate(container, self._settings, self._surroundings).urls
+
+    def assemble(
+        self, containers: Mapping[str, Container], gone: Iterable[Container] = ()
+    ) -> Assembled:
+        """Return the configuration of ``containers``, by id, and of those just ``gone``."""
         surroundings = self._look_around(containers)
         if replace(surroundings, find=self._surroundings.find) != self._surroundings:
             self._translated.clear()
@@ -56,12 +63,31 @@ class Assembler:
         parts = [translated for _, translated in self._translated.values()]
         options = self._settings.options
         configuration, found = merge_containers(
-            [part.configuration for part in parts if part.configuration is not None],
+            [
+                *(part.configuration for part in parts if part.configuration is not None),
+                *self._left_over(gone, containers, parts),
+            ],
             provider=self._settings.provider,
             compat=options.compat,
         )
         diagnostics = [diagnostic for part in parts for diagnostic in part.diagnostics]
         return Assembled(_without_unserved(configuration, parts), (*diagnostics, *found))
+
+    def _left_over(
+        self,
+        gone: Iterable[Container],
+        containers: Mapping[str, Container],
+        parts: Iterable[Translated],
+    ) -> list[DynamicConfiguration]:
+        """Return what stays of containers whose place nobody has taken."""
+        names = {name for part in parts for name in names_of(part.configuration)}
+        left = []
+        for container in gone:
+            if not is_replaced(container, containers.values()):
+                found = translate(container, self._settings, self._surroundings).configuration
+                if found is not None and not names & names_of(found):
+                    left.append(found)
+        return left
 
     def _translate(self, container: Container) -> Translated:
         known = self._translated.get(container.id)

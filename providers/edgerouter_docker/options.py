@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from edgerouter.config.static.section import Section
+from edgerouter.config.static.section import Seconds, Section
 from edgerouter.config.types import Duration
 from edgerouter_docker.constraints import parse_constraints
 
@@ -46,7 +46,9 @@ class Options(Section):
     )
     watch: bool = Field(True, description="Follow the engine's events.")
     allow_empty_services: bool = Field(
-        False, description="Keep the routes of unhealthy and starting containers, without servers."
+        False,
+        description="Keep the routes of unhealthy and starting containers, without servers;"
+        " unless it is set, only edgerouter.compat=traefik leaves them out.",
     )
     http_client_timeout: Duration = Field(
         0,
@@ -61,6 +63,13 @@ class Options(Section):
     tls: ClientTLS | None = Field(None, description="TLS towards the engine.")
     compat: Literal["", "traefik"] = Field(
         "", description="Set by edgerouter.compat: choose networks and ports as Traefik does."
+    )
+
+    hold: Seconds = Field(
+        0, description="Set by edgerouter.turnover.hold: for how long services hold requests."
+    )
+    port_wait: Seconds = Field(
+        0, description="Set by edgerouter.turnover.portWait: longest wait for a port to answer."
     )
 
     @field_validator("constraints")

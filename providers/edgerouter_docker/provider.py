@@ -15,6 +15,7 @@ from edgerouter.provider import ProviderContext, ProviderUnavailable
 from edgerouter_docker.assemble import LOOPBACK, Assembler, host_address
 from edgerouter_docker.calls import CallThread, finish
 from edgerouter_docker.engine import Engine, EngineUnavailable
+from edgerouter_docker.lingering import Lingering
 from edgerouter_docker.options import Options as DockerOptions
 from edgerouter_docker.own_container import own_container_ids
 from edgerouter_docker.session import Session, State
@@ -55,7 +56,7 @@ class DockerProvider:
             own_ids = own_container_ids()
             host = await _host_address(is_inside=bool(own_ids))
             assembler = Assembler(self._settings, own_ids=own_ids, host_address=host)
-            self._state = State(assembler)
+            self._state = State(assembler, lingering=Lingering(self._options.hold))
         calls = CallThread("docker-calls")
         try:
             await self._follow(context, calls, self._state)

@@ -108,7 +108,14 @@ class _Filler:
             except NoChoice as error:
                 label = f"traefik.{element}.loadbalancer.server.port"
                 self._fail(element, str(error).replace("{label}", label))
-        return _with(service, load_balancer=_with(balancer, servers=servers))
+        changes = {"servers": servers, **self._held(balancer)}
+        return _with(service, load_balancer=_with(balancer, **changes))
+
+    def _held(self, balancer: Model) -> dict[str, Any]:
+        """Return for how long requests wait, unless the labels say it."""
+        if isinstance(balancer, ServersLoadBalancer) and balancer.hold is None:
+            return {"hold": self.options.hold or None}
+        return {}
 
     def _servers(
         self,

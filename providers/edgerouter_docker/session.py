@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
@@ -21,6 +21,8 @@ from edgerouter_docker.engine import CALL_TIMEOUT, Engine, EngineUnavailable, Un
 from edgerouter_docker.events import Event, EventFollower
 from edgerouter_docker.fence import Fences, is_ending
 from edgerouter_docker.inventory import Container, says_the_same
+from edgerouter_docker.lingering import Lingering
+from edgerouter_docker.ports import Ports
 from edgerouter_docker.translate import Settings
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class State:
     fences: Fences = field(default_factory=Fences)
     fenced: frozenset[str] = frozenset()
     has_published: bool = False
+    lingering: Lingering = field(default_factory=lambda: Lingering(0))
 
 
 class Session:
@@ -67,6 +70,8 @@ class Session:
         # What was said last.
         self._published: tuple[DynamicConfiguration, tuple[Diagnostic, ...]] | None = None
         self._unreadable: dict[str, str] = {}
+        self._ports = Ports(settings.options.port_wait, self._on_port)
+        self._port_news = False
 
     async def run(self, engine: Engine) -> None:
         """Follow until the connection is lost or the task cancelled; without ``watch``, look once.
@@ -82,6 +87,7 @@ class Session:
             else:
                 await self._look_at_all(engine)
         finally:
+            await self._ports.close()
             await finish(asyncio.to_thread(engine.close))
 
     async def _watch(self, engine: Engine) -> None:
@@ -141,7 +147,12 @@ class Session:
     async def _follow(self, engine: Engine) -> None:
         """Wait for something to happen, then look at what it concerns."""
         now = self._loop.time()
-        deadline = min(self._state.fences.next_deadline or math.inf, self._next_reconcile)
+        state = self._state
+        deadline = min(
+            state.fences.next_deadline or math.inf,
+            state.lingering.next_deadline or math.inf,
+            self._next_reconcile,
+        )
         await _wait(self._wake, deadline - now)
         self._wake.clear()
         if self._lost:
@@ -150,14 +161,25 @@ class Session:
         if self._loop.time() >= self._next_reconcile:
             marked |= await self._changed(engine)
             self._next_reconcile = self._loop.time() + RECONCILE_INTERVAL
-        if await self._inspect(engine, marked):
+        changed = await self._inspect(engine, marked)
+        changed |= state.lingering.expire(self._loop.time())
+        await self._look_at_ports()
+        if changed or self._port_news:
+            self._port_news = False
             self._publish()
         self._state.fences.expire(self._loop.time())
         self._send_fences()
 
     async def _look_at_all(self, engine: Engine) -> None:
         listed = {row.id for row in await self._calls.call(engine.list)}
-        await self._inspect(engine, listed | set(self._state.containers))
+        known = {i: c.started_at for i, c in self._state.containers.items()}
+        await self._inspect(engine, listed | set(known))
+        self._ports.trust(
+            container
+            for i, container in self._state.containers.items()
+            if not self._state.has_published or known.get(i) == container.started_at
+        )
+        await self._look_at_ports()
         self._publish()
         self._send_fences()
         self._next_reconcile = self._loop.time() + RECONCILE_INTERVAL
@@ -190,23 +212,70 @@ class Session:
 
     def _remember(self, container_id: str, container: Container | None) -> bool:
         known = self._state.containers.get(container_id)
+        self._state.lingering.note(known, container, self._loop.time())
         if container is None:
             return self._state.containers.pop(container_id, None) is not None
         self._state.containers[container_id] = container
         self._state.fences.seen(container)
         return known != container
 
+    # Ports
+
+    async def _look_at_ports(self) -> None:
+        """Have a look at the ports of containers that have just started."""
+        containers = self._state.containers.values()
+        self._ports.keep_only(containers)
+        for container in containers:
+            if self._ports.wants(container):
+                urls = self._state.assembler.urls_when_ready(container)
+                self._ports.await_(container, urls)
+        await self._ports.first_answers()
+
+    def _on_port(self) -> None:
+        self._port_news = True
+        self._wake.set()
+
     # Saying
 
     def _publish(self) -> None:
         """Publish what has changed; the first time whatever there is."""
-        assembled = self._state.assembler.assemble(self._state.containers)
-        diagnostics = (*assembled.diagnostics, *self._unreadable_diagnostics())
+        assembled = self._state.assembler.assemble(
+            self._shown(), self._state.lingering.containers.values()
+        )
+        diagnostics = (
+            *assembled.diagnostics,
+            *self._unreadable_diagnostics(),
+            *self._silent_diagnostics(),
+        )
         newest = (assembled.configuration, diagnostics)
         if newest != self._published:
             self._published = newest
             self._context.publish(*newest)
         self.has_published = self._state.has_published = True
+
+    def _shown(self) -> dict[str, Container]:
+        """Return the containers, those whose port is awaited as starting or not at all."""
+        return {
+            i: replace(container, health="starting")
+            if self._ports.is_waiting(container)
+            else container
+            for i, container in self._state.containers.items()
+            if not self._ports.is_unseen(container)
+        }
+
+    def _silent_diagnostics(self) -> list[Diagnostic]:
+        limit = self._settings.options.port_wait
+        return [
+            Diagnostic(
+                "warning",
+                f"nothing listens on {where}; it gets requests all the same after {limit:g} s;"
+                " see the label loadbalancer.server.port, or give the container a health check",
+                self._settings.provider,
+                str(container),
+            )
+            for container in self._state.containers.values()
+            if (where := self._ports.silence(container))
+        ]
 
     def _unreadable_diagnostics(self) -> list[Diagnostic]:
         provider = self._settings.provider

@@ -15,10 +15,14 @@ from edgerouter.config.types import parse_bool
 from edgerouter.gotemplate import Template, TemplateError
 from edgerouter_docker.constraints import Constraint, parse_constraints
 from edgerouter_docker.inventory import Container
+from edgerouter_docker.lingering import GONE
 from edgerouter_docker.network import Surroundings, container_label
 from edgerouter_docker.options import Options
 from edgerouter_docker.routers import complete
 from edgerouter_docker.servers import Problem, fill_in_servers
+
+_EXPECTED = {"paused", "restarting", GONE}
+"""Containers that do not run, but may soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ class _Translation:
         if self._flag("docker.allownonrunning", default=False):
             return True
         if not self.container.is_running:
-            return False
+            return self.container.status in _EXPECTED and options.allow_empty_services
         if self.container.is_ready or options.allow_empty_services:
             return True
         self._say(

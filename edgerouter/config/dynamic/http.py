@@ -161,6 +161,9 @@ class ServersLoadBalancer(Model):
     """Servers whose answers are errors in a row are left out for a while (Envoy)."""
     try_duration: Duration = 0.0
     """Seconds a request waits for a server when there is none; 0: not at all."""
+    hold: Duration | None = None
+    """Seconds for which requests wait after the last server was lost; unset: as the provider says,
+    which is ``edgerouter.turnover.hold`` for containers and 0 for others."""
     max_waiting: int = 0
     """Requests that may wait at once, per worker; 0: 256."""
     max_connections: int = 0

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from edgerouter.config.static.certificates import Export, InternalCA, OnDemand, OwnResolver
 from edgerouter.config.static.section import Section
+from edgerouter.config.static.turnover import Turnover
 
 _PROXIES = ("cloudflare", "fastly", "private")
 
@@ -47,6 +48,9 @@ class Own(Section):
     )
     real_ip: RealIp = Field(
         default_factory=RealIp, description="Clients behind trusted proxies, for all entry points."
+    )
+    turnover: Turnover = Field(
+        default_factory=Turnover, description="Containers that come and go."
     )
     internal_ca: InternalCA = Field(
         default_factory=InternalCA, alias="internalCA", description="The internal CA."

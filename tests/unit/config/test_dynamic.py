@@ -30,7 +30,7 @@ TRAEFIK = {
     http.ServersLoadBalancer: (
         "sticky+ servers strategy healthCheck passiveHealthCheck passHostHeader "
         "responseForwarding serversTransport "
-        "hashHeader maxFails failTimeout outlierDetection tryDuration maxWaiting "  # Ours.
+        "hashHeader maxFails failTimeout outlierDetection tryDuration hold maxWaiting "  # Ours.
         "maxConnections maxQueue queueTimeout queueByPriority slowStart"
     ),
     http.ResponseForwarding: ("flushInterval"),

@@ -167,7 +167,7 @@ def test_a_group_set_to_anything_but_true_is_off(written: str) -> None:
                 "cannot be a standalone element; set one of its options: sticky, servers, "
                 "strategy, healthCheck, passiveHealthCheck, passHostHeader, responseForwarding, "
                 "serversTransport, hashHeader, maxFails, failTimeout, outlierDetection, "
-                "tryDuration, maxWaiting, maxConnections, maxQueue, queueTimeout, "
+                "tryDuration, hold, maxWaiting, maxConnections, maxQueue, queueTimeout, "
                 "queueByPriority, slowStart"
             ),
             "http.services.s",

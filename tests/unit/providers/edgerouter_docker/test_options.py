@@ -32,6 +32,8 @@ def test_defaults() -> None:
         "useBindPortIP": False,
         "watch": True,
         "allowEmptyServices": False,
+        "hold": 0,
+        "portWait": 0,
         "httpClientTimeout": 0,
         "username": "",
         "password": "",
