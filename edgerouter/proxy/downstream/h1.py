@@ -19,7 +19,6 @@ from edgerouter.http.errors import (
     MethodNotImplemented,
     RequestTimeout,
 )
-from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.http.tls import TlsFacts
 from edgerouter.proxy.downstream.connections import Connections
@@ -36,7 +35,7 @@ from edgerouter.proxy.downstream.writer import (
     refusal,
     response_head,
 )
-from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.proxy.entrypoint import EntryPoint, failed
 from edgerouter.proxy.flow import FlowControlled
 from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
 from edgerouter.proxy.tunnel import DownstreamTunnel, pump
@@ -131,12 +130,13 @@ class DownstreamH1(FlowControlled):
     # Heads.
 
     def _read_head(self, data: bytes) -> None:
-        if not self._heads.size:
-            self._deadline.set(self._entrypoint.head_timeout)
+        under_way = self._heads.size
         try:
             found = self._heads.feed(data)
             if found is not None:
                 self._begin(*found)
+            elif not under_way:
+                self._deadline.set(self._entrypoint.head_timeout)
         except ExchangeError as error:
             self._refuse(error)
 
@@ -244,15 +244,17 @@ class DownstreamH1(FlowControlled):
         response: Response | None = None
         exchange = request.exchange
         try:
-            if request.method == "OPTIONS" and request.target == "*":
-                response = Response(200, Headers())
-            else:
+            try:
                 response = await self._entrypoint.dispatch(request)
+            except Exception as error:  # noqa: BLE001 - the border of a request: nothing may pass.
+                response = failed(request, error, as_traefik=self._as_traefik)
             exchange.status = response.status
             if response.tunnel is None:
                 data = _ready(request, response)
                 if data is not None:
-                    await self._write_whole(request, response, data)
+                    self._write_whole(request, response, data)
+                    if self._write_paused:
+                        await self._drain()
                 else:
                     await self._stream(request, response)
             else:
@@ -276,7 +278,7 @@ class DownstreamH1(FlowControlled):
                 self._entrypoint.finished(request, response)
             self._end()
 
-    async def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
+    def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
         if self._body is not None:
             self._keep_alive = False
         head = response_head(
@@ -294,8 +296,6 @@ class DownstreamH1(FlowControlled):
                 self._transport.write(data)
         else:
             self._transport.write(head)
-        if self._write_paused:
-            await self._drain()
 
     async def _stream(self, request: Request, response: Response) -> None:
         body = response.body
@@ -374,7 +374,8 @@ class DownstreamH1(FlowControlled):
         if self._pending:
             data, self._pending = self._pending, b""
             self._read_head(data)
-        self._resume_unless_much_waits()
+        if self._paused:
+            self._resume_unless_much_waits()
 
     # Life cycle.
 
