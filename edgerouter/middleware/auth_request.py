@@ -34,7 +34,13 @@ class AuthRequest:
     """Makes requests to one authentication server."""
 
     def __init__(
-        self, address: str, *, trust: bool | None, allowed: Collection[bytes], keeps_method: bool
+        self,
+        address: str,
+        *,
+        trust: bool | None,
+        allowed: Collection[bytes],
+        keeps_method: bool,
+        as_traefik: bool = False,
     ) -> None:
         parts = urlsplit(address)
         self._scheme = parts.scheme
@@ -47,6 +53,7 @@ class AuthRequest:
         if trust and self._allowed:
             self._allowed = self._allowed.union(_FAMILY)
         self._keeps_method = keeps_method
+        self._as_traefik = as_traefik
 
     def of(self, request: Request, body: bytes) -> Request:
         """Return the request that asks about ``request``."""
@@ -69,6 +76,16 @@ class AuthRequest:
         return made
 
     def _headers(self, request: Request) -> Headers:
+        """Return the header; as Traefik, with what its client says of itself."""
+        made = self._told(request)
+        if self._as_traefik:
+            if not made.has(b"user-agent"):
+                made.append((b"User-Agent", b"Go-http-client/1.1"))
+            return made
+        proto = made.first(b"x-forwarded-proto") or b""
+        return made.replaced(b"X-Forwarded-Proto", _PLAIN[proto]) if proto in _PLAIN else made
+
+    def _told(self, request: Request) -> Headers:
         dropped = _HOP if self._trust in (None, True) else _HOP.union(_FAMILY)
         allowed = self._allowed
         kept = Headers(
@@ -84,9 +101,7 @@ class AuthRequest:
         chain = [*kept.all(b"x-forwarded-for"), request.peer.ip_bytes]
         present = {b"x-forwarded-for", *(name.lower() for name, _ in kept)}
         missing = [pair for pair in facts if pair[0].lower() not in present]
-        kept = _replaced(kept, [*missing, (b"X-Forwarded-For", b", ".join(chain))])
-        proto = kept.first(b"x-forwarded-proto") or b""
-        return kept.replaced(b"X-Forwarded-Proto", _PLAIN.get(proto, proto))
+        return _replaced(kept, [*missing, (b"X-Forwarded-For", b", ".join(chain))])
 
 
 def _facts(request: Request, *, with_port: bool) -> list[tuple[bytes, bytes]]:

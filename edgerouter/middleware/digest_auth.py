@@ -1,17 +1,19 @@
 """``digestAuth``: user names and digests (RFC 7616 and 2617, MD5 with ``qop=auth``, as Traefik).
 
 A nonce is a time and its keyed hash, so that every worker accepts those of the
-others; the key comes from the users' secrets. Each worker refuses a nonce count
-it has seen.
+others; the key comes from the users' secrets. A nonce count is taken once, by
+whichever worker.
 """
 
 import hashlib
 import hmac
+import math
 import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
@@ -19,13 +21,15 @@ from edgerouter.middleware.answer import answer
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.credentials import DEFAULT_REALM, UNAUTHORIZED, Identified, realm_of
 from edgerouter.middleware.user_file import Users
+from edgerouter.shared.nonces import Nonces
 
 LIFETIME = 600
 """Seconds a nonce is valid; browsers then fetch a new one without asking the user."""
-MEMORY = 10000
-"""Nonces whose counts are remembered per process and middleware."""
+_TICKS = 1_000_000
+"""Parts of a second in which a nonce says when it was made."""
 
 _PARAMETER = re.compile(r'\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))\s*(?:,|$)')
+_COUNT = re.compile("[0-9A-Fa-f]{1,8}").fullmatch
 _NEEDED = frozenset(("username", "nonce", "uri", "nc", "cnonce", "response", "qop", "opaque"))
 
 
@@ -41,7 +45,7 @@ class Options:
     header_field: str = ""
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
@@ -49,7 +53,12 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     """
     users = Users(options.users, options.users_file, parse_user)
     identified = Identified(options.header_field, remove_header=options.remove_header)
-    digest = Digest(users, options.realm or DEFAULT_REALM)
+    digest = Digest(
+        users,
+        options.realm or DEFAULT_REALM,
+        context.shared.nonces,
+        as_traefik=context.as_traefik,
+    )
 
     def digest_auth(handler: Handler) -> Handler:
         async def refuse(*, stale: bool) -> Response:
@@ -82,12 +91,23 @@ def parse_user(entry: str) -> tuple[str, str]:
 class Digest:
     """Challenges and checks answers to them."""
 
-    def __init__(self, users: Users, realm: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        users: Users,
+        realm: str,
+        nonces: Nonces,
+        clock: Callable[[], float] = time.time,
+        *,
+        as_traefik: bool = False,
+    ) -> None:
+        """Prepare; ``as_traefik``: nonces do not age, and digests of shorter paths will do."""
         self._users = users
+        self._nonces = nonces
+        self._lifetime = math.inf if as_traefik else LIFETIME
+        self._is_for = _begins_with if as_traefik else _is_for
         self._realm = realm
         self._quoted_realm = realm_of(realm)
         self._clock = clock
-        self._counts: dict[str, int] = {}
         self._key = b""
         self._key_of: Mapping[str, str] | None = None
 
@@ -96,7 +116,7 @@ class Digest:
         self._renew_key()
         value = b'Digest realm="%b", nonce="%b", opaque="%b", algorithm="MD5", qop="auth"' % (
             self._quoted_realm,
-            self._nonce(int(self._clock()), os.urandom(8).hex()).encode(),
+            self._nonce(int(self._clock() * _TICKS), os.urandom(8).hex()).encode(),
             self._opaque().encode(),
         )
         if stale:
@@ -109,7 +129,9 @@ class Digest:
         given = parameters(request.headers.first(b"authorization") or b"")
         if given is None or given["opaque"] != self._opaque() or given["qop"] != "auth":
             return "", False
-        if given.get("algorithm", "MD5").upper() != "MD5" or not _is_for(request, given["uri"]):
+        if given.get("algorithm", "MD5").upper() != "MD5" or not self._is_for(
+            request, given["uri"]
+        ):
             return "", False
         secret = self._users.current().get(f"{given['username']}:{self._realm}", "")
         expected = _response(request.method, secret, given)
@@ -118,9 +140,10 @@ class Digest:
         issued = self._issued(given["nonce"])
         if not matches or not secret or issued is None:
             return "", False
-        if not -LIFETIME < self._clock() - issued < LIFETIME:
+        if not -self._lifetime < self._clock() - issued < self._lifetime:
             return "", True
-        return (given["username"] if self._counts_on(given) else ""), False
+        verdict = self._nonces.use(given["nonce"].encode(), issued, _count(given["nc"]))
+        return (given["username"] if verdict == "new" else ""), verdict == "forgotten"
 
     def _renew_key(self) -> None:
         """Derive the key from the secrets; a change of users makes old nonces invalid."""
@@ -137,7 +160,7 @@ class Digest:
         text = f"{moment:x}-{salt}"
         return f"{text}-{hmac.digest(self._key, _bytes(text), 'sha256').hex()[:32]}"
 
-    def _issued(self, nonce: str) -> int | None:
+    def _issued(self, nonce: str) -> float | None:
         """Return when ``nonce`` was made, None if nobody with this key made it."""
         moment, _, rest = nonce.partition("-")
         salt = rest.partition("-")[0]
@@ -146,21 +169,7 @@ class Digest:
         except ValueError:
             return None
         is_ours = hmac.compare_digest(_bytes(self._nonce(issued, salt)), _bytes(nonce))
-        return issued if is_ours else None
-
-    def _counts_on(self, given: Mapping[str, str]) -> bool:
-        """Tell whether the nonce count is new, and remember it."""
-        try:
-            count = int(given["nc"], 16)
-        except ValueError:
-            return False
-        nonce = given["nonce"]
-        if count <= self._counts.get(nonce, 0):
-            return False
-        if len(self._counts) >= MEMORY and nonce not in self._counts:
-            del self._counts[next(iter(self._counts))]
-        self._counts[nonce] = count
-        return True
+        return issued / _TICKS if is_ours else None
 
 
 def parameters(value: bytes) -> dict[str, str] | None:
@@ -176,6 +185,16 @@ def _is_for(request: Request, uri: str) -> bool:
     """Tell whether ``uri`` is what the client asked for, or what middlewares made of it."""
     changed = request.path if request.query is None else f"{request.path}?{request.query}"
     return uri in (request.target, changed)
+
+
+def _begins_with(request: Request, uri: str) -> bool:
+    """Tell whether the path of ``uri`` is what the path asked for begins with."""
+    return _is_for(request, uri) or unquote(request.path).startswith(unquote(uri.partition("?")[0]))
+
+
+def _count(text: str) -> int:
+    """Return a nonce count, 0 for what is none."""
+    return int(text, 16) if _COUNT(text) else 0
 
 
 def _response(method: str, secret: str, given: Mapping[str, str]) -> str:

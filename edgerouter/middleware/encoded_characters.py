@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from edgerouter.http.errors import BadRequest
+from edgerouter.http.errors import BadRequest, BadRequestAsTraefik
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext
@@ -23,7 +23,7 @@ class Options:
     allow_encoded_hash: bool = False
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware."""
     allowed = {
         "%2F": options.allow_encoded_slash,
@@ -37,13 +37,14 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     refused = [escape for escape, passes in allowed.items() if not passes]
     if not refused:
         return lambda handler: handler
+    refusal = BadRequestAsTraefik if context.as_traefik else BadRequest
     search = re.compile("|".join(refused), re.IGNORECASE).search
 
     def encoded_characters(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
             found = search(request.path) if "%" in request.path else None
             if found is not None:
-                raise BadRequest(f"the path holds {found[0]}, which this router does not allow")
+                raise refusal(f"the path holds {found[0]}, which this router does not allow")
             return handler(request)
 
         return handle

@@ -109,11 +109,13 @@ CODERS = {
 class Negotiation:
     """Chooses among ``encodings`` by ``Accept-Encoding`` (RFC 9110, section 12.5.3)."""
 
-    def __init__(self, encodings: Sequence[str], default: str) -> None:
+    def __init__(self, encodings: Sequence[str], default: str, *, as_traefik: bool = False) -> None:
         """Prepare for ``encodings``, the preferred first among equals.
 
-        ``default`` is for clients that say nothing or take anything.
+        ``default`` is for clients that say nothing or take anything. ``as_traefik``: names are
+        compared as they are written; who takes anything and would get gzip gets ``*``.
         """
+        self._as_traefik = as_traefik
         self._ranks = {encoding: rank for rank, encoding in enumerate(encodings)}
         self._ranks |= {"*": -1, "identity": len(encodings)}
         self._silent = default
@@ -135,7 +137,8 @@ class Negotiation:
     def _choose(self, accepted: str) -> str:
         best: tuple[float, int, str] | None = None
         refused = set()
-        for item in accepted.replace(" ", "").replace("\t", "").lower().split(","):
+        accepted = accepted if self._as_traefik else accepted.lower()
+        for item in accepted.replace(" ", "").replace("\t", "").split(","):
             name, _, parameter = item.partition(";")
             rank = self._ranks.get(name)
             if rank is None:
@@ -149,6 +152,8 @@ class Negotiation:
             return ""
         if best[2] != "*":
             return best[2]
+        if self._as_traefik:
+            return "*" if self._anything == "gzip" else self._anything
         allowed = [self._anything, *(name for name in self._ranks if name in CODERS), ""]
         return next(name for name in allowed if name not in refused)
 

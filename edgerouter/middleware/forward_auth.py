@@ -81,6 +81,7 @@ class _ForwardAuth:
             trust=options.trust_forward_header,
             allowed=field_names(options.auth_request_headers, "authRequestHeaders"),
             keeps_method=options.preserve_request_method,
+            as_traefik=context.as_traefik,
         )
         self._copies = _copies(options)
         self._user_field = field_names(

@@ -2,8 +2,20 @@
 
 import re
 
+GRPC = "application/grpc"
+
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token in RFC 9110's sense
 _TYPE = re.compile(rf"\s*({_TOKEN}(?:/{_TOKEN})?)\s*(?:;.*)?", re.DOTALL).fullmatch
+_STREAMS = frozenset(
+    (
+        "text/event-stream",
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonlines",
+        "application/x-jsonlines",
+        "application/stream+json",
+    )
+)
 
 
 class MediaTypeError(ValueError):
@@ -21,3 +33,11 @@ def media_type(text: str) -> str:
         message = f'"{text}" is not a media type such as text/html'
         raise MediaTypeError(message)
     return match[1].lower()
+
+
+def is_stream(kind: str) -> bool:
+    """Tell whether contents of a type, as ``media_type`` gives it, are read as they come.
+
+    These are event streams, JSON by lines, and gRPC with its kinds (``application/grpc+proto``).
+    """
+    return kind in _STREAMS or kind.startswith(GRPC)

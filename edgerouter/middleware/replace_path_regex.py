@@ -23,7 +23,7 @@ class Options:
     replacement: str = ""
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
@@ -34,12 +34,15 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     except RegexError as error:
         raise BuildError(f"regex: {error}") from None
 
+    with_slash = not context.as_traefik
+
     def replace_path_regex(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
             path = replace(request.path)
             if path is None:
                 return handler(request)
-            return handler(replaced(request, normal(escaped_path(path))))
+            path = normal(escaped_path(path), with_slash=with_slash)
+            return handler(replaced(request, path))
 
         return handle
 

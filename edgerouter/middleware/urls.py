@@ -106,8 +106,8 @@ def without_prefix(path: str, prefix: bytes) -> str | None:
     return path[position:]
 
 
-def normal(path: str) -> str:
-    """Return what remains of a path as a path.
+def normal(path: str, *, with_slash: bool = True) -> str:
+    """Return what remains of a path as a path; ``with_slash``: it begins with one.
 
     Raises:
         NotNormal: It has empty or dot segments, so routers saw another path than the server
@@ -116,8 +116,9 @@ def normal(path: str) -> str:
     if path[:3].lower() == "%2f":
         # The slash is there, though encoded. Like Go, decode it with everything else.
         path = quote(unquote_to_bytes(path.encode("utf-8", "surrogateescape")), safe=SAFE_IN_PATH)
-    path = path if path.startswith("/") else f"/{path}"
-    segments = path[1:].split("/")
+    segments = path.removeprefix("/").split("/")
+    if not path.startswith("/") and (with_slash or not path):
+        path = f"/{path}"
     if any(segment in ("", ".", "..") for segment in segments[:-1]) or segments[-1] in (".", ".."):
         raise NotNormal("the path without the prefix is not in normal form")
     return path

@@ -10,10 +10,11 @@ import os
 import secrets
 from functools import cache
 
-from edgerouter.shared import buckets, circuits, in_flight
+from edgerouter.shared import buckets, circuits, in_flight, nonces
 from edgerouter.shared.buckets import Buckets
 from edgerouter.shared.circuits import Circuits
 from edgerouter.shared.in_flight import InFlight
+from edgerouter.shared.nonces import Nonces
 from edgerouter.shared.table import Table, size_of
 
 _SECRET = 16
@@ -22,6 +23,8 @@ BUCKET_SETS = 8192
 IN_FLIGHT_SETS = 1024
 CIRCUIT_SETS = 64
 """512 circuit breakers in all; the one that was used longest ago makes room."""
+NONCE_SETS = 1024
+"""8,192 nonces that clients answered in the last ten minutes."""
 
 
 class Shared:
@@ -49,6 +52,9 @@ class Shared:
         self.circuits = Circuits(
             memory, Table(memory, descriptor, start, CIRCUIT_SETS, record, secret)
         )
+        start += size_of(CIRCUIT_SETS, record)
+        record = nonces.RECORD.size
+        self.nonces = Nonces(memory, Table(memory, descriptor, start, NONCE_SETS, record, secret))
 
     @classmethod
     def create(cls, workers: int) -> "Shared":
@@ -66,7 +72,8 @@ class Shared:
 def _size(workers: int) -> int:
     flights = size_of(IN_FLIGHT_SETS, in_flight.record_size(workers))
     breakers = size_of(CIRCUIT_SETS, circuits.RECORD_SIZE)
-    return _SECRET + size_of(BUCKET_SETS, buckets.RECORD.size) + flights + breakers
+    counts = size_of(NONCE_SETS, nonces.RECORD.size)
+    return _SECRET + size_of(BUCKET_SETS, buckets.RECORD.size) + flights + breakers + counts
 
 
 @cache

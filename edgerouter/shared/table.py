@@ -69,9 +69,7 @@ class Table:
         """Give the place with the lowest rank to a new key."""
         memory = self._memory
         first = self._records + number * WAYS * self._size
-        rank, way = min(
-            (_RANK.unpack_from(memory, first + way * self._size)[0], way) for way in range(WAYS)
-        )
+        rank, way = min((rank, way) for way, rank in enumerate(self.ranks(number)))
         if rank == math.inf:
             return -1
         offset: int = first + way * self._size
@@ -80,6 +78,12 @@ class Table:
         index = self._start + number * _INDEX + way * _DIGEST
         memory[index : index + _DIGEST] = digest
         return offset
+
+    def ranks(self, number: int) -> list[float]:
+        """Return the ranks of all places of a set, which is locked; 0 is free."""
+        first = self._records + number * WAYS * self._size
+        places = range(first, first + WAYS * self._size, self._size)
+        return [_RANK.unpack_from(self._memory, place)[0] for place in places]
 
     def occupied(self) -> list[tuple[int, int]]:
         """Return set and place of every record in use; nothing is locked."""

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import cases_border, cases_http, cases_routing
+from tests.oracle import (
+    cases_border,
+    cases_http,
+    cases_middlewares_a,
+    cases_middlewares_b,
+    cases_middlewares_c,
+    cases_routing,
+)
 from tests.oracle.case import Case
 from tests.oracle.conftest import Subject
 from tests.oracle.exact import ask_exactly
@@ -14,7 +21,14 @@ from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
 
-CASES = [*cases_routing.CASES, *cases_http.CASES, *cases_border.CASES]
+CASES = [
+    *cases_routing.CASES,
+    *cases_http.CASES,
+    *cases_border.CASES,
+    *cases_middlewares_a.CASES,
+    *cases_middlewares_b.CASES,
+    *cases_middlewares_c.CASES,
+]
 NAMES = [case.name for case in CASES]
 
 NOT_UNDONE = {

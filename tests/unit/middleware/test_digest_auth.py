@@ -16,6 +16,7 @@ from edgerouter.middleware.digest_auth import (
     parse_user,
 )
 from edgerouter.middleware.user_file import Users
+from edgerouter.shared.memory import private
 from tests.unit.middleware.exchange import Seen, request
 
 
@@ -88,6 +89,9 @@ async def test_a_right_answer_passes_once() -> None:
         {"nonce": "5f000000-00-00"},
         {"nonce": "zz"},
         {"nc": "zz"},
+        {"nc": "00000000"},
+        {"nc": "-1"},
+        {"nc": "f" * 400},
         {"response": "é"},
         {"realm": "other"},
     ],
@@ -102,14 +106,26 @@ async def test_everything_else_is_refused(changes: dict[str, str]) -> None:
 async def test_all_workers_accept_a_nonce() -> None:
     one, other = Client(Options((BOB,))), Client(Options((BOB,)))
     await one.ask()
-    assert (await other.ask(reply(one.challenge))).status == 200
+    challenge = one.challenge
+    assert (await other.ask(reply(challenge))).status == 200
+    assert (await one.ask(reply(challenge))).status == 401  # The count was used there.
+    assert (await one.ask(reply(challenge, nc="00000002"))).status == 200
     stranger = Client(Options((BOB, "eve:traefik:00")))
     assert (await stranger.ask(reply(one.challenge))).status == 401
 
 
+@pytest.mark.parametrize(("uri", "status"), [("/", 200), ("/a", 200), ("/a/b", 401), ("/b", 401)])
+async def test_shorter_paths_as_traefik(uri: str, status: int) -> None:
+    handler = build(Options((BOB,)), BuildContext("auth@file", as_traefik=True))(Seen())
+    refusal = await handler(request("/a", query="b=c"))
+    challenge = refusal.headers.first(b"www-authenticate") or b""
+    sent = request("/a", query="b=c", headers=[reply(challenge, uri=uri)])
+    assert (await handler(sent)).status == status
+
+
 def test_an_old_nonce_is_stale() -> None:
     now = 1_000_000.0
-    digest = Digest(Users((BOB,), "", parse_user), "traefik", lambda: now)
+    digest = Digest(Users((BOB,), "", parse_user), "traefik", private().nonces, lambda: now)
     challenge = digest.challenge()[1][1]
     now += LIFETIME + 1
     assert digest.check(request("/a", query="b=c", headers=[reply(challenge)])) == ("", True)
