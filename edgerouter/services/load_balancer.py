@@ -10,7 +10,7 @@ from time import monotonic, perf_counter
 from typing import Any
 from weakref import WeakMethod
 
-from edgerouter.http.errors import ExchangeError, NoServer
+from edgerouter.http.errors import ExchangeError, NoServer, UpstreamReset
 from edgerouter.http.message import Request, Response
 from edgerouter.services.balancer import WeightedRoundRobin
 from edgerouter.services.observed import Observed, failure_limit
@@ -18,7 +18,7 @@ from edgerouter.services.queueing import Queue
 from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.sticky import StickyCookie, by_value, server_value
 from edgerouter.services.strategies import COUNTING, chooser_of
-from edgerouter.services.waiting import Room
+from edgerouter.services.waiting import MAX_REPEATS, Room
 
 LEAST_SHARE = 0.1
 """What a server gets of its share of requests at the very beginning of a slow start."""
@@ -103,8 +103,11 @@ class LoadBalancer:
         self._out = frozenset(out) | self._backups
         if self._slow_start:
             self._note_start(usable)
-        if self.up and self._room is not None:
-            self._room.wake()
+        if self._room is not None:
+            if self.up:
+                self._room.wake()
+            else:
+                self._room.empty()
         if self._queue is not None:
             self._queue.move()
 
@@ -191,7 +194,7 @@ class LoadBalancer:
                 response = await server.forward(request)
             except ExchangeError as error:
                 exchange.origin_duration = perf_counter() - start
-                if error.retry != "always":
+                if error.retry != "always" and not self._may_repeat(request, error, failed):
                     raise
                 failed.append(server)
                 try:
@@ -205,6 +208,16 @@ class LoadBalancer:
                 exchange.origin_headers = response.headers
                 exchange.origin_length = response.body.length
                 return response
+
+    def _may_repeat(self, request: Request, error: ExchangeError, failed: Sequence[Server]) -> bool:
+        """Tell whether another server may be asked although something was sent."""
+        room = self._room
+        return (
+            room is not None
+            and isinstance(error, UpstreamReset)
+            and len(failed) < MAX_REPEATS
+            and room.repeats(request)
+        )
 
     async def _stay(self, request: Request, sticky: StickyCookie) -> Response:
         value = sticky.chosen(request.headers)

@@ -198,7 +198,8 @@ class _Run:
         balancer = LoadBalancer(name, made, builder._fences, options, builder._health, room)
         if room is not None:
             room.current = balancer
-            room.wake()
+            if balancer.up:
+                room.wake()
         return Built(parts, balancer, targets, transport)
 
     def _server(
@@ -232,10 +233,11 @@ class _Run:
         return target
 
     def _room(self, name: str, options: Definition) -> Room | None:
-        duration = options.get("tryDuration") or 0.0
-        if not duration:
+        duration, hold = options.get("tryDuration") or 0.0, options.get("hold") or 0.0
+        if not duration and not hold:
             return None
-        return self._builder._hall.room(name, duration, options.get("maxWaiting") or MAX_WAITING)
+        most = options.get("maxWaiting") or MAX_WAITING
+        return self._builder._hall.room(name, duration, most, hold)
 
 
 def _state(former: Handler | None, url: str) -> ServerState:
