@@ -20,12 +20,13 @@ class TraefikTarget(Target):
     __slots__ = ()
 
     async def __call__(self, request: Request) -> Response:
+        dropped = {*request.exchange.hop_fields, b"user-agent"}
+        agent = request.headers.first(b"user-agent")
         headers = canonical(
-            (name, value)
-            for name, value in request.headers
-            if name.lower() not in request.exchange.hop_fields
-            and (value or name.lower() != b"user-agent")
+            (name, value) for name, value in request.headers if name.lower() not in dropped
         )
+        if agent:  # Go sends the first of several, and none that is empty.
+            headers.append((b"User-Agent", agent))
         if request.upgrade:
             headers = Headers([(_websocket(name), value) for name, value in headers])
         unpacks = request.method != "HEAD" and not (

@@ -106,6 +106,12 @@ def _connection() -> list[Case]:
         "accepted encodings": ("Accept-Encoding: br, gzip",),
         "user agent": ("User-Agent: x/1",),
         "empty user agent": ("User-Agent:",),
+        "user agent twice": ("User-Agent: x/1", "User-Agent: y/2"),
+        "content type twice": ("Content-Type: text/plain", "content-type: text/html"),
+        "fields that come once, twice": (
+            *("Content-Location: /a", "Content-Location: /b", "ETag: a", "ETag: b"),
+            *("Max-Forwards: 1", "Max-Forwards: 2", "Content-Range: a", "Content-Range: b"),
+        ),
         "expect something": ("Expect: nothing",),
         "date and via": ("Date: x", "Via: 1.1 x", "Server: y"),
         "underscore": ("X_A: 1", "X-A: 2"),

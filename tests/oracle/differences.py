@@ -38,6 +38,7 @@ DIFFERENCES: dict[str, Difference] = {
     "forwarded: trusted, empty": _served("an empty X-Forwarded-For adds no empty element"),
     "header: hop-by-hop": _served(_TRAILERS + ", so their announcement does"),
     "header: empty user agent": _served("an empty field stays what it is"),
+    "header: user agent twice": _served("no field is dropped"),
     "header: kept by option": _served("a field kept by forwardedHeaders.connection is sent on"),
     "body: chunked with trailers": _served(_TRAILERS),
     "body: trailers not announced": _served(_TRAILERS),

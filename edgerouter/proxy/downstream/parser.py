@@ -26,6 +26,8 @@ _TOO_NARROW = (
     http_exceptions.BadStatusLine,
 )
 """How the C parser refuses a method or a target that it does not know."""
+_TWICE = "Duplicate '"
+"""How it refuses fields that come twice: those that frame, but `User-Agent` and others as well."""
 _SPACE, _H, _CR = b" H\r"
 
 
@@ -119,7 +121,7 @@ class HeadParser:
         try:
             messages, _, _ = self._parser.feed_data(head)
         except Exception as error:
-            if self._as_traefik or isinstance(error, _TOO_NARROW):
+            if self._as_traefik or _is_narrow(error):
                 self._parser = self._new_parser()
                 return plain_head.parse(head, as_traefik=self._as_traefik)
             raise _translated(error) from error
@@ -144,6 +146,11 @@ class HeadParser:
             response_with_body=False,
             auto_decompress=False,
         )
+
+
+def _is_narrow(error: Exception) -> bool:
+    """Whether the C parser refuses what RFC 9112 does not forbid."""
+    return isinstance(error, _TOO_NARROW) or str(getattr(error, "message", "")).startswith(_TWICE)
 
 
 def _bad_line() -> BadRequest:

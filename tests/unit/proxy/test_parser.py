@@ -50,6 +50,22 @@ def test_what_the_c_parser_is_too_narrow_for() -> None:
     assert not message.should_close
 
 
+def test_fields_that_do_not_frame_may_come_twice() -> None:
+    twice = b"User-Agent: a\r\nuser-agent: b\r\nContent-Type: c\r\nContent-Type: d\r\n"
+    found = feed(GET[:-2] + twice + b"\r\n" + GET)
+    assert found is not None
+    assert [value for _, value in found[0].raw_headers] == [b"a", b"a", b"b", b"c", b"d"]
+    assert (found[0].method, found[0].path, found[1]) == ("GET", "/x?y", GET)
+
+
+@pytest.mark.parametrize("field", ["Host: a", "Content-Length: 0", "Transfer-Encoding: chunked"])
+def test_fields_that_frame_may_not(field: str) -> None:
+    line = field.encode() + b"\r\n"
+    for more in (b"", b"User-Agent: a\r\nUser-Agent: b\r\n"):
+        with pytest.raises(BadRequest):
+            feed(b"POST / HTTP/1.1\r\nHost: a\r\n" + more + line * 2 + b"\r\n")
+
+
 @pytest.mark.parametrize(
     "data",
     [
