@@ -34,6 +34,7 @@ from edgerouter.control.listeners import (
     listen,
 )
 from edgerouter.control.publisher import Publisher
+from edgerouter.control.signals import early_order
 from edgerouter.control.supervisor import Reaper, Supervisor, cpu_count
 from edgerouter.control.systemd import notify
 from edgerouter.observability.logs import configure_logging, fields, reopen
@@ -131,6 +132,9 @@ class Plane:
     async def run(self) -> int:
         """Start everything, wait for the order to stop, stop everything; return the status."""
         self._obey_signals()
+        if name := early_order():
+            log.info("Ordered to stop during the start", extra=fields(signal=name))
+            return 0
         self._supervisor.start()
         workers = asyncio.create_task(self._supervisor.run(), name="supervisor")
         self._report_addresses()

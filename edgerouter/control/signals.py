@@ -6,14 +6,27 @@ it altogether, and as process 1 of a container it would ignore SIGTERM.
 
 import signal
 
+_orders: list[signal.Signals] = []
+
 
 def obey_early() -> None:
-    """Let orders to stop end the start at once and cleanly; there is nothing else to obey yet."""
+    """Note orders to stop from now on; who starts asks for them with :func:`early_order`.
+
+    The first one raises nothing: an exception in the middle of anything may be taken for a
+    failure of it, as pydantic does while it builds a model. A second one ends a start that hangs.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+        signal.signal(number, _note)
     for number in (signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
 
 
-def _stop(_number: int, _frame: object) -> None:
-    raise SystemExit(0)
+def early_order() -> str:
+    """Return the name of the signal that has ordered to stop; empty: none has."""
+    return _orders[0].name if _orders else ""
+
+
+def _note(number: int, _frame: object) -> None:
+    if _orders:
+        raise SystemExit(0)
+    _orders.append(signal.Signals(number))

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from edgerouter.control.signals import obey_early
+from edgerouter.control.signals import early_order, obey_early
 
 NAME = "run"
 SUMMARY = "Runs the router; what happens without a command."
@@ -27,6 +27,8 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         for diagnostic in error.diagnostics:
             sys.stderr.write(f"edgerouter: {diagnostic}\n")
         return 2
+    if early_order():
+        return 0
     if loaded.configuration.log.level in _QUIET:
         for diagnostic in loaded.warnings:
             sys.stderr.write(f"edgerouter: warning: {diagnostic}\n")
