@@ -79,7 +79,7 @@ class AuthRequest:
         """Return the header; as Traefik, with what its client says of itself."""
         made = self._told(request)
         if self._as_traefik:
-            if not made.has(b"user-agent"):
+            if self._trust is None and not made.has(b"user-agent"):
                 made.append((b"User-Agent", b"Go-http-client/1.1"))
             return made
         proto = made.first(b"x-forwarded-proto") or b""

@@ -1,7 +1,7 @@
 """``buffering``: whole bodies are read before they are passed on; sizes in bytes.
 
 What exceeds the memory limits is kept in files without a name. Tunnels and
-event streams, which have no end, pass through.
+streams (``text/event-stream``, NDJSON, gRPC), which may have no end, pass through.
 """
 
 import sys
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from edgerouter.http.errors import BodyTooLarge, ExchangeError
 from edgerouter.http.handler import Handler, Middleware
+from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.mediatypes import streams
 from edgerouter.middleware.predicates import Function, condition
 from edgerouter.middleware.spool import Spool
 
@@ -55,7 +57,7 @@ class ResponseTooLarge(ExchangeError):
     source = "upstream"
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
@@ -73,11 +75,15 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     if options.retry_expression:
         repeats = condition("retryExpression", options.retry_expression, FUNCTIONS)
 
+    passes = _never if context.as_traefik else streams
+
     def buffering(handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
+            if passes(request.headers):
+                return await handler(request)
             spool = await _read_request(options, request)
             try:
-                response = await _ask(options, handler, request, spool, repeats)
+                response = await _ask(options, handler, request, spool, repeats, passes)
             except BaseException:
                 spool.close()
                 raise
@@ -115,13 +121,14 @@ async def _ask(
     request: Request,
     spool: Spool,
     repeats: Callable[[Attempt], bool] | None,
+    passes: Callable[[Headers], bool],
 ) -> Response:
     number = 1
     while True:
         asking = request.evolve(body=spool.body(), expects_continue=False)
         try:
             response = await handler(asking)
-            if request.method != "HEAD":
+            if request.method != "HEAD" and not passes(response.headers):
                 response = await _read_response(options, response)
         except ExchangeError as error:
             if not _once_more(repeats, Attempt(request.method, number, error.status)):
@@ -144,7 +151,7 @@ async def _read_response(options: Options, response: Response) -> Response:
     Raises:
         ResponseTooLarge: It has more than ``maxResponseBodyBytes``.
     """
-    if response.tunnel is not None or _is_endless(response):
+    if response.tunnel is not None:
         return response
     limit = options.max_response_body_bytes or sys.maxsize
     body = response.body
@@ -161,6 +168,5 @@ async def _read_response(options: Options, response: Response) -> Response:
     return when_done(response, spool.close) if spool.on_disk else response
 
 
-def _is_endless(response: Response) -> bool:
-    kind = response.headers.first(b"content-type") or b""
-    return kind.partition(b";")[0].strip().lower() == b"text/event-stream"
+def _never(_headers: Headers) -> bool:
+    return False

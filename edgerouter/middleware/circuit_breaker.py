@@ -10,12 +10,14 @@ stays as it is for as long as the options do.
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 from edgerouter.config.types import Duration
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
+from edgerouter.http.watched import when_done
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.predicates import Function, condition
 from edgerouter.middleware.statuses import plain, reason
@@ -75,8 +77,11 @@ def build(
             except ExchangeError as error:
                 count(key, router, error.status, start)
                 raise
-            count(key, router, response.status, start)
-            return response
+            if not context.as_traefik:
+                count(key, router, response.status, start)
+                return response
+            # Traefik's latencies last until the answer has been written.
+            return when_done(response, partial(count, key, router, response.status, start))
 
         async def refused(request: Request) -> Response:
             request.exchange.error = "the circuit breaker is open"

@@ -1,6 +1,7 @@
 """What ``compress`` leaves alone, and what becomes of the header of what it does not."""
 
 from edgerouter.http.headers import Headers, tokens
+from edgerouter.http.memory import LONGEST
 from edgerouter.http.message import Response
 from edgerouter.middleware.base import BuildError
 from edgerouter.middleware.mediatypes import GRPC, MediaTypeError, is_stream, media_type
@@ -61,7 +62,9 @@ class Rules:
         if known is None:
             if len(self._known) >= 256:
                 self._known.clear()
-            known = self._known[kind, encoding] = self._allow(kind.decode("latin-1"), encoding)
+            known = self._allow(kind.decode("latin-1"), encoding)
+            if len(kind) <= LONGEST:
+                self._known[kind, encoding] = known
         return known
 
     def head(self, headers: Headers, encoding: bytes) -> Headers:
@@ -104,7 +107,7 @@ class RulesAsTraefik(Rules):
 
     def mark(self, response: Response, encoding: str) -> None:
         super().mark(response, encoding)
-        if response.status == 304 and encoding == "gzip":
+        if response.status == 304:
             response.headers = response.headers.without(b"content-type")
 
     def admit(self, response: Response, encoding: str) -> bool:

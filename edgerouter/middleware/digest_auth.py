@@ -28,7 +28,8 @@ LIFETIME = 600
 _TICKS = 1_000_000
 """Parts of a second in which a nonce says when it was made."""
 
-_PARAMETER = re.compile(r'\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))\s*(?:,|$)')
+# Possessive, and matched only where the last one ended: a client must not choose how long it takes.
+_PARAMETER = re.compile(r'[\s,]*+([\w-]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,]++))\s*+(?:,|$)')
 _COUNT = re.compile("[0-9A-Fa-f]{1,8}").fullmatch
 _NEEDED = frozenset(("username", "nonce", "uri", "nc", "cnonce", "response", "qop", "opaque"))
 
@@ -176,8 +177,13 @@ def parameters(value: bytes) -> dict[str, str] | None:
     """Return the parameters of ``Authorization: Digest``, None unless all needed are there."""
     if value[:7].lower() != b"digest ":
         return None
-    found = _PARAMETER.findall(value[7:].decode("utf-8", "surrogateescape"))
-    given = {name.lower(): quoted or token for name, quoted, token in found}
+    text = value[7:].decode("utf-8", "surrogateescape")
+    given = {}
+    position = 0
+    while (found := _PARAMETER.match(text, position)) is not None:
+        name, quoted, token = found.groups("")
+        given[name.lower()] = quoted or token
+        position = found.end()
     return given if given.keys() >= _NEEDED else None
 
 

@@ -12,6 +12,7 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from edgerouter.http.headers import Headers
+from edgerouter.http.memory import LONGEST
 
 GZIP_LEVEL = 3
 BROTLI_QUALITY = 3
@@ -131,7 +132,9 @@ class Negotiation:
         if known is None:
             if len(self._known) >= _MEMORY:
                 self._known.clear()
-            known = self._known[values] = self._choose(b",".join(values).decode("latin-1"))
+            known = self._choose(b",".join(values).decode("latin-1"))
+            if sum(map(len, values)) <= LONGEST:
+                self._known[values] = known
         return known
 
     def _choose(self, accepted: str) -> str:

@@ -2,6 +2,8 @@
 
 import re
 
+from edgerouter.http.headers import Headers
+
 GRPC = "application/grpc"
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token in RFC 9110's sense
@@ -41,3 +43,14 @@ def is_stream(kind: str) -> bool:
     These are event streams, JSON by lines, and gRPC with its kinds (``application/grpc+proto``).
     """
     return kind in _STREAMS or kind.startswith(GRPC)
+
+
+def streams(headers: Headers) -> bool:
+    """Tell whether the content of a message with ``headers`` is read as it comes."""
+    value = headers.first(b"content-type")
+    if value is None:
+        return False
+    try:
+        return is_stream(media_type(value.decode("latin-1")))
+    except MediaTypeError:
+        return False

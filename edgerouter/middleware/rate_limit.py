@@ -3,7 +3,8 @@
 As in Traefik a request may use a token that comes into being within half the
 time between two tokens (at most half a second): it waits for it. What would
 have to wait longer is answered 429. In memory each router has buckets of its
-own, in Redis all routers with the middleware share them.
+own, in Redis all routers with the middleware share them. Without an answer of
+Redis the limit holds for this router alone.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.redis_buckets import Redis, RedisBuckets
+from edgerouter.middleware.redis_buckets import BucketUnavailable, Redis, RedisBuckets
 from edgerouter.middleware.source_criterion import SourceCriterion, source_of
 from edgerouter.shared.buckets import Buckets
 
@@ -57,10 +58,16 @@ def build(options: Options, context: BuildContext) -> Middleware:
     if options.average <= 0:
         return lambda handler: handler
     patience = LONGEST_DELAY if rate < 1 else LONGEST_DELAY / math.floor(rate)
-    limit = Limit(rate, capacity, patience)
+    lifetime = _lifetime_in_traefik(rate) if context.as_traefik else math.inf
+    limit = Limit(rate, capacity, patience, lifetime)
     if options.redis is not None:
-        return _in_redis(RedisBuckets(options.redis), context.name, source, limit)
+        return _in_redis(RedisBuckets(options.redis), context, source, limit)
     return _in_memory(context.shared.buckets, context.name.encode(), source, limit)
+
+
+def _lifetime_in_traefik(rate: float) -> float:
+    """Return the whole seconds for which Traefik keeps a bucket that nobody asks for."""
+    return 2.0 if rate >= 1 else 1.0 + int(1 / rate)
 
 
 class Limit(NamedTuple):
@@ -71,18 +78,20 @@ class Limit(NamedTuple):
     capacity: float
     patience: float
     """Seconds a token may be waited for."""
+    lifetime: float
+    """Seconds after which an unused bucket is full again."""
 
 
 def _in_memory(
     buckets: Buckets, name: bytes, source: Callable[[Request], bytes], limit: Limit
 ) -> Middleware:
-    rate, capacity, patience = limit
+    patience = limit.patience
     take = buckets.take
 
     def rate_limit(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
             key = b"%b\0%b\0%b" % (name, request.exchange.router.encode(), source(request))
-            wait, _ = take(key, rate, capacity, patience)
+            wait, _ = take(key, *limit)
             if wait <= 0.0:
                 return handler(request)
             if wait > patience:
@@ -95,13 +104,23 @@ def _in_memory(
 
 
 def _in_redis(
-    buckets: RedisBuckets, name: str, source: Callable[[Request], bytes], limit: Limit
+    buckets: RedisBuckets,
+    context: BuildContext,
+    source: Callable[[Request], bytes],
+    limit: Limit,
 ) -> Middleware:
+    local = context.shared.buckets
+
     def rate_limit(handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
             # The key of Traefik, which does not tell routers apart here.
-            key = f"rate:{name}:{source(request).decode('latin-1')}"
-            wait, _ = await buckets.take(key, *limit)
+            key = f"rate:{context.name}:{source(request).decode('latin-1')}"
+            try:
+                wait, _ = await buckets.take(key, *limit)
+            except BucketUnavailable:
+                if context.as_traefik:
+                    raise
+                wait, _ = local.take(key.encode("latin-1"), *limit)
             if wait > limit.patience:
                 return await _refuse(wait)
             return await _delay(wait, handler, request)

@@ -6,11 +6,13 @@ that of Redis: those of the routers need not agree.
 
 import asyncio
 import logging
+import math
 import os
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from edgerouter.config.types import Duration
@@ -61,6 +63,10 @@ class Redis:
     dial_timeout: Duration | None = 5.0
 
 
+PAUSE = 1.0
+"""Seconds for which Redis is not asked again after a failure."""
+
+
 class BucketUnavailable(ExchangeError):
     """Redis did not say whether the request may pass; Traefik's answer."""
 
@@ -81,24 +87,35 @@ class RedisBuckets:
         self._script = self._client.register_script(_SCRIPT)
         self._errors = _errors()
         self._is_out = False
+        self._next = 0.0
 
     async def take(
-        self, key: str, rate: float, capacity: float, patience: float
+        self,
+        key: str,
+        rate: float,
+        capacity: float,
+        patience: float,
+        lifetime: float = math.inf,
     ) -> tuple[float, float]:
         """Take a token as ``Buckets.take`` does.
+
+        After a failure Redis is left alone for a second.
 
         Raises:
             BucketUnavailable: Redis does not answer, or with an error.
         """
-        lifetime = int(capacity / rate + patience) + 2
+        if monotonic() < self._next:
+            raise BucketUnavailable("rateLimit: Redis could not be asked a moment ago")
+        needed = min(int(capacity / rate + patience) + 2, lifetime)
         try:
             answer = await self._script(
-                keys=[key], args=[rate / 1e6, capacity, patience * 1e6, lifetime]
+                keys=[key], args=[rate / 1e6, capacity, patience * 1e6, int(needed)]
             )
         except self._errors as error:
             if not self._is_out:
-                _log.error("rateLimit: Redis cannot be asked, requests get 500: %s", error)
+                _log.error("rateLimit: Redis cannot be asked: %s", error)
             self._is_out = True
+            self._next = monotonic() + PAUSE
             raise BucketUnavailable(f"rateLimit: Redis: {error}") from error
         if self._is_out:
             _log.warning("rateLimit: Redis can be asked again")

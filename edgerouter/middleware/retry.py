@@ -17,6 +17,7 @@ from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.mediatypes import streams
 from edgerouter.middleware.spool import Spool
 from edgerouter.middleware.statuses import statuses
 
@@ -43,7 +44,7 @@ class Options:
     retry_non_idempotent_method: bool = False
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
@@ -69,7 +70,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
                 by_status = _NOTHING
             if request.body.length == 0:
                 return _Tries(options, by_status).run(handler, request)
-            if by_status:
+            if by_status and (context.as_traefik or not streams(request.headers)):
                 return _keeping_body(options, by_status, handler, request)
             body = _Watched(request.body)
             return _Tries(options, _NOTHING, body).run(handler, request.evolve(body=body))

@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -15,6 +14,7 @@ from ipaddress import (
     ip_network,
 )
 
+from edgerouter.http.memory import remembered
 from edgerouter.http.message import Request
 from edgerouter.middleware.base import BuildError
 from edgerouter.routing.matchers.base import ArgumentError
@@ -159,7 +159,7 @@ def contains(pool: Iterable[Network], text: str) -> bool:
     return address is not None and any(address in one for one in pool)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _parsed(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])
@@ -168,7 +168,7 @@ def _parsed(text: str) -> Address | None:
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def masked(text: str, bits: int) -> str:
     """Return the first address of the IPv6 network of ``bits`` that ``text`` is in.
 

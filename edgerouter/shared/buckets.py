@@ -1,5 +1,6 @@
 """Token buckets that all workers take from."""
 
+import math
 import mmap
 import struct
 from time import monotonic
@@ -18,7 +19,12 @@ class Buckets:
         self._table = table
 
     def take(
-        self, key: bytes, rate: float, capacity: float, patience: float
+        self,
+        key: bytes,
+        rate: float,
+        capacity: float,
+        patience: float,
+        lifetime: float = math.inf,
     ) -> tuple[float, float]:
         """Take a token, if need be one that comes into being only later.
 
@@ -27,6 +33,7 @@ class Buckets:
             rate: tokens a second that come into being, above zero.
             capacity: tokens a bucket can hold.
             patience: seconds that the token may be waited for.
+            lifetime: seconds after which a bucket that nobody has asked for is full again.
 
         Returns:
             The seconds to wait and the tokens left, below zero while there is a
@@ -37,7 +44,7 @@ class Buckets:
         try:
             now = monotonic()
             last, tokens = RECORD.unpack_from(self._memory, offset)
-            if last == 0.0:
+            if last == 0.0 or now - last > lifetime:
                 tokens = capacity
             else:
                 # A larger rate or capacity may have come with a new configuration meanwhile.

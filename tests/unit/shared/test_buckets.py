@@ -31,6 +31,15 @@ def test_a_new_bucket_is_full_and_then_empty() -> None:
     assert buckets.take(b"b", 0.5, 3.0, 0.0)[0] == 0.0
 
 
+def test_a_bucket_that_nobody_asks_for_may_be_full_again() -> None:
+    buckets = Shared.create(1).buckets
+    assert [buckets.take(b"a", 0.01, 2.0, 0.0)[0] > 0 for _ in range(3)] == [False, False, True]
+    time.sleep(0.02)
+    assert buckets.take(b"a", 0.01, 2.0, 0.0, 1.0)[0] > 0
+    time.sleep(0.02)
+    assert buckets.take(b"a", 0.01, 2.0, 0.0, 0.01)[0] == 0.0
+
+
 def test_a_token_that_comes_soon_is_taken_beforehand() -> None:
     buckets = Shared.create(1).buckets
     waits = [buckets.take(b"a", 0.01, 1.0, 150.0)[0] for _ in range(4)]
