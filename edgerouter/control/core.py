@@ -30,7 +30,8 @@ from edgerouter.control.supervisor import Supervisor
 from edgerouter.control.systemd import feed_watchdog, notify
 from edgerouter.control.tls.manager import Gathered, TlsManager
 from edgerouter.control.view import View
-from edgerouter.ipc.channel import Message, encode
+from edgerouter.ipc.channel import Message
+from edgerouter.ipc.patch import difference
 from edgerouter.observability.logs import fields
 from edgerouter.provider import Provider, installed_providers
 
@@ -122,10 +123,11 @@ class Core:
             )
             self._report(runtime.diagnostics)
             self.view.runtime = runtime
-            if content != self._content:
-                frame = await asyncio.to_thread(encode, {**content, "version": version})
+            patch = await asyncio.to_thread(difference, self._content, content)
+            if patch is not None:
+                # The first one is no patch of anything: workers get it whole.
+                self._publisher.publish(content, patch if self._content else None)
                 self._content = content
-                self._publisher.publish(version, frame)
                 self._published.set()
             self._publisher.lift(liftable)
             self._tls.tell()
@@ -164,8 +166,7 @@ class Core:
         runtime = build_runtime(self._configuration, configurations, diagnostics)
         tls, found = self._tls.section(runtime, gathered)
         runtime.diagnostics += tuple(found)
-        content = {**runtime.snapshot(version), "tls": tls}
-        return runtime, {key: value for key, value in content.items() if key != "version"}
+        return runtime, {**runtime.snapshot(version), "tls": tls}
 
     def _report(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Log what was not there before; what stays is not repeated."""

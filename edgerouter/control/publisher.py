@@ -1,7 +1,8 @@
 """Brings the newest snapshot, fences and orders to every worker.
 
-Each worker has a slot: a snapshot overwrites one that still waits in it, so a
-slow worker skips to the newest; orders (``drain``, ``reopen``) are kept.
+Each worker has a slot. It gets the whole snapshot first, then patches; what still
+waits in the slot is joined with what is newer, so a slow worker skips to the newest;
+orders (``drain``, ``reopen``) are kept.
 Fences are set ahead of a waiting snapshot and lifted only behind it. What a
 worker sends back (``ready``, ``applied``, ``pong``) is kept here too.
 Counterpart: ``edgerouter/worker/main.py``.
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from edgerouter.ipc.channel import Channel, Message, encode
+from edgerouter.ipc.patch import joined
 from edgerouter.observability.logs import fields
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,8 @@ class Slot:
         self.errors: Mapping[str, list[str]] = {}
         """What the worker could not build, by element (``routers/api@docker``)."""
         self.orders = deque(orders)
-        self.snapshot: bytes | None = None
-        """The newest snapshot, while it has not been sent."""
+        self.snapshot: Message | None = None
+        """The way to the newest snapshot, itself or a patch, while it has not been sent."""
         self.fenced: frozenset[str] = frozenset()
         """The fences the worker has been told."""
         self.down: Mapping[str, frozenset[str]] = {}
@@ -66,7 +68,8 @@ class Publisher:
         self._wanted: frozenset[str] = frozenset()
         self._down: Mapping[str, frozenset[str]] = {}
         self._absent: frozenset[int] = frozenset()
-        self._snapshot: bytes | None = None
+        self._snapshot: Message | None = None
+        self._encoded: tuple[Message | None, bytes] = (None, b"")
         self.version = 0
         """The version of the newest snapshot."""
         self.errors: Mapping[str, list[str]] = {}
@@ -87,13 +90,23 @@ class Publisher:
         """Fences that nobody wants any more, still in force until ``lift``."""
         return self._fenced - self._wanted
 
-    def publish(self, version: int, frame: bytes) -> None:
-        """Offer the snapshot ``frame`` to every worker."""
-        self.version = version
-        self._snapshot = frame
+    def publish(self, snapshot: Message, patch: Message | None = None) -> None:
+        """Offer a snapshot to every worker; ``patch`` makes it of the last one."""
+        self.version = snapshot["version"]
+        self._snapshot = snapshot
         for slot in self._slots:
-            slot.snapshot = frame
+            waiting = slot.snapshot
+            if patch is None or (waiting is not None and waiting["type"] == "snapshot"):
+                slot.snapshot = snapshot
+            else:
+                slot.snapshot = patch if waiting is None else joined(waiting, patch)
         self._wake_all()
+
+    def _frame(self, message: Message) -> bytes:
+        """Return the frame of a snapshot or patch, encoded once for all workers."""
+        if self._encoded[0] is not message:
+            self._encoded = (message, encode(message))
+        return self._encoded[1]
 
     def fence(self, urls: Iterable[str]) -> None:
         """Replace the set of servers that should be fenced.
@@ -191,8 +204,8 @@ class Publisher:
                 down = {service: sorted(urls) for service, urls in slot.down.items()}
                 await channel.send(encode({"type": "health", "down": down}))
             if slot.snapshot is not None:
-                frame, slot.snapshot = slot.snapshot, None
-                await channel.send(frame)
+                message, slot.snapshot = slot.snapshot, None
+                await channel.send(self._frame(message))
             if slot.snapshot is None:
                 await self._send_fences(slot, channel, self._fenced)
 
@@ -215,6 +228,9 @@ class Publisher:
                 self._answering.add(task)
                 task.add_done_callback(self._answering.discard)
                 return
+            case "resend":
+                slot.snapshot = self._snapshot
+                slot.wake.set()
             case "applied":
                 slot.applied = message["version"]
                 self._note_errors(slot, message.get("errors") or {})

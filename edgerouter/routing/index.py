@@ -21,7 +21,7 @@ class Entry:
 
     __slots__ = ("predicate", "rank", "route")
 
-    def __init__(self, route: Route, rank: int, predicate: Predicate | None) -> None:
+    def __init__(self, route: Route, rank: float, predicate: Predicate | None) -> None:
         self.route = route
         self.rank = rank
         self.predicate = predicate
@@ -88,6 +88,13 @@ class PathIndex:
             stack.append(prefix)
             self._keys.append(text)
             self._prefixes.append(prefix)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all entries; a route with several paths has several."""
+        yield from self._rest
+        for group in (self._exact, self._by_prefix):
+            for entries in group.values():
+                yield from entries
 
     def settled(self) -> Entry | None:
         """Return the entry that takes every request that comes here, if there is one."""

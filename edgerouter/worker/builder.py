@@ -77,7 +77,7 @@ class Builder:
         self.certificates = Certificates()
         self._secure = {name: SecureRoutes(self.certificates) for name in entrypoints}
 
-    def apply(self, snapshot: Definition) -> dict[str, list[str]]:
+    def apply(self, snapshot: Definition, patch: Definition | None = None) -> dict[str, list[str]]:
         """Build all tables and swap them in; return errors by element.
 
         Runs without a pause, so that every request sees either all old or all new tables.

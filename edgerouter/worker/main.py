@@ -16,6 +16,7 @@ from typing import Any
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.ipc.channel import Channel, Message, encode
+from edgerouter.ipc.patch import patched
 from edgerouter.middleware import real_ip
 from edgerouter.middleware.base import BuildError
 from edgerouter.observability import logs
@@ -48,6 +49,8 @@ class Worker:
         self._listening = Listening(start["worker"], listeners, self._serve)
         self._connections = {name: Connections() for name in listeners}
         self._draining: asyncio.Task[None] | None = None
+        self._snapshot: Message | None = None
+        """The newest, put together from the patches; patches need it."""
         self._access_log = (
             AccessLog(static["accessLog"]) if static.get("accessLog") is not None else None
         )
@@ -97,6 +100,8 @@ class Worker:
         match message["type"]:
             case "snapshot":
                 await self._apply(message)
+            case "patch":
+                await self._patch(message)
             case "fence":
                 self._builder.fences.urls = frozenset(message["urls"])
             case "health":
@@ -117,10 +122,17 @@ class Worker:
             case unknown:
                 log.warning("Unknown frame", extra=logs.fields(frame=unknown))
 
-    async def _apply(self, snapshot: Message) -> None:
+    async def _patch(self, patch: Message) -> None:
+        if self._snapshot is None or self._snapshot["version"] != patch["base"]:
+            await self._tell({"type": "resend"})
+        else:
+            await self._apply(patched(self._snapshot, patch), patch)
+
+    async def _apply(self, snapshot: Message, patch: Message | None = None) -> None:
         start = perf_counter()
+        self._snapshot = snapshot
         try:
-            errors = self._builder.apply(snapshot)
+            errors = self._builder.apply(snapshot, patch)
         except Exception as error:
             # A mistake of ours in one element must not take the worker along, and with it, as
             # all get the same snapshot, every other: what is served now stays.

@@ -132,7 +132,7 @@ async def test_a_fence_is_lifted_behind_the_table_of_what_was_published_before()
         # The address has a new owner: no request of the old routers may reach it.
         context.publish(configuration("Host(`b`)"))
         context.fence([])
-        assert (await site.receive())["routers"]["r@file"]["rule"] == "Host(`b`)"
+        assert (await site.receive())["routers"]["set"]["r@file"]["rule"] == "Host(`b`)"
         assert await site.receive() == {"type": "fence", "urls": []}
 
 
@@ -155,8 +155,10 @@ async def test_what_changes_nothing_for_workers_is_not_sent() -> None:
         assert (await site.receive())["version"] == 1
         context.publish(configuration(), [Diagnostic("warning", "odd")])
         context.publish(configuration("Host(`b`)"), [Diagnostic("warning", "odd")])
-        snapshot = await site.receive()
-        assert (snapshot["version"], snapshot["routers"]["r@file"]["rule"]) == (2, "Host(`b`)")
+        patch = await site.receive()
+        assert (patch["type"], patch["base"], patch["version"]) == ("patch", 1, 2)
+        assert patch["routers"]["set"]["r@file"]["rule"] == "Host(`b`)"
+        assert "services" not in patch
         assert site.core.view.diagnostics()[0]["message"] == "odd"
 
 

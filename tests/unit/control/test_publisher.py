@@ -7,6 +7,7 @@ import pytest
 
 from edgerouter.control.publisher import Publisher
 from edgerouter.ipc.channel import Channel, Message, encode
+from edgerouter.ipc.patch import difference
 
 
 class Worker:
@@ -61,7 +62,7 @@ def snapshot(version: int, size: int = 0) -> Message:
 
 
 def publish(publisher: Publisher, message: Message) -> None:
-    publisher.publish(message["version"], encode(message))
+    publisher.publish(message)
 
 
 async def test_every_worker_gets_the_snapshot(publisher: Publisher, connect: Any) -> None:
@@ -210,3 +211,50 @@ async def test_a_worker_that_has_gone_is_forgotten(publisher: Publisher, connect
     await asyncio.wait_for(worker.serving, 5)
     assert publisher.slots == []
     publish(publisher, snapshot(1))
+
+
+async def test_a_worker_gets_the_whole_once_and_then_patches(
+    publisher: Publisher, connect: Any
+) -> None:
+    worker = await connect()
+    publisher.publish(routes(1, a=1))
+    assert (await worker.receive())["type"] == "snapshot"
+    offer(publisher, routes(1, a=1), routes(2, a=1, b=1))
+    patch = await worker.receive()
+    assert (patch["type"], patch["base"], patch["version"]) == ("patch", 1, 2)
+    late = await connect(1)
+    assert await late.receive() == routes(2, a=1, b=1)
+
+
+async def test_what_waits_for_a_slow_worker_is_joined(publisher: Publisher, connect: Any) -> None:
+    worker = await connect()
+    publisher.publish({**routes(1), "text": "x" * 3_000_000})
+    await asyncio.sleep(0.05)  # The pipe is full now; nothing tells when.
+    for version in range(2, 6):
+        before = routes(version - 1, **{"a": version - 1} if version > 2 else {})
+        offer(publisher, before, routes(version, a=version))
+    assert (await worker.receive())["version"] == 1
+    assert await worker.receive() == {
+        "type": "patch",
+        "base": 1,
+        "version": 5,
+        "routers": {"set": {"a": 5}, "gone": []},
+    }
+
+
+async def test_a_worker_that_has_lost_the_thread_gets_the_whole(
+    publisher: Publisher, connect: Any
+) -> None:
+    worker = await connect()
+    publisher.publish(routes(1, a=1))
+    await worker.receive()
+    await worker.say(type="resend")
+    assert await worker.receive() == routes(1, a=1)
+
+
+def routes(version: int, **routers: int) -> Message:
+    return {"type": "snapshot", "version": version, "routers": routers}
+
+
+def offer(publisher: Publisher, old: Message, new: Message) -> None:
+    publisher.publish(new, difference(old, new))

@@ -161,6 +161,42 @@ def test_the_table_answers_as_a_linear_scan(
         assert table.match(request) is scan(table, request)
 
 
+@given(
+    st.lists(st.tuples(RULES, st.integers(1, 4), st.booleans()), min_size=6, max_size=16),
+    st.lists(st.tuples(RULES, st.integers(1, 4)), max_size=2),
+    st.lists(REQUESTS, min_size=1, max_size=12),
+)
+def test_a_table_that_was_changed_answers_as_one_made_anew(
+    rules: list[tuple[Node, int, bool]], more: list[tuple[Node, int]], requests: list[Request]
+) -> None:
+    routes = [
+        route(format_rule(node), f"r{n}", priority=rank) for n, (node, rank, _) in enumerate(rules)
+    ]
+    added = [
+        route(format_rule(node), f"r{n}", priority=rank) for n, (node, rank) in enumerate(more)
+    ]
+    removed = [r for r, (_, _, goes) in zip(routes, rules, strict=True) if goes][:2]
+    removed += [r for r in routes[: len(added)] if r not in removed]  # They have the same names.
+    first = RouteTable(routes)
+    table = first.updated(removed, added)
+    anew = RouteTable([*(r for r in routes if r not in removed), *added])
+    assert list(table.routes) == list(anew.routes)
+    for request in requests:
+        assert table.match(request) is anew.match(request)
+        assert first.match(request) is scan(first, request)
+
+
+def test_a_table_takes_many_changes_at_the_same_place() -> None:
+    routes = [route(f"Host(`h{n}`)", f"a{n:03}", priority=9) for n in range(500)]
+    table = RouteTable(routes)
+    for n in range(200):
+        # Each before the last one: the room between two ranks comes to an end.
+        table = table.updated([], [route("Host(`x`)", f"a1{200 - n:04}", priority=9)])
+    assert found(table, make_request("x")) == "a10001"
+    assert [r.name for r in table.routes] == sorted(r.name for r in table.routes)
+    assert found(table, make_request("h499")) == "a499"
+
+
 V2_CALLS = st.one_of(
     st.builds(
         Call, st.sampled_from(["Host", "HostHeader"]), st.lists(NAMES, min_size=1).map(tuple)

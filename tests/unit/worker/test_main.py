@@ -132,3 +132,16 @@ async def test_a_snapshot_that_cannot_be_applied_leaves_what_is_served() -> None
         await made.say(type="adopt", workers=[1])
         assert await made.ask(4) == [b"OK"] * 4
         assert (await made.apply(3, **PING))["errors"] == {}
+
+
+async def test_patches_are_applied_to_the_snapshot_they_were_made_for() -> None:
+    async with worker() as made:
+        await made.say(type="adopt", workers=[1])
+        await made.apply(1, **PING)
+        gone = {"routers": {"set": {}, "gone": ["ping@internal"]}}
+        await made.say(type="patch", base=7, version=8, **gone)
+        assert await made.hear() == {"type": "resend"}
+        assert await made.ask(1) == [b"OK"]
+        await made.say(type="patch", base=1, version=8, **gone)
+        assert await made.hear() == {"type": "applied", "version": 8, "errors": {}}
+        assert await made.ask(1) == [b"404 page not found\n"]
