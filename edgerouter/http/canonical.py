@@ -1,12 +1,12 @@
 """Field names as Go writes them, for ``edgerouter.compat=traefik``."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from edgerouter.http.headers import Headers
+from edgerouter.http.memory import remembered
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def canonical_name(name: bytes) -> bytes:
     """Return a field name as Go writes it: ``x-request-ID`` is ``X-Request-Id``."""
     return b"-".join([part[:1].upper() + part[1:].lower() for part in name.split(b"-")])

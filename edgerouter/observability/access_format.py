@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from edgerouter.http.headers import Headers
+from edgerouter.http.memory import remembered
 from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.http.tls import TlsFacts
 from edgerouter.observability.logs import fields
@@ -372,7 +373,7 @@ def _protocol(version: tuple[int, int]) -> str:
     return f"HTTP/{version[0]}.{version[1]}"
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _canonical(name: bytes) -> str:
     """Return ``name`` in Go's canonical form, ``X-Forwarded-For``."""
     return "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))

@@ -7,10 +7,10 @@ cannot be evaded by encoding and a backend sees what the client meant.
 """
 
 import re
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from edgerouter.http.errors import BadRequest
+from edgerouter.http.memory import remembered
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~!$&'()*+,=:@-]*)*/?").fullmatch
 """Paths that normalisation and sanitising leave alone."""
@@ -44,7 +44,7 @@ def normalise(path: str, *, sanitise: bool = True) -> str:
     return _normalise(path, sanitise)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _normalise(path: str, sanitise: bool) -> str:
     if _BAD_ESCAPE(path):
         message = "the path has a '%' that is not followed by two hexadecimal digits"

@@ -5,9 +5,10 @@ exchanged for ours.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from math import log
 from typing import Generic, TypeVar
+
+from edgerouter.http.memory import remembered
 
 FNV_OFFSET = 0xCBF29CE484222325
 FNV_PRIME = 0x100000001B3
@@ -38,7 +39,7 @@ class Rendezvous(Generic[T]):
     def __init__(self, items: Sequence[tuple[str, int, T]]) -> None:
         """Take items as name, weight and the item itself; weight 0 or less takes no part."""
         self._items = [item for item in items if item[1] > 0]
-        self.ranked = lru_cache(maxsize=4096)(self._rank)
+        self.ranked = remembered(4096)(self._rank)
         """``ranked(key)``: the items, the one of choice first."""
 
     def _rank(self, key: str) -> tuple[T, ...]:

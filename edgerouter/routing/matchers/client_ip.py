@@ -1,9 +1,9 @@
 """``ClientIP``: the address of the TCP peer; never a forwarded header."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from edgerouter.http.memory import remembered
 from edgerouter.http.message import Request
 from edgerouter.routing.matchers.base import ArgumentError, Arguments, Matcher, Predicate
 
@@ -39,7 +39,7 @@ def network(argument: str, index: int = 0) -> IPv4Network | IPv6Network:
     return found
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.partition("%")[0])
@@ -54,4 +54,4 @@ def _contains(
     return any(address in candidate for candidate in networks)
 
 
-MATCHER = Matcher(build, "ClientIP(`10.0.0.0/8`)")
+MATCHER: Matcher = Matcher(build, "ClientIP(`10.0.0.0/8`)")

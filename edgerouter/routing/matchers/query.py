@@ -4,9 +4,9 @@ With one argument the parameter must be there with an empty value
 (``?mobile`` or ``?mobile=``), as in Traefik.
 """
 
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from edgerouter.http.memory import remembered
 from edgerouter.http.message import Request
 from edgerouter.routing.matchers.base import Arguments, Matcher, Predicate
 
@@ -25,7 +25,7 @@ def parameters(query: str | None) -> tuple[tuple[str, str], ...]:
     return _parse(query) if query else ()
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _parse(query: str) -> tuple[tuple[str, str], ...]:
     """Parse once for all matchers that look at the same query."""
     found = []
@@ -55,4 +55,4 @@ def values(request: Request, name: str) -> list[str]:
     return [value for key, value in parameters(request.query) if key == name]
 
 
-MATCHER = Matcher(build, "Query(`mobile`, `true`)", maximum=2)
+MATCHER: Matcher = Matcher(build, "Query(`mobile`, `true`)", maximum=2)

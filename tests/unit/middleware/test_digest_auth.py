@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 
 import pytest
 
@@ -47,6 +48,15 @@ def reply(challenge: bytes, **changes: str) -> tuple[bytes, bytes]:
     names = ("username", "realm", "nonce", "uri", "response", "opaque", "cnonce", "algorithm")
     quoted = ", ".join(f'{name}="{values[name]}"' for name in names)
     return b"Authorization", f"Digest {quoted}, qop={values['qop']}, nc={values['nc']}".encode()
+
+
+@pytest.mark.parametrize("junk", [b"a", b" ", b"a" + b" " * 20, b"a=b" + b" " * 20, b'"', b","])
+def test_no_client_chooses_how_long_reading_takes(junk: bytes) -> None:
+    """A head may have a megabyte: what took its square would stop everything else for hours."""
+    value = b"Digest " + junk * (1_000_000 // len(junk)) + b"x"
+    start = time.process_time()
+    assert parameters(value) is None
+    assert time.process_time() - start < 1
 
 
 class Client:

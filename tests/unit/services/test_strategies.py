@@ -7,6 +7,7 @@ from edgerouter.services.rendezvous import Rendezvous, fnv1, fnv1a
 from edgerouter.services.server import Server
 from edgerouter.services.strategies import (
     SAMPLES,
+    ByHeader,
     Chooser,
     LeastTime,
     chooser_of,
@@ -129,6 +130,15 @@ def test_header_hash() -> None:
     users = {chooser.choose(from_(f"192.0.2.{n}", (b"x-user", b"ann")), ()) for n in range(20)}
     assert len(users) == 1
     assert len({chooser.choose(from_(f"192.0.2.{n}"), ()) for n in range(50)}) > 5
+
+
+def test_long_header_values_cost_no_long_hash() -> None:
+    """FNV runs in Python: a megabyte of header would hold up everybody else."""
+    chooser, _ = made("headerhash", 10, hashHeader="X-User")
+    assert isinstance(chooser, ByHeader)
+    keys = [chooser.key(from_("192.0.2.1", (b"x-user", user * 500_000))) for user in (b"a", b"b")]
+    assert keys[0] != keys[1]
+    assert {len(key) for key in keys} == {64}
 
 
 def test_hashes_of_known_text() -> None:
