@@ -5,7 +5,6 @@ client's ``Host`` and header; the client gets it with the status of the failure.
 """
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
@@ -15,6 +14,7 @@ from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.peers import changed_peer
 from edgerouter.middleware.statuses import failure, plain, statuses
 from edgerouter.middleware.urls import BadEscape, escaped_path
 
@@ -83,8 +83,8 @@ class _Pages:
         headers = request.headers
         if self._wanted is not None:
             headers = Headers([pair for pair in headers if pair[0].lower() in self._wanted])
-        peer = copy(request.peer)
-        peer.appends_forwarded_for = False  # The client's address is no part of this request.
+        # The client's address is no part of this request.
+        peer = changed_peer(request.peer, appends_forwarded_for=False)
         asking = request.evolve(
             peer=peer,
             method="GET",

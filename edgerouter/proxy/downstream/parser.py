@@ -126,8 +126,8 @@ class HeadParser:
                 return plain_head.parse(head, as_traefik=self._as_traefik)
             raise _translated(error) from error
         if not messages:
-            message = "the request head does not end with CRLF CRLF"
-            raise BadRequest(message)
+            text = "the request head does not end with CRLF CRLF"
+            raise BadRequest(text)
         message = messages[0][0]
         # The C parser skips further spaces, and takes a line without a version.
         end = len(message.method)

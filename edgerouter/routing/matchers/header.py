@@ -15,4 +15,4 @@ def build(arguments: Arguments) -> Predicate:
     return has_value
 
 
-MATCHER = Matcher(build, "Header(`X-Version`, `2`)", minimum=2, maximum=2)
+MATCHER: Matcher = Matcher(build, "Header(`X-Version`, `2`)", minimum=2, maximum=2)

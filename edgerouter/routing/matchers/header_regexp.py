@@ -22,4 +22,4 @@ def build(arguments: Arguments) -> Predicate:
     return has_match
 
 
-MATCHER = Matcher(build, "HeaderRegexp(`Accept`, `json`)", minimum=2, maximum=2)
+MATCHER: Matcher = Matcher(build, "HeaderRegexp(`Accept`, `json`)", minimum=2, maximum=2)

@@ -57,4 +57,4 @@ def exactly(name: str) -> Claim:
     return ANY if name[:1] in ("", ".") else Claim(host=name, exact=True)
 
 
-MATCHER = Matcher(build, "Host(`example.com`)", claims=claims)
+MATCHER: Matcher = Matcher(build, "Host(`example.com`)", claims=claims)

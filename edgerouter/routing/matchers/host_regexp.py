@@ -32,6 +32,6 @@ def _search(arguments: Arguments) -> Search:
 
 
 _EXAMPLE = "HostRegexp(`^.+\\.example\\.com$`)"
-MATCHER = Matcher(build, _EXAMPLE)
+MATCHER: Matcher = Matcher(build, _EXAMPLE)
 AS_TRAEFIK = Matcher(build_as_traefik, _EXAMPLE)
 """For ``edgerouter.compat=traefik``."""

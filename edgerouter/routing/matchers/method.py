@@ -9,4 +9,4 @@ def build(arguments: Arguments) -> Predicate:
     return lambda request: request.method == method
 
 
-MATCHER = Matcher(build, "Method(`GET`)")
+MATCHER: Matcher = Matcher(build, "Method(`GET`)")

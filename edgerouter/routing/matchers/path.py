@@ -27,4 +27,4 @@ def claims(arguments: Arguments) -> list[Claim]:
     return [Claim(path=arguments[0], exact=True)]
 
 
-MATCHER = Matcher(build, "Path(`/products`)", claims=claims)
+MATCHER: Matcher = Matcher(build, "Path(`/products`)", claims=claims)

@@ -17,4 +17,4 @@ def claims(arguments: Arguments) -> list[Claim]:
     return [Claim(prefix=arguments[0], exact=True)]
 
 
-MATCHER = Matcher(build, "PathPrefix(`/api`)", claims=claims)
+MATCHER: Matcher = Matcher(build, "PathPrefix(`/api`)", claims=claims)

@@ -11,4 +11,4 @@ def build(arguments: Arguments) -> Predicate:
     return lambda request: search(routing_path(request.path))
 
 
-MATCHER = Matcher(build, "PathRegexp(`^/products/[0-9]+$`)")
+MATCHER: Matcher = Matcher(build, "PathRegexp(`^/products/[0-9]+$`)")

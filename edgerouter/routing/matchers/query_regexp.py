@@ -25,4 +25,4 @@ def build(arguments: Arguments) -> Predicate:
     return has_match
 
 
-MATCHER = Matcher(build, "QueryRegexp(`mobile`, `^(true|yes)$`)", maximum=2)
+MATCHER: Matcher = Matcher(build, "QueryRegexp(`mobile`, `^(true|yes)$`)", maximum=2)

@@ -6,12 +6,11 @@ from edgerouter.http.message import Response
 from edgerouter.proxy.downstream.writer import response_head
 
 
-class Endless(FixedBody):
-    """A body whose length only its end will tell."""
-
-    def __init__(self) -> None:
-        super().__init__(b"")
-        self.length = None
+def endless() -> FixedBody:
+    """Return a body whose length only its end will tell."""
+    body = FixedBody(b"")
+    body.length = None
+    return body
 
 
 def head(
@@ -47,7 +46,7 @@ def test_status_line(status: int, line: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-@pytest.mark.parametrize("body", [FixedBody(b""), Endless()])
+@pytest.mark.parametrize("body", [FixedBody(b""), endless()])
 def test_statuses_without_body_have_no_framing(status: int, body: FixedBody) -> None:
     assert len(head(status, body)) == 1
 
@@ -57,9 +56,9 @@ def test_an_empty_body_has_a_length() -> None:
 
 
 def test_unknown_length() -> None:
-    assert head(body=Endless())[1:] == [b"Transfer-Encoding: chunked"]
-    assert head(body=Endless(), method="HEAD")[1:] == []
-    assert head(body=Endless(), version=(1, 0), keep_alive=False)[1:] == [b"Connection: close"]
+    assert head(body=endless())[1:] == [b"Transfer-Encoding: chunked"]
+    assert head(body=endless(), method="HEAD")[1:] == []
+    assert head(body=endless(), version=(1, 0), keep_alive=False)[1:] == [b"Connection: close"]
 
 
 def test_persistence_is_said_where_it_is_not_the_rule() -> None:

@@ -1,8 +1,9 @@
 import pytest
 
 from edgerouter.http.headers import Headers
-from edgerouter.http.message import Exchange, Request, Response
+from edgerouter.http.message import Request, Response
 from edgerouter.services.recursion import _fnv1, deny_recursion
+from tests.unit.middleware import exchange
 
 
 @pytest.mark.parametrize(
@@ -15,12 +16,7 @@ def test_the_hash_is_fnv_1(text: bytes, expected: int) -> None:
 
 
 def request(*fields: tuple[bytes, bytes]) -> Request:
-    made = Request()
-    for name in Request.__slots__:
-        setattr(made, name, None)
-    made.headers = Headers(fields)
-    made.exchange = Exchange()
-    return made
+    return exchange.request(headers=fields)
 
 
 async def test_a_request_goes_through_a_router_once() -> None:
