@@ -4,14 +4,17 @@ The first change goes out at once. Those that follow within
 ``providers.providersThrottleDuration`` of it wait until a short quiet has
 ended the burst, at most until that duration has passed. Equal configurations
 are dropped. Removed servers do not wait for any of this: providers fence them.
+Neither does the first server of a service that had none, as clients wait for it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.dynamic.http import Service
 
 QUIET = 0.1
 """Seconds without a change that end a burst."""
@@ -45,6 +48,8 @@ class Aggregator:
         self._latest: dict[str, Publication] = {}
         self._changed = asyncio.Event()
         self._last_offer = 0.0
+        self._is_urgent = False
+        self._hurried = asyncio.Event()
         self._is_rebuilding = False
 
     @property
@@ -60,8 +65,12 @@ class Aggregator:
     ) -> None:
         """Take the newest configuration of ``provider``."""
         publication = Publication(configuration, diagnostics)
-        if self._latest.get(provider) == publication:
+        known = self._latest.get(provider)
+        if known == publication:
             return
+        if known is not None and _revives(known.configuration, configuration):
+            self._is_urgent = True
+            self._hurried.set()
         self._latest[provider] = publication
         self._last_offer = self._clock()
         self._changed.set()
@@ -75,9 +84,12 @@ class Aggregator:
         finished, took = float("-inf"), 0.0
         while True:
             await self._changed.wait()
-            while (pause := self._pause(finished, took)) > 0:  # noqa: ASYNC110 - it moves.
-                await asyncio.sleep(pause)
+            while (pause := self._pause(finished, took)) > 0:
+                self._hurried.clear()
+                with suppress(TimeoutError):  # An urgent change may come meanwhile.
+                    await asyncio.wait_for(self._hurried.wait(), pause)
             self._changed.clear()
+            self._is_urgent = False
             began = self._clock()
             self._is_rebuilding = True
             await self._rebuild(dict(self._latest))
@@ -87,8 +99,23 @@ class Aggregator:
 
     def _pause(self, finished: float, took: float) -> float:
         """Return the seconds to wait before the pending change may go out."""
+        if self._is_urgent:
+            return finished + SHARE * took - self._clock()
         latest = finished + self._throttle
         if self._clock() >= latest:
             return 0.0
         quiet = self._last_offer + max(QUIET, SHARE * took)
         return min(quiet, latest) - self._clock()
+
+
+def _revives(old: DynamicConfiguration, new: DynamicConfiguration) -> bool:
+    """Tell whether a service without a server gets one."""
+    services = new.http.services
+    return any(
+        name in services and _servers(services[name]) > _servers(service) == 0
+        for name, service in old.http.services.items()
+    )
+
+
+def _servers(service: Service) -> int:
+    return len(service.load_balancer.servers) if service.load_balancer is not None else 0

@@ -7,10 +7,12 @@
  *   POST /health, body 500   from now on GET /health answers 500
  *
  * "whoami -check" is the health check for an image without a shell. Environment: WHOAMI_PORT_NUMBER (80),
- * WHOAMI_NAME (shown in the answer), STOP_MS (0: time between SIGTERM and the end, during which
- * requests in flight finish and new connections are refused).
+ * WHOAMI_NAME (shown in the answer), START_MS (0: time until it listens), STOP_MS (0: time between
+ * SIGTERM and the end, during which requests in flight finish and new connections are refused).
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +24,7 @@
 #define LIMIT 65536
 
 static volatile int health_status = 200;
-static int listener;
+static int listener, stopping[2];
 
 static int number(const char *name, int otherwise) {
   const char *value = getenv(name);
@@ -123,6 +125,21 @@ out:
 /* Process 1 of a container has no default action for SIGTERM. */
 static void stop(int signal_number) {
   (void)signal_number;
+  if (!number("STOP_MS", 0)) _exit(0);
+  if (write(stopping[1], "x", 1) < 0) _exit(1);
+}
+
+static void begin(int fd) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, serve, (void *)(long)fd)) close(fd);
+  else pthread_detach(thread);
+}
+
+/* Whoever has connected is served still; then new connections are refused. */
+static void end(void) {
+  int fd;
+  fcntl(listener, F_SETFL, O_NONBLOCK);
+  while ((fd = accept(listener, NULL, NULL)) >= 0) begin(fd);
   close(listener);
   usleep((useconds_t)number("STOP_MS", 0) * 1000);
   _exit(0);
@@ -144,6 +161,8 @@ int main(int count, char **arguments) {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return check(&address, listener);
   }
+  usleep((useconds_t)number("START_MS", 0) * 1000);
+  if (pipe(stopping)) return 1;
   signal(SIGPIPE, SIG_IGN);
   signal(SIGTERM, stop);
   signal(SIGINT, stop);
@@ -153,13 +172,11 @@ int main(int count, char **arguments) {
     return 1;
   }
   for (;;) {
-    pthread_t thread;
+    struct pollfd events[2] = {{.fd = listener, .events = POLLIN}, {.fd = stopping[0], .events = POLLIN}};
+    if (poll(events, 2, -1) < 0) continue;
+    if (events[1].revents) end();
     int fd = accept(listener, NULL, NULL);
-    if (fd < 0) {
-      usleep(1000);
-      continue;
-    }
-    if (pthread_create(&thread, NULL, serve, (void *)(long)fd)) close(fd);
-    else pthread_detach(thread);
+    if (fd < 0) usleep(1000);
+    else begin(fd);
   }
 }
