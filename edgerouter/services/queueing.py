@@ -75,19 +75,19 @@ class Queue:
             async with asyncio.timeout(self._timeout):
                 await turn
         except TimeoutError as error:
-            self._leave()
+            self._give_up(turn)
             message = f"no server became free within {self._timeout:g} s (queueTimeout)"
             raise QueueFull(message) from error
         except BaseException:
-            if turn.done() and not turn.cancelled():
-                self._called -= 1
-                self.move()
-            self._leave()
+            self._give_up(turn)
             raise
         self._called -= 1
 
-    def _leave(self) -> None:
-        """Forget those who have gone away."""
+    def _give_up(self, turn: "asyncio.Future[None]") -> None:
+        """Go away; if the turn had come in the same moment, the next one has it."""
+        if turn.done() and not turn.cancelled():
+            self._called -= 1
+            self.move()
         self._waiting = [entry for entry in self._waiting if not entry[2].done()]
         heapq.heapify(self._waiting)
 

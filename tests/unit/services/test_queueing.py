@@ -166,3 +166,23 @@ async def test_slow_start(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await share() == 0.5
     fences.urls = frozenset(["http://s1"])
     assert await share() == 1.0
+
+
+async def test_a_turn_that_comes_with_the_timeout_is_not_lost() -> None:
+    """Both in the same round of the event loop: the place goes to whoever waits next."""
+    upstream = Busy()
+    service = limited([upstream], maxConnections=1, queueTimeout=0.05)
+    first = start(service, "/first")
+    await settled()
+    late = start(service, "/late")
+    await settled()
+    loop = asyncio.get_running_loop()
+    due = loop.time() + 0.05
+    while loop.time() < due - 0.01:
+        await asyncio.sleep(0.005)
+    upstream.release()
+    while loop.time() < due + 0.005:  # The loop stands still: timer and turn are due together.
+        pass
+    await asyncio.gather(first, late, return_exceptions=True)
+    upstream.release(2)
+    assert (await start(service, "/next")).status == 200
