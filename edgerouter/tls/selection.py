@@ -101,6 +101,11 @@ class Certificates:
     def default(self) -> ServedCertificate | None:
         return self._default
 
+    @property
+    def http01(self) -> Mapping[str, str]:
+        """The pending HTTP-01 challenges: key authorization by token."""
+        return self._definitions.get("http01") or {}
+
     def challenge(self, name: str) -> ServedCertificate | None:
         """Return the certificate that answers an ACME server about ``name``."""
         return self._challenges.get(name)

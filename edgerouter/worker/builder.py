@@ -32,7 +32,7 @@ from edgerouter.services.server import Fences, Health, Server
 from edgerouter.shared.memory import Shared, private
 from edgerouter.tls.selection import Certificates
 from edgerouter.worker.services import BuildError, Built, ServiceBuilder
-from edgerouter.worker.tls import SecureRoutes, with_challenges
+from edgerouter.worker.tls import SecureRoutes, answer_challenges, with_challenges
 from edgerouter.worker.unmatched import Unmatched
 
 Definition = Mapping[str, Any]
@@ -179,6 +179,8 @@ class Builder:
                 return Built((), ping(self._life_cycle, self._ping_status))
             case "noop":
                 return Built((), noop)
+            case "acme-http":
+                return Built((), answer_challenges(self.certificates))
             case "api" | "dashboard":
                 target = Target(f"unix://{self._admin}", self.pools, name, {}, key=name)
                 server = Server(target.url, 1, target)

@@ -78,6 +78,19 @@ class ChallengeTable:
         return route if route is not None else self._table.match(request)
 
 
+def answer_challenges(certificates: Certificates) -> Handler:
+    """Return ``acme-http@internal``: pending challenges, and 404 for all other tokens."""
+
+    async def handle(request: Request) -> Response:
+        request.exchange.service = "acme-http@internal"
+        text = certificates.http01.get(request.path.removeprefix(CHALLENGE_PATH))
+        if text is None:
+            return Response(404, Headers([(b"Date", http_date())]))
+        return await _answer(text)(request)
+
+    return handle
+
+
 def _answer(text: str) -> Handler:
     async def handle(_request: Request) -> Response:
         headers = Headers([(b"Content-Type", b"text/plain; charset=utf-8"), (b"Date", http_date())])

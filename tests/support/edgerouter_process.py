@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.router_process import RouterProcess
 
-_FLAGS = {"log.level": "INFO"}
+_FLAGS = {"log.level": "INFO", "edgerouter.internalca.storage": "{directory}/internal-ca"}
 
 
 def edgerouter(

@@ -12,7 +12,13 @@ from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.merge import merge_providers
 from edgerouter.config.qualify import provider_of, qualified_all
 from edgerouter.config.static import StaticConfiguration
-from edgerouter.control.runtime.internal import PROVIDER, SERVICES, internal_configuration
+from edgerouter.control.runtime.internal import (
+    CHALLENGES,
+    PROVIDER,
+    SERVICES,
+    challenge_entry_points,
+    internal_configuration,
+)
 from edgerouter.control.runtime.middlewares import check_chains, decode_middleware, expand
 from edgerouter.control.runtime.model import (
     ElementInfo,
@@ -69,7 +75,7 @@ def build_runtime(
     http.servers_transports, http.broken_transports, mistakes = transports_of(static, merged)
     found += mistakes
     found += _middlewares(runtime.http, merged)
-    found += _services(runtime.http, merged)
+    found += _services(runtime.http, merged, static)
     found += _routers(runtime.http, merged, static)
     found += _streams(runtime, merged)
     found += _unread(merged)
@@ -103,8 +109,10 @@ def _middlewares(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagno
     return found + check_chains(http.middlewares)
 
 
-def _services(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagnostic]:
-    for service in SERVICES:
+def _services(
+    http: HTTPRuntime, merged: DynamicConfiguration, static: StaticConfiguration
+) -> list[Diagnostic]:
+    for service in (*SERVICES, *([CHALLENGES] if challenge_entry_points(static) else [])):
         name = f"{service}@{PROVIDER}"
         http.services[name] = ServiceInfo(name, PROVIDER, None, kind="internal")
     found = []

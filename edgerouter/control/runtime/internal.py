@@ -14,7 +14,10 @@ PROVIDER = "internal"
 SERVICES = ("api", "dashboard", "ping", "noop")
 """Internal services that workers know."""
 
-UNSERVED = ("prometheus", "rest", "acme-http")
+CHALLENGES = "acme-http"
+"""The internal service that answers HTTP-01 challenges, there while a resolver needs it."""
+
+UNSERVED = ("prometheus", "rest")
 """Internal services of Traefik that are not served yet."""
 
 _PORT = re.compile(r":([0-9]+)")
@@ -34,6 +37,7 @@ def internal_configuration(
         routers["api"] = _router("/api", "api", INTERNAL_ENTRY_POINT, MAX_INT - 1)
         if static.api.dashboard:
             _dashboard(routers, middlewares)
+    _challenges(routers, static)
     for name, entry_point in static.entry_points.items():
         try:
             _redirect(name, entry_point, static, routers, middlewares)
@@ -42,6 +46,31 @@ def internal_configuration(
             diagnostics.append(Diagnostic("error", str(error), PROVIDER, key=key))
     http = HTTPConfiguration(routers=routers, middlewares=middlewares)
     return DynamicConfiguration(http=http), diagnostics
+
+
+def challenge_entry_points(static: StaticConfiguration) -> list[str]:
+    """Return the entry points on which resolvers have HTTP-01 challenges answered."""
+    named = [
+        resolver.acme.http_challenge.entry_point
+        for resolver in static.certificates_resolvers.values()
+        if resolver.acme is not None and resolver.acme.http_challenge is not None
+    ]
+    return list(dict.fromkeys(filter(None, named)))
+
+
+def _challenges(routers: dict[str, Router], static: StaticConfiguration) -> None:
+    """Add the routers of HTTP-01 challenges; with ``allowACMEByPass`` longer rules go before."""
+    path = "/.well-known/acme-challenge/"
+    points = static.entry_points
+    named = challenge_entry_points(static)
+    by_pass = [name for name in named if name in points and points[name].allow_acme_by_pass]
+    if others := [name for name in named if name not in by_pass]:
+        router = _router(path, CHALLENGES, others[0], MAX_INT)
+        routers[CHALLENGES] = router.model_copy(update={"entry_points": others})
+    if by_pass:
+        router = _router(path, CHALLENGES, by_pass[0], 0)
+        update = {"entry_points": by_pass, "rule_syntax": ""}
+        routers[f"{CHALLENGES}-bypass"] = router.model_copy(update=update)
 
 
 def _router(path: str, service: str, entry_point: str, priority: int) -> Router:
