@@ -37,7 +37,7 @@ def test_every_middleware_is_in_the_table() -> None:
 
 
 def test_every_matcher_is_in_the_table() -> None:
-    defined = {name for name, text in modules(MATCHER).items() if "\nMATCHER = " in text}
+    defined = {name for name, text in modules(MATCHER).items() if "\nMATCHER: Matcher = " in text}
     assert {matcher.lower() for matcher in MATCHERS} == {name.replace("_", "") for name in defined}
 
 

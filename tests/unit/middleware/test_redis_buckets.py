@@ -16,6 +16,7 @@ from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.rate_limit import Options, build
 from edgerouter.middleware.redis_buckets import BucketUnavailable, Redis, RedisBuckets
 from tests.support.redis_server import RedisServer, redis_server, require_redis
+from tests.support.router_process import free_ports
 from tests.unit.middleware.exchange import Seen, request
 
 
@@ -84,7 +85,9 @@ async def test_a_server_with_a_password_and_databases(tmp_path: Path, server: Re
 
 async def test_a_cluster(tmp_path: Path, server: RedisServer) -> None:
     del server  # Skips without one.
-    with redis_server(tmp_path, "--cluster-enabled", "yes") as node:
+    # Without a port of its own the bus takes the server's and 10000 more, which may be too high.
+    (bus,) = free_ports(1)
+    with redis_server(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(bus)) as node:
         node.cli("cluster", "addslotsrange", "0", "16383")
         while "cluster_state:ok" not in node.cli("cluster", "info"):
             await asyncio.sleep(0.02)
