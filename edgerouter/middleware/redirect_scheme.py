@@ -5,6 +5,7 @@ only so when the peer is trusted. A request that is right already goes on.
 """
 
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from edgerouter.http.errors import ExchangeError
@@ -47,16 +48,19 @@ def build(options: Options, context: BuildContext) -> Middleware:
     port = "" if standard else f":{options.port}"
 
     def redirect_scheme(handler: Handler) -> Handler:
-        async def handle(request: Request) -> Response:
+        def handle(request: Request) -> Awaitable[Response]:
             old = client_url(request)
             parts = _URL.fullmatch(old)
             if parts is None:
-                return await handler(request)
+                return handler(request)
             if context.as_traefik and _IPV6_WITH_PORT(request.authority):
                 raise NoLocation("the brackets of the host are lost, as in Traefik")
             new = f"{options.scheme}://{parts[2] or ''}{port}{parts[4]}"
             if new == old:
-                return await handler(request)
+                return handler(request)
+            return _redirect(request, new)
+
+        async def _redirect(request: Request, new: str) -> Response:
             return redirection(request, new, permanent=options.permanent)
 
         return handle

@@ -10,6 +10,7 @@ from edgerouter.config.dynamic.http import MiddlewareDefinition
 from edgerouter.config.qualify import qualified, qualified_all
 from edgerouter.config.types import suggestion
 from edgerouter.control.runtime.model import MiddlewareInfo, missing
+from edgerouter.control.runtime.naming import as_written
 from edgerouter.middleware import ALLOW_EMPTY, TABLE, builder_of, canonical_name, options_of
 from edgerouter.middleware.base import BuildContext, BuildError
 
@@ -24,15 +25,16 @@ def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
     if name is None:
         return _refuse(info, _unknown(definition.type))
     options = definition.options
+    raw: Mapping[str, Any]
     if isinstance(options, Mapping) and (options or name in ALLOW_EMPTY):
-        found = _decode(info, name, options, f"{info.key}.{definition.type}")
+        path, raw = f"{info.key}.{definition.type}", options
     elif isinstance(options, str) and name in ALLOW_EMPTY:
         if options.lower() not in {"", "true"}:
             return _refuse(info, f'{name} is switched off by "{options}"; remove the middleware')
-        found = _decode(info, name, {}, info.key)
+        path, raw = info.key, {}
     else:
         return _refuse(info, f'"{name}" cannot be a standalone element; set one of its options')
-    return found or _try(info, name)
+    return _decode(info, name, raw, path) or _try(info, name, raw, path)
 
 
 def _unknown(kind: str) -> str:
@@ -66,7 +68,7 @@ def _with_qualified_references(name: str, options: Any, provider: str) -> Any:
     return options
 
 
-def _try(info: MiddlewareInfo, name: str) -> list[Diagnostic]:
+def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> list[Diagnostic]:
     """Build the middleware once, so that options that cannot work are found here."""
     if name == "chain":
         return []
@@ -76,7 +78,9 @@ def _try(info: MiddlewareInfo, name: str) -> list[Diagnostic]:
     try:
         build(info.options, BuildContext(info.name))
     except (BuildError, ValueError) as error:
-        return _refuse(info, str(error))
+        key, reason = as_written(str(error), options_of(name), raw, path)
+        info.disable(f"{key}: {reason}")
+        return [dataclasses.replace(info.diagnostic("error", reason), key=key)]
     return []
 
 

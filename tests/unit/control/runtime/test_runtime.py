@@ -227,7 +227,7 @@ def test_observability_comes_from_the_entry_point_where_the_router_is_silent() -
         ),
         (
             {"redirectScheme": {"permanent": "true"}},
-            "scheme: must not be empty; write http or https",
+            "http.middlewares.m.redirectScheme.scheme: must not be empty; write http or https",
         ),
         ({"compress": "false"}, 'compress is switched off by "false"; remove the middleware'),
         ({"plugin": {"x": {}}}, "plugins are not supported"),
