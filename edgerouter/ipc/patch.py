@@ -56,7 +56,7 @@ def joined(first: Message, second: Message) -> Message:
     return both
 
 
-def touched(patch: Message, section: str) -> list[str]:
+def touched(patch: Mapping[str, Any], section: str) -> list[str]:
     """Return the names of the elements that are new, different or gone."""
     part = patch.get(section)
     return [*part["set"], *part["gone"]] if part else []

@@ -7,13 +7,14 @@ change costs little. What cannot be built is left out and reported.
 
 import json
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Any
 
 from edgerouter.http.errors import NoServer
 from edgerouter.http.handler import Handler, Middleware, chain
 from edgerouter.http.message import Request, Response
+from edgerouter.ipc.patch import touched
 from edgerouter.middleware import builder_of, options_from
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.base import BuildError as OptionsError
@@ -21,10 +22,9 @@ from edgerouter.proxy.as_traefik import TraefikTarget
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream.pool import Pools
-from edgerouter.routing.compiled import CompiledRule, compile_anew
+from edgerouter.routing.compiled import CompiledRule
 from edgerouter.routing.lexer import RuleError
 from edgerouter.routing.route import Route
-from edgerouter.routing.table import RouteTable
 from edgerouter.services.internal import LifeCycle, dashboard, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.recursion import deny_recursion
@@ -32,10 +32,13 @@ from edgerouter.services.server import Fences, Health, Server
 from edgerouter.shared.memory import Shared, private
 from edgerouter.tls.selection import Certificates
 from edgerouter.worker.services import BuildError, Built, ServiceBuilder
-from edgerouter.worker.tls import SecureRoutes, answer_challenges, with_challenges
+from edgerouter.worker.tables import Tables, compiled
+from edgerouter.worker.tls import answer_challenges
 from edgerouter.worker.unmatched import Unmatched
 
 Definition = Mapping[str, Any]
+_Made = tuple[tuple[Any, ...], Route]
+"""What a route was made from, and the route."""
 _log = logging.getLogger(__name__)
 
 
@@ -53,11 +56,9 @@ class Builder:
         as_traefik: bool = False,
         shared: Shared | None = None,
     ) -> None:
-        self._entrypoints = entrypoints
         self._admin = admin
         self._ping_status = ping_status
         self._life_cycle = life_cycle
-        self._unmatched = unmatched
         self._as_traefik = as_traefik
         self._shared = shared or private()
         self.fences = Fences()
@@ -67,50 +68,71 @@ class Builder:
         if as_traefik:
             self.services.target_class = TraefikTarget
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
-        self._routes: dict[str, tuple[tuple[object, ...], Route]] = {}
+        self._routes: dict[str, _Made] = {}
         self._lent: dict[str, list[Target]] = {}
-        self._own_middlewares: dict[str, Sequence[str]] = {}
-        """The middlewares of each service itself."""
+        self._services: Mapping[str, Definition] = {}
         self._whole_services: dict[str, Handler] = {}
-        self._tables: dict[str, RouteTable] = {}
-        self._table_routes: dict[str, list[Route]] = {}
         self.certificates = Certificates()
-        self._secure = {name: SecureRoutes(self.certificates) for name in entrypoints}
+        self._tables = Tables(entrypoints, self.certificates, unmatched)
+        self._tls_errors: dict[str, list[str]] = {}
+        self._errors: dict[str, list[str]] = {}
+        self._is_whole = False
+        """Whether the last snapshot was applied to its end, so that a patch is enough."""
 
     def apply(self, snapshot: Definition, patch: Definition | None = None) -> dict[str, list[str]]:
         """Build all tables and swap them in; return errors by element.
 
         Runs without a pause, so that every request sees either all old or all new tables.
+        With the ``patch`` that led to the snapshot only what it touches is looked at.
         """
-        errors = self.certificates.update(snapshot.get("tls") or {})
-        self._middlewares = self._build_middlewares(snapshot.get("middlewares") or {}, errors)
-        self.services.update(
-            snapshot.get("services") or {},
+        patch = patch if self._is_whole else None
+        self._is_whole = False
+        if patch is None or "tls" in patch:
+            self._tls_errors = self.certificates.update(snapshot.get("tls") or {})
+        errors = dict(self._tls_errors)
+        middlewares = self._update_middlewares(snapshot.get("middlewares") or {}, patch, errors)
+        definitions = snapshot.get("services") or {}
+        services = self.services.update(
+            definitions,
             snapshot.get("serversTransports") or {},
             {name: middleware for name, (_, middleware) in self._middlewares.items()},
             errors,
+            None if patch is None else self._touched(patch, "services"),
         )
-        self._routes = self._build_routes(snapshot.get("routers") or {}, errors)
-        self._swap(snapshot)
+        self._update_routes(snapshot, patch, middlewares, services, errors)
         self._whole_services.clear()
-        self._own_middlewares = {
-            name: definition.get("middlewares") or ()
-            for name, definition in (snapshot.get("services") or {}).items()
-        }
+        self._services = definitions
         self._lent = {name: self._lent[name] for name in self._middlewares if name in self._lent}
         lent = [target for targets in self._lent.values() for target in targets]
-        in_use = [*self.services.targets, *lent]
-        self.pools.keep_only({target.pool for target in in_use})
+        if services or middlewares:
+            in_use = [*self.services.targets, *lent]
+            self.pools.keep_only({target.pool for target in in_use})
+        self._errors = errors
+        self._is_whole = True
         return errors
+
+    def _touched(self, patch: Definition, section: str) -> list[str]:
+        """Return the elements that a patch touches, and those that could not be built so far."""
+        failed = (name.partition("/") for name in self._errors)
+        return [*touched(patch, section), *(name for kind, _, name in failed if kind == section)]
 
     # Middlewares.
 
-    def _build_middlewares(
-        self, definitions: Mapping[str, Definition], errors: dict[str, list[str]]
-    ) -> dict[str, tuple[Definition, Middleware]]:
-        built = {}
-        for name, definition in definitions.items():
-            old = self._middlewares.get(name)
+    def _update_middlewares(
+        self,
+        definitions: Mapping[str, Definition],
+        patch: Definition | None,
+        errors: dict[str, list[str]],
+    ) -> set[str]:
+        """Build what is new; return the names of what is another object now, or gone."""
+        before, built = self._middlewares, dict(self._middlewares)
+        every = (*before, *definitions)
+        names = dict.fromkeys(every if patch is None else self._touched(patch, "middlewares"))
+        for name in names:
+            old = built.pop(name, None)
+            definition = definitions.get(name)
+            if definition is None:
+                continue
             if old is not None and old[0] == definition:
                 built[name] = old
                 continue
@@ -119,7 +141,8 @@ class Builder:
                 built[name] = (definition, self._build_middleware(name, definition))
             except (BuildError, OptionsError, ValueError) as error:
                 errors[f"middlewares/{name}"] = [str(error)]
-        return built
+        self._middlewares = built
+        return {name for name in names if before.get(name) is not built.get(name)}
 
     def _build_middleware(self, name: str, definition: Definition) -> Middleware:
         kind = definition["type"]
@@ -155,7 +178,8 @@ class Builder:
             NoServer: It does not exist, or a middleware is missing.
         """
         service = self.services.get(name)
-        own = [self._middlewares.get(each) for each in self._own_middlewares.get(name, ())]
+        written = self._services.get(name, {}).get("middlewares") or ()
+        own = [self._middlewares.get(each) for each in written]
         if service is None or None in own:
             message = f"the service {name} does not exist"
             raise NoServer(message)
@@ -192,30 +216,63 @@ class Builder:
 
     # Routers.
 
-    def _build_routes(
-        self, definitions: Mapping[str, Definition], errors: dict[str, list[str]]
-    ) -> dict[str, tuple[tuple[object, ...], Route]]:
-        built = {}
-        for name, definition in definitions.items():
+    def _update_routes(
+        self,
+        snapshot: Definition,
+        patch: Definition | None,
+        middlewares: set[str],
+        services: set[str],
+        errors: dict[str, list[str]],
+    ) -> None:
+        """Build the routes of new routers and of those with these middlewares and services."""
+        definitions: Mapping[str, Definition] = snapshot.get("routers") or {}
+        names = dict.fromkeys((*self._routes, *definitions))
+        if patch is not None:
+            users = _users(definitions, services, middlewares)
+            names = dict.fromkeys((*self._touched(patch, "routers"), *users))
+        before, built = self._routes, dict(self._routes)
+        handlers: list[tuple[Route, Handler]] = []
+        for name in names:
+            old = built.pop(name, None)
+            definition = definitions.get(name)
+            if definition is None:
+                continue
             try:
-                parts = self._parts(definition)
-                old = self._routes.get(name)
-                if old is not None and old[0] == (definition, *parts):
-                    built[name] = old
-                else:
-                    rule = _rule(
-                        definition,
-                        old[1].rule if old is not None else None,
-                        as_traefik=self._as_traefik,
-                    )
-                    built[name] = (
-                        (definition, *parts),
-                        _build_route(name, definition, rule, parts),
-                    )
+                built[name] = self._route(name, definition, old, handlers)
             except (BuildError, RuleError, ValueError) as error:
                 errors[f"routers/{name}"] = [str(error)]
                 _log.error("A router cannot be built: %s: %s", name, error)
-        return built
+        self._tables.update(before, built, names, snapshot)
+        self._routes = built
+        for route, handler in handlers:
+            route.handler = handler
+
+    def _route(
+        self,
+        name: str,
+        definition: Definition,
+        old: _Made | None,
+        handlers: list[tuple[Route, Handler]],
+    ) -> _Made:
+        """Return a router's route; the ``old`` one, with a new handler, if it stands where it did.
+
+        Raises:
+            BuildError: A part of it does not exist.
+            RuleError: Its rule cannot be used.
+        """
+        parts = self._parts(definition)
+        key = (definition, *parts)
+        if old is not None and old[0] == key:
+            return old
+        before = old[1] if old is not None else None
+        rule = compiled(
+            definition, before.rule if before is not None else None, as_traefik=self._as_traefik
+        )
+        route = _build_route(name, definition, rule, parts)
+        if before is not None and before.rule is rule and before.order == route.order:
+            handlers.append((before, route.handler))
+            route = before
+        return key, route
 
     def _parts(self, definition: Definition) -> tuple[Any, ...]:
         """Return the service and the middlewares of a router."""
@@ -232,60 +289,19 @@ class Builder:
             parts.append(middleware[1])
         return tuple(parts)
 
-    # Tables.
 
-    def _swap(self, snapshot: Definition) -> None:
-        plain: dict[str, list[Route]] = {name: [] for name in self._entrypoints}
-        secure: dict[str, list[tuple[Definition, Route]]] = {name: [] for name in plain}
-        for (definition, *_), route in self._routes.values():
-            assert isinstance(definition, Mapping)  # noqa: S101 - for the type checker
-            for name in definition["entryPoints"]:
-                if name not in plain:
-                    continue
-                if definition.get("tls") is None:
-                    plain[name].append(route)
-                else:
-                    secure[name].append((definition, route))
-        for name, routes in plain.items():
-            if self._table_routes.get(name) != routes:
-                self._tables[name] = RouteTable(routes)
-                self._table_routes[name] = routes
-        tls = snapshot.get("tls") or {}
-        challenges = tls.get("http01") or {}
-        for name, entrypoint in self._entrypoints.items():
-            answers = challenges if entrypoint.answers_challenges else {}
-            self._secure[name].update(secure[name], strict=bool(tls.get("strictOptions")))
-            self._secure[name].install(entrypoint, answers)
-            entrypoint.table = with_challenges(self._tables[name], answers)
-        unmatched = self._unmatched
-        unmatched.tables = dict(self._tables)
-        unmatched.secure = {name: routes.table for name, routes in self._secure.items()}
-        self._note_disabled(snapshot.get("disabled") or ())
-
-    def _note_disabled(self, definitions: Any) -> None:
-        tables: dict[str, list[Route]] = {}
-        reasons = {}
-        for definition in definitions:
-            try:
-                rule = _rule(definition, None)
-            except RuleError:
-                continue
-            route = Route(definition["router"], rule, handler=noop, priority=1)
-            reasons[route.name] = definition.get("reason") or ""
-            for name in definition.get("entryPoints") or ():
-                tables.setdefault(name, []).append(route)
-        self._unmatched.disabled = {name: RouteTable(routes) for name, routes in tables.items()}
-        self._unmatched.reasons = reasons
-
-
-def _rule(
-    definition: Definition, old: CompiledRule | None, *, as_traefik: bool = False
-) -> CompiledRule:
-    """Return the rule of a router, the ``old`` one if it still says the same."""
-    text, syntax = definition["rule"], definition.get("ruleSyntax") or "v3"
-    if old is not None and (old.text, old.syntax) == (text, syntax):
-        return old
-    return compile_anew(text, syntax, as_traefik=as_traefik)
+def _users(
+    definitions: Mapping[str, Definition], services: set[str], middlewares: set[str]
+) -> list[str]:
+    """Return the routers that use one of these."""
+    if not services and not middlewares:
+        return []
+    return [
+        name
+        for name, definition in definitions.items()
+        if definition["service"] in services
+        or not middlewares.isdisjoint(definition.get("middlewares") or ())
+    ]
 
 
 def _build_route(

@@ -5,7 +5,7 @@ of servers (requests under way, failures, times) and waiting requests outlive
 even a change of their service.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from edgerouter.http.handler import Handler, Middleware, chain
@@ -81,21 +81,43 @@ class ServiceBuilder:
         transports: Mapping[str, Definition],
         middlewares: Mapping[str, Middleware],
         errors: dict[str, list[str]],
-    ) -> None:
-        """Make the services of a snapshot; what cannot be built is left out and noted."""
+        touched: Iterable[str] | None = None,
+    ) -> set[str]:
+        """Make the services of a snapshot; what cannot be built is left out and noted.
+
+        Args:
+            definitions: All services.
+            transports: All servers transports.
+            middlewares: All middlewares, for services that have some of their own.
+            errors: Takes what cannot be built.
+            touched: The services that may be other ones than last time; None: all of them.
+
+        Returns:
+            The names of the services that are other objects now, or gone.
+        """
         # Equal ones stay the same objects, which makes comparing services quick.
         old = self._transports
-        transports = self._transports = {
+        same = {
             name: old[name] if old.get(name) == new else new for name, new in transports.items()
         }
-        run = _Run(self, definitions, transports, middlewares, errors)
-        for name in definitions:
-            run.service(name)
-        self._built = run.built
+        if touched is None or same != old:
+            touched = (*self._built, *definitions)
+        self._transports = same
+        # Services of services depend on others: they are always looked at.
+        composed = (name for name, built in self._built.items() if not built.transport)
+        names = dict.fromkeys((*touched, *composed))
+        run = _Run(self, definitions, same, middlewares, errors)
+        for name in names:
+            run.built.pop(name, None)
+        for name in names:
+            if name in definitions:
+                run.service(name)
+        before, self._built = self._built, run.built
         self._targets = {
             target.key: target for built in run.built.values() for target in built.targets
         }
         self._hall.keep_only(set(run.built))
+        return {name for name in names if before.get(name) is not run.built.get(name)}
 
 
 class _Run:
@@ -115,7 +137,7 @@ class _Run:
         self._middlewares = middlewares
         self._errors = errors
         self._targets = dict(builder._targets)
-        self.built: dict[str, Built] = {}
+        self.built = dict(builder._built)
 
     def service(self, name: str) -> Built | None:
         """Return the service ``name``, made or re-used; None when it cannot be."""

@@ -103,18 +103,23 @@ CONFLICTING = "(conflicting)"
 """A name no options have: handshakes are refused (``core.strictTLSOptions``)."""
 
 
+Secured = tuple[Mapping[str, Any], Route]
+"""The definition of a router with ``tls``, and its route."""
+
+
 def options_by_host(
-    routers: Iterable[tuple[Mapping[str, Any], Route]], *, strict: bool = False
+    routers: Iterable[tuple[Mapping[str, Any], Iterable[str]]], *, strict: bool = False
 ) -> dict[str, str]:
     """Return the name of the TLS options of each host that routers with ``tls`` name.
 
-    Routers that disagree about a host leave it the default options, or none if ``strict``.
+    Each router is its definition and its hosts. Routers that disagree about a host leave
+    it the default options, or none if ``strict``.
     """
     fallback = CONFLICTING if strict else DEFAULT_SET
     found: dict[str, str] = {}
-    for definition, route in routers:
+    for definition, hosts in routers:
         options = definition["tls"].get("options") or DEFAULT_SET
-        for host in hosts_of(route.rule.node):
+        for host in hosts:
             found[host] = options if found.get(host, options) == options else fallback
     return found
 
@@ -129,20 +134,30 @@ class SecureRoutes:
 
     def __init__(self, certificates: Certificates) -> None:
         self._certificates = certificates
-        self._routers: list[tuple[Mapping[str, Any], Route]] = []
+        self._routers: dict[str, tuple[Mapping[str, Any], tuple[str, ...], Route]] = {}
         self._strict = False
         self.table = RouteTable(())
         self._selector = Selector(certificates, {})
 
-    def update(
-        self, routers: list[tuple[Mapping[str, Any], Route]], *, strict: bool = False
-    ) -> None:
-        """Use these routers: their definitions with their routes."""
-        if routers != self._routers or strict != self._strict:
-            self._routers, self._strict = routers, strict
-            hosts = options_by_host(routers, strict=strict)
-            self._selector = Selector(self._certificates, hosts)
-            self.table = RouteTable(route for _, route in routers)
+    def update(self, changed: Mapping[str, Secured | None], *, strict: bool = False) -> None:
+        """Exchange the routers of these names; None for those that go."""
+        if not changed and strict == self._strict:
+            return
+        self._strict = strict
+        removed, added = [], []
+        for name, router in changed.items():
+            old = self._routers.pop(name, None)
+            if router is not None:
+                definition, route = router
+                self._routers[name] = (definition, hosts_of(route.rule.node), route)
+            if old is not None and (router is None or old[2] is not router[1]):
+                removed.append(old[2])
+            if router is not None and (old is None or old[2] is not router[1]):
+                added.append(router[1])
+        named = ((definition, hosts) for definition, hosts, _ in self._routers.values())
+        self._selector = Selector(self._certificates, options_by_host(named, strict=strict))
+        if removed or added:
+            self.table = self.table.updated(removed, added)
 
     def install(self, entrypoint: EntryPoint, challenges: Mapping[str, str]) -> None:
         """Let ``entrypoint`` answer by the present routers."""

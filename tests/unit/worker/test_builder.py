@@ -4,11 +4,15 @@ import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgerouter.http.errors import NoServer
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
+from edgerouter.ipc.patch import difference, patched
 from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.routing.route import Route
 from edgerouter.services.internal import LifeCycle
 from edgerouter.services.recursion import _fnv1
 from edgerouter.worker.builder import Builder
@@ -172,3 +176,133 @@ async def test_a_router_with_the_default_rule_is_guarded_against_loops(plane: Pl
             assert (await plane.entrypoint.dispatch(again)).status == 400
         assert error in again.exchange.error
         assert bool(again.exchange.error) is bool(error)
+
+
+async def test_a_patch_touches_only_what_it_concerns(plane: Plane) -> None:
+    services = {"s@file": service("http://a"), "t@file": service("http://b")}
+    old = snapshot(1, {"r": router("a"), "q": router("b", "t@file")}, services)
+    plane.builder.apply(old)
+    table = plane.entrypoint.table
+    routes = {host: matched(plane, host) for host in ("a", "b")}
+    handlers = {host: route.handler for host, route in routes.items()}
+    new = snapshot(
+        2,
+        {"r": router("a"), "q": router("b", "t@file")},
+        {"s@file": service("http://c"), "t@file": service("http://b")},
+    )
+    patch = difference(old, new)
+    assert patch is not None
+    assert plane.builder.apply(new, patch) == {}
+    assert plane.entrypoint.table is table
+    assert routes["a"].handler is plane.builder.services.get("s@file")
+    assert routes["a"].handler is not handlers["a"]
+    assert routes["b"].handler is handlers["b"]
+
+
+async def test_what_could_not_be_built_is_tried_again_with_every_patch(plane: Plane) -> None:
+    old = snapshot(1, {"r": router("a")}, {})
+    assert plane.builder.apply(old).keys() == {"routers/r"}
+    other = snapshot(2, {"r": router("a"), "q": router("b")}, {})
+    patch = difference(old, other)
+    assert patch is not None
+    assert plane.builder.apply(other, patch).keys() == {"routers/r", "routers/q"}
+    new = snapshot(3, {"r": router("a"), "q": router("b")}, {"s@file": service("http://a")})
+    patch = difference(other, new)
+    assert patch is not None
+    assert plane.builder.apply(new, patch) == {}
+    assert matched(plane, "a").name == "r"
+
+
+HOSTS = st.sampled_from(["a", "b", "c"])
+ROUTERS = st.dictionaries(
+    st.sampled_from("rqp"),
+    st.builds(
+        router,
+        HOSTS,
+        st.sampled_from(["s@file", "t@file", "w@file", "missing@file"]),
+        middlewares=st.sampled_from([[], ["m@file"]]),
+        tls=st.sampled_from([None, {"options": "default"}, {"options": "strict"}]),
+        priority=st.integers(1, 2),
+    ),
+)
+WEIGHTED = {"type": "weighted", "options": {"services": [{"name": "s"}]}}
+SERVICES = st.fixed_dictionaries(
+    {},
+    optional={
+        "s@file": st.builds(service, st.sampled_from(["http://a", "http://b"])),
+        "t@file": st.builds(service, st.just("http://a"), serversTransport=st.just("x")),
+        "w@file": st.just(WEIGHTED),
+    },
+)
+MIDDLEWARES = st.fixed_dictionaries(
+    {},
+    optional={
+        "m@file": st.builds(
+            lambda prefix: {"type": "addPrefix", "options": {"prefix": prefix}},
+            st.sampled_from(["/a", "/b", ""]),
+        )
+    },
+)
+TRANSPORTS = st.fixed_dictionaries({}, optional={"x@file": st.just({"serverName": "x"})})
+SNAPSHOTS = st.builds(
+    lambda routers, services, middlewares, transports: {
+        "routers": routers,
+        "services": services,
+        "middlewares": middlewares,
+        "serversTransports": transports,
+    },
+    ROUTERS,
+    SERVICES,
+    MIDDLEWARES,
+    TRANSPORTS,
+)
+
+
+@given(st.lists(SNAPSHOTS, min_size=2, max_size=5))
+async def test_patches_lead_where_the_whole_snapshot_leads(parts: list[dict[str, Any]]) -> None:
+    step, whole = Plane(), Plane()
+    last: dict[str, Any] | None = None
+    for version, part in enumerate(parts):
+        new = {"type": "snapshot", "version": version, **part}
+        patch = difference(last, new) if last is not None else None
+        if last is not None and patch is None:
+            continue
+        errors = step.builder.apply(new if last is None else patched(last, patch or {}), patch)
+        assert errors == whole.builder.apply(new)
+        for host in ("a", "b", "c"):
+            for one, other in zip(tables(step), tables(whole), strict=True):
+                found, wanted = (table.match(request(host)) for table in (one, other))
+                assert (found and found.name) == (wanted and wanted.name)
+                assert (found is None) == (wanted is None)
+            assert options(step, host) == options(whole, host)
+        for name in part["routers"]:
+            assert in_service(step, name)
+        last = new
+
+
+def in_service(plane: Plane, name: str) -> bool:
+    """Tell whether the handler of a route without middlewares is the newest of its service."""
+    built = plane.builder._routes.get(name)
+    if built is None or built[0][0]["middlewares"]:
+        return True
+    return built[1].handler is plane.builder.services.get(built[0][0]["service"])
+
+
+def tables(plane: Plane) -> tuple[Any, Any]:
+    unmatched = plane.unmatched
+    return unmatched.tables["web"], unmatched.secure["web"]
+
+
+def options(plane: Plane, host: str) -> str:
+    found: str = plane.entrypoint.tls.options_of(host)
+    return found
+
+
+def snapshot(version: int, routers: dict[str, Any], services: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "snapshot", "version": version, "routers": routers, "services": services}
+
+
+def matched(plane: Plane, host: str) -> Route:
+    found = plane.entrypoint.table.match(request(host))
+    assert found is not None
+    return found
