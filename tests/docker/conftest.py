@@ -26,12 +26,13 @@ def product_image(docker_host: str) -> str:
 
 @pytest.fixture(scope="session")
 def docker_flags(docker_host: str, run_id: str) -> dict[str, str]:
-    """Flags of a router with the Docker provider."""
+    """Flags of a router with the Docker provider; routes of what is gone do not stay for long."""
     return {
         "providers.docker": "true",
         "providers.docker.endpoint": docker_host,
         "providers.docker.constraints": f"Label(`{RUN_LABEL}`,`{run_id}`)",
         "edgerouter.workers": "2",
+        "edgerouter.turnover.hold": "200ms",
     }
 
 

@@ -88,7 +88,8 @@ def test_health(quick_router: RouterProcess, run_container: Run) -> None:
     api = run_container(labels=routed("health"), health=True)
     wait_for_status(quick_router, "health", 200)
     _say_health(api, 500)
-    wait_for_status(quick_router, "health", 404)
+    answers = wait_for_status(quick_router, "health", 503)
+    assert answers[0].headers["retry-after"]
     _say_health(api, 200)
     wait_for_status(quick_router, "health", 200)
 
@@ -100,12 +101,14 @@ def _say_health(container: Container, status: int) -> None:
     connection.close()
 
 
-def test_unhealthy_keeps_its_route_when_told_so(
+def test_unhealthy_loses_its_route_when_told_so(
     router_with: Callable[..., RouterProcess], run_container: Run
 ) -> None:
-    with router_with({"providers.docker.allowEmptyServices": "true"}) as router:
+    with router_with({"providers.docker.allowEmptyServices": "false"}) as router:
         run_container(labels=routed("empty"), health={"test": ["CMD", "/nothing"]})
-        wait_for_status(router, "empty", 503)
+        served = run_container(labels=routed("served"))
+        wait_for_backends(router, "served", {short_id(served)})
+        assert request(router, "empty").status == 404
 
 
 def test_second_network_and_the_rule_that_chose_it(

@@ -22,6 +22,7 @@ FINISHES = {"STOP_MS": "300"}
 ENDS_AT_ONCE = {"STOP_MS": "0"}
 """Application B: ends at SIGTERM, whatever it is doing."""
 LOGGED = {
+    "edgerouter.turnover.hold": "10s",
     "accesslog": "true",
     "accesslog.format": "json",
     "accesslog.filters.statuscodes": "400-599",
