@@ -20,6 +20,7 @@ SCENARIOS = (
     "swaps",
     "memory",
     "turnover",
+    "recreate",
 )
 
 
@@ -45,6 +46,7 @@ def main() -> None:
         swaps=arguments.swaps,
         table_swaps=arguments.table_swaps,
         containers=arguments.containers,
+        recreations=arguments.recreations,
     )
     report = Report()
     for name in arguments.scenarios or SCENARIOS:

@@ -22,6 +22,7 @@ class Settings:
     swaps: int = 1000
     table_swaps: int = 10_000
     containers: int = 200
+    recreations: int = 100
 
 
 @dataclass(slots=True)

@@ -17,6 +17,8 @@ class Sample:
     """0: nobody answered."""
     backend: str
     error: str = ""
+    took: float = 0.0
+    """Seconds until the answer had come."""
 
 
 class Load:
@@ -114,4 +116,5 @@ class Load:
             response.read()
         except (OSError, http.client.HTTPException) as error:
             return Sample(sent, 0, "", repr(error))
-        return Sample(sent, response.status, response.getheader("X-Backend", ""))
+        took = time.monotonic() - sent
+        return Sample(sent, response.status, response.getheader("X-Backend", ""), took=took)
