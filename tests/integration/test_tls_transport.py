@@ -1,6 +1,7 @@
 """Bytes through our TLS transport: much of it, slowly, and how connections end."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -166,6 +167,49 @@ async def test_the_client_may_go_on_after_our_end(version: ssl.TLSVersion) -> No
         await until(lambda: recorder.received == b"still here")
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_is_unread_at_our_end_is_not_lost(version: ssl.TLSVersion) -> None:
+    """Else an early refusal of an upload would end with a reset that destroys it."""
+    async with connected(version) as (recorder, reader, writer):
+        first = recorder.data_received
+
+        def refuse(data: bytes) -> None:
+            first(data)
+            if recorder.received == data:
+                recorder.transport.write(b"no")
+                recorder.transport.write_eof()
+
+        recorder.data_received = refuse  # type: ignore[method-assign]
+        recorder.transport.pause_reading()
+        writer.write(bytes(100_000))  # Several records: one is given, the others wait.
+        await asyncio.sleep(0.05)
+        recorder.transport.resume_reading()
+        assert await reader.read() == b"no"
+        await until(lambda: len(recorder.received) == 100_000)
+
+
+async def test_the_end_comes_behind_all_that_was_sent() -> None:
+    """Also without ``close_notify``, and while the protocol pauses again and again."""
+    async with connected() as (recorder, _, writer):
+        first = recorder.data_received
+
+        def pause_after(data: bytes) -> None:
+            first(data)
+            assert "eof" not in recorder.events
+            recorder.transport.pause_reading()
+
+        recorder.data_received = pause_after  # type: ignore[method-assign]
+        writer.write(bytes(30_000))  # Two records that come together.
+        await until(lambda: recorder.received)
+        writer.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        recorder.transport.eof_received()  # uvloop tells of it although reading is paused.
+        while "eof" not in recorder.events:
+            recorder.transport.resume_reading()
+            await asyncio.sleep(0.001)
+        assert len(recorder.received) == 30_000
+        assert recorder.events == ["eof"]
+
+
 @pytest.mark.parametrize("stays_open", [True, False])
 async def test_the_end_of_the_client_is_told_once(stays_open: bool) -> None:
     async with connected() as (recorder, _, writer):
@@ -181,5 +225,7 @@ async def test_garbage_behind_the_handshake_ends_the_connection() -> None:
     async with connected() as (recorder, _, writer):
         below = writer.transport.get_extra_info("socket")
         below._sock.send(b"\x17\x03\x03\x00\x20" + bytes(32))
+        await until(recorder.transport.is_closing)
+        recorder.transport.write(b"an answer on its way")  # Must not raise.
         await until(lambda: "lost" in recorder.events)
         assert recorder.received == b""

@@ -30,6 +30,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         "_paused",
         "_protocol",
         "_shaken",
+        "_told_end",
+        "_unread",
     )
 
     def __init__(
@@ -54,6 +56,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._shaken = False
         self._closing = False
         self._paused = False
+        self._told_end = False
+        self._unread = b""
+        """What was decrypted before we said goodbye and has not been passed on."""
 
     # The side of the transport below.
 
@@ -67,10 +72,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._protocol is None:
             return False
-        if self._incoming.eof:
-            return True
         self._incoming.write_eof()
-        return bool(self._protocol.eof_received())
+        if not self._paused:
+            self._read()  # What has come before is passed on first.
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         protocol, self._protocol = self._protocol, None
@@ -110,14 +115,16 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         read = self._object.read
         try:
             while not self._paused and self._protocol is not None:
-                data = read(READ_SIZE)
+                data = self._unread or read(READ_SIZE)
                 if not data:
                     self._ended()
                     return
+                if self._unread:
+                    self._unread = b""
                 self._protocol.data_received(data)
                 # A read gives a whole record: with nothing left to decrypt another one would
                 # only raise, which costs more than the question.
-                if not self._incoming.pending and len(data) < READ_SIZE:
+                if not self._incoming.pending and len(data) < READ_SIZE and not self._unread:
                     return
         except ssl.SSLWantReadError:
             if self._outgoing.pending:  # A key update asks for an answer.
@@ -126,13 +133,13 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._ended()
         except ssl.SSLError:
             self._flush()
-            self._below.abort()
+            self.abort()
 
     def _ended(self) -> None:
         """Pass on that the client will send no more."""
         protocol = self._protocol
-        if protocol is not None and not self._incoming.eof:
-            self._incoming.write_eof()
+        if protocol is not None and not self._told_end:
+            self._told_end = True
             if not protocol.eof_received():
                 self.close()
 
@@ -157,9 +164,20 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def write_eof(self) -> None:
         """Say that we send no more (``close_notify``), while the client still may."""
-        self._say_goodbye()
+        if not self._closing:
+            # Python reads when it says goodbye, and would take what comes for a mistake.
+            self._unread += self._decrypted()
+            self._say_goodbye()
         if self._below.can_write_eof():
             self._below.write_eof()
+
+    def _decrypted(self) -> bytes:
+        """Return all that has come and can be read now."""
+        parts = []
+        with suppress(ssl.SSLError):  # What is wrong is wrong again at the next read.
+            while data := self._object.read(READ_SIZE):
+                parts.append(data)
+        return b"".join(parts)
 
     def _say_goodbye(self) -> None:
         if self._closing:
