@@ -85,6 +85,17 @@ class Providers:
                 log.info("Provider reloads", extra=fields(provider=name))
                 reload()
 
+    async def certificate_changed(self, names: Sequence[str]) -> None:
+        """Let the providers that can do so (a method of this name) tell whoever uses a copy."""
+        for name, provider in self._providers.items():
+            tell = getattr(provider, "certificate_changed", None)
+            if tell is not None:
+                await self.states[name].spoken.wait()
+                try:
+                    await tell(names)
+                except Exception:
+                    log.exception("The provider cannot tell of a certificate: %s", name)
+
     def published(
         self, name: str, configuration: DynamicConfiguration, diagnostics: tuple[Diagnostic, ...]
     ) -> None:
@@ -115,8 +126,10 @@ class Providers:
             try:
                 await provider.run(context)
             except ProviderUnavailable as error:
+                is_known = (state.status, state.error) == ("unavailable", str(error))
                 state.status, state.error = "unavailable", str(error)
-                log.error(
+                log.log(
+                    logging.DEBUG if is_known else logging.ERROR,
                     "Provider unavailable, what it said before stays in force",
                     extra=fields(provider=name, error=str(error), retry=f"{pause:g}s"),
                 )

@@ -1,5 +1,6 @@
 """`edgerouter demo`, as `make run` starts it."""
 
+import asyncio
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 from edgerouter.cli.commands.demo import first_free_port
 from tests.support.eventually import ask, eventually
+from tests.support.fake_docker import FakeDocker, container_data
 
 
 @contextmanager
@@ -53,6 +55,7 @@ def test_demo_serves_what_it_promises(tmp_path: Path) -> None:
     with running_demo(tmp_path) as (process, text):
         web = port_of("open", text)
         api = port_of("routers", text)
+        assert port_of("dashboard", text) == api
         answer = eventually(lambda: ask(web, "/any/path"), lambda answer: answer.status == 200)
         assert "GET /any/path HTTP/1.1" in answer.text
         assert "X-Forwarded-For: 127.0.0.1" in answer.text
@@ -67,6 +70,29 @@ def test_demo_serves_what_it_promises(tmp_path: Path) -> None:
         assert ask(web, "/elsewhere").status == 200
     assert process.returncode == 0
     assert not file.exists()
+
+
+async def test_demo_reads_labels_as_soon_as_docker_answers(tmp_path: Path) -> None:
+    with running_demo(tmp_path) as (_, text):
+        web, api = port_of("open", text), port_of("routers", text)
+
+        async def answered(words: str) -> None:
+            await asyncio.to_thread(
+                eventually,
+                lambda: ask(web, "/api/version", host="late.test"),
+                lambda answer: words in answer.text,
+            )
+
+        await answered("Hello from the demo backend")
+        daemon = FakeDocker(tmp_path / "no-docker.sock")
+        labels = {
+            "traefik.http.routers.late.rule": "Host(`late.test`)",
+            # The API takes the part of a server in a container.
+            "traefik.http.services.late.loadbalancer.server.port": str(api),
+        }
+        daemon.add(container_data("late", ip="127.0.0.1", **labels))
+        async with daemon.serving():
+            await answered('"Version"')
 
 
 def test_first_free_port_passes_over_ports_in_use() -> None:

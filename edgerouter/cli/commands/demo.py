@@ -1,7 +1,7 @@
 """``edgerouter demo``: the router in front of a backend of its own, to try it without Docker.
 
 Web and API listen on the loopback interface, on 8000 and 8080 or the next free ports. Containers'
-labels are read as well when there is a Docker socket.
+labels are read as well, as soon as a Docker socket answers.
 """
 
 import socket
@@ -38,6 +38,7 @@ http:
 GREETING = """\
 edgerouter demo
   open        http://localhost:{web}/             the demo backend, through the router
+  dashboard   http://localhost:{api}/dashboard/
   routers     http://localhost:{api}/api/http/routers
   routes      {file} (edit it: changes are live)
   docker      {docker}
@@ -65,7 +66,7 @@ class Backend(BaseHTTPRequestHandler):
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Serve until the order to stop; the arguments are further options of the router."""
     endpoint = environ.get("DOCKER_HOST") or DOCKER
-    has_docker = Path(endpoint.removeprefix("unix://")).is_socket()
+    is_absent = endpoint.startswith("unix://") and not Path(endpoint[7:]).is_socket()
     web = first_free_port(8000)
     api = first_free_port(8080, taken=web)
     with tempfile.TemporaryDirectory(prefix="edgerouter-demo-") as directory:
@@ -78,10 +79,11 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
             f"--entryPoints.traefik.address={HOST}:{api}",
             "--api.insecure=true",
             f"--providers.file.filename={routes}",
+            f"--providers.docker.endpoint={endpoint}",
         ]
-        if has_docker:
-            options.append(f"--providers.docker.endpoint={endpoint}")
-        docker = f"labels are read from {endpoint}" if has_docker else f"no socket at {endpoint}"
+        docker = f"labels are read from {endpoint}"
+        if is_absent:
+            docker = f"no socket at {endpoint} yet; labels are read as soon as it answers"
         sys.stdout.write(GREETING.format(web=web, api=api, file=routes, docker=docker))
         sys.stdout.flush()
         try:

@@ -151,8 +151,12 @@ def test_an_unavailable_provider_is_run_again_with_growing_pauses(
         assert state.failures == len(runs)
         assert state.spoken.is_set()
 
+    caplog.set_level("DEBUG")
     virtual_time.run(main())
     assert all(record.exc_info is None for record in caplog.records)
+    said = [record.levelname for record in caplog.records if "unavailable" in record.message]
+    assert said[0] == "ERROR"
+    assert set(said[1:]) == {"DEBUG"}, "what is known need not be said again"
 
 
 def test_a_crash_is_logged_with_its_traceback_and_stops_nobody_else(
