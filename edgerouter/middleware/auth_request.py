@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgerouter.http.body import EMPTY, FixedBody
+from edgerouter.http.body import Body
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
 
@@ -55,7 +55,7 @@ class AuthRequest:
         self._keeps_method = keeps_method
         self._as_traefik = as_traefik
 
-    def of(self, request: Request, body: bytes) -> Request:
+    def of(self, request: Request, body: Body) -> Request:
         """Return the request that asks about ``request``."""
         made = Request()
         made.method = request.method if self._keeps_method else "GET"
@@ -68,7 +68,7 @@ class AuthRequest:
         made.headers = self._headers(request)
         made.upgrade = ""
         made.expects_continue = False
-        made.body = FixedBody(body) if body else EMPTY
+        made.body = body
         made.peer = Peer(request.peer.ip, request.peer.port, request.peer.entrypoint)
         made.peer.appends_forwarded_for = False  # It is in the headers already.
         made.exchange = Exchange()

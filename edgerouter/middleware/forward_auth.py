@@ -5,25 +5,30 @@ request go on, with headers of its answer; everything else is the client's answe
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from edgerouter.http import fields
-from edgerouter.http.body import Body, FixedBody
+from edgerouter.http.body import EMPTY, Body, FixedBody
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.http.watched import when_done
 from edgerouter.middleware.answer import answer
 from edgerouter.middleware.auth_request import AuthRequest
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.field_names import field_names, field_value
+from edgerouter.middleware.spool import Spool
 from edgerouter.routing.regex import RegexError, compile_search
 
 TIMEOUT = 30.0
 """Seconds the other server has for its whole answer."""
+IN_MEMORY = 1_048_576
+"""Bytes of a body that are kept in memory; what is more goes to disk."""
 
 _Copies = Callable[[bytes], bool]
 
@@ -91,19 +96,30 @@ class _ForwardAuth:
         self._signin = field_value(options.auth_signin_url, "authSigninURL")
 
     async def decide(self, request: Request, handler: Handler) -> Response:
+        if not self._options.forward_body:
+            return await self._ask(request, EMPTY, handler)
+        spool = Spool(IN_MEMORY)
         try:
-            if self._options.forward_body:
-                data = await _whole(request.body, self._options.max_body_size)
-                request = request.evolve(body=FixedBody(data), expects_continue=False)
-            else:
-                data = b""
-        except _TooLarge:
-            request.exchange.error = "forwardAuth: the request body exceeds maxBodySize"
-            return answer(401)
+            if not await spool.fill(request.body, _limit(self._options.max_body_size)):
+                spool.close()
+                request.exchange.error = "forwardAuth: the request body exceeds maxBodySize"
+                return answer(401)
+
+            def go_on(request: Request) -> Awaitable[Response]:
+                return handler(request.evolve(body=spool.body(), expects_continue=False))
+
+            response = await self._ask(request, spool.body() if spool.size else EMPTY, go_on)
+        except BaseException:
+            spool.close()
+            raise
+        spool.close_after(response.upload)
+        return response
+
+    async def _ask(self, request: Request, body: Body, handler: Handler) -> Response:
         try:
             async with asyncio.timeout(TIMEOUT):
-                told = await self._send(self._made.of(request, data))
-                body = await self._body(told)
+                told = await self._send(self._made.of(request, body))
+                content = await self._content(told)
         except _TooLarge:
             request.exchange.error = "forwardAuth: the answer exceeds maxResponseBodySize"
             return answer(401)
@@ -113,17 +129,33 @@ class _ForwardAuth:
             return answer(500)
         for name in self._user_field:
             request.exchange.user = (told.headers.first(name) or b"").decode("latin-1")
-        if 200 <= told.status < 300:
+        if content is None:
             return await self._go_on(request, told.headers, handler)
         if self._signin and told.status == 401:
+            content.close()
             return self._redirection(request)
-        return self._relayed(told, body)
+        return self._relayed(told, content)
 
-    async def _body(self, told: Response) -> bytes:
+    async def _content(self, told: Response) -> Spool | None:
+        """Return what the other server says to the client, None where the request may go on.
+
+        Raises:
+            _TooLarge: It has more than ``maxResponseBodySize`` bytes.
+        """
+        limit = _limit(self._options.max_response_body_size)
+        spool = Spool(IN_MEMORY)
         try:
-            return await _whole(told.body, self._options.max_response_body_size)
+            if 200 <= told.status < 300:
+                await _drop(told.body, limit)
+                return None
+            if not await spool.fill(told.body, limit):
+                raise _TooLarge
+        except BaseException:
+            spool.close()
+            raise
         finally:
             told.close()
+        return spool
 
     async def _go_on(self, request: Request, told: Headers, handler: Handler) -> Response:
         copies = self._copies
@@ -145,13 +177,15 @@ class _ForwardAuth:
         added = [value for value in told.all(b"set-cookie") if _cookie(value) in self._cookies]
         return Headers([*kept, *((b"Set-Cookie", value) for value in added)])
 
-    def _relayed(self, told: Response, body: bytes) -> Response:
+    def _relayed(self, told: Response, content: Spool) -> Response:
         kept = Headers([pair for pair in told.headers if _may_be_copied(pair[0])])
         location = kept.first(b"location")
         if location and not self._options.preserve_location_header:
             absolute = urljoin(self._options.address, location.decode("latin-1"))
             kept = kept.replaced(b"Location", absolute.encode("latin-1"))
-        return Response(told.status, kept, FixedBody(body))
+        if content.on_disk:
+            return when_done(Response(told.status, kept, content.body()), content.close)
+        return Response(told.status, kept, FixedBody(content.whole()))
 
     def _redirection(self, request: Request) -> Response:
         location = urljoin(request.path, self._signin.decode("latin-1"))
@@ -189,16 +223,19 @@ def _cookie(value: bytes) -> bytes:
     return value.partition(b"=")[0].strip()
 
 
-async def _whole(body: Body, limit: int) -> bytes:
-    """Return a body; with ``limit`` below 0 it may be of any size.
+def _limit(option: int) -> int:
+    """Return a limit in bytes; options below 0 mean none."""
+    return option if option >= 0 else sys.maxsize
+
+
+async def _drop(body: Body, limit: int) -> None:
+    """Read a body for nothing, so that the connection can be used again.
 
     Raises:
         _TooLarge: It has more than ``limit`` bytes.
     """
-    chunks, size = [], 0
+    size = 0
     while chunk := await body.read():
         size += len(chunk)
-        if 0 <= limit < size:
+        if size > limit:
             raise _TooLarge
-        chunks.append(chunk)
-    return b"".join(chunks)

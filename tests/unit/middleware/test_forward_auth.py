@@ -1,6 +1,8 @@
 """forwardAuth against a real application."""
 
+import os
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -21,9 +23,10 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
-from edgerouter.middleware.forward_auth import Options, build
+from edgerouter.middleware.forward_auth import IN_MEMORY, Options, build
 from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream.pool import Pools
+from tests.unit.middleware.bodies import Answers, Pieces, content
 from tests.unit.middleware.exchange import Seen, request
 
 
@@ -202,11 +205,11 @@ async def test_cookies_of_its_answer_reach_the_client(guard: Guard) -> None:
 
 async def test_the_body_is_told_and_still_there(guard: Guard) -> None:
     sent = request("/", method="POST").evolve(body=FixedBody(b"hello"))
-    _, seen = await guard.ask(sent, forward_body=True, preserve_request_method=True)
+    server = Answers(200)
+    await guard.ask(sent, handler=server, forward_body=True, preserve_request_method=True)
     assert guard.asked[0].method == "POST"
     assert guard.bodies == [b"hello"]
-    assert seen.request is not None
-    assert seen.request.body.ready() == b"hello"
+    assert server.bodies == [b"hello"]
 
 
 async def test_limits(guard: Guard) -> None:
@@ -305,3 +308,37 @@ async def test_over_tls(guard: Guard, tmp_path: Path) -> None:
         "unknown": 500,
         "none": 500,
     }
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_large_bodies_go_through_the_disk_and_leave_nothing(
+    guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    guard.app._client_max_size = 16 * IN_MEMORY
+    body = os.urandom(IN_MEMORY) * 3
+    received = []
+
+    async def server(asked: Request) -> Response:
+        received.append(await content(asked.body))
+        return Response(200, Headers())
+
+    response, _ = await guard.ask(request(), handler=server)
+    before = descriptors()
+    sent = request(method="POST").evolve(body=Pieces(body[:100], body[100:]))
+    response, _ = await guard.ask(sent, forward_body=True, handler=server)
+    assert response.status == 200
+    assert guard.bodies[-1] == body
+    assert received[-1] == body
+    assert descriptors() == before
+    guard.answer = lambda: web.Response(status=403, body=body)
+    sent = request(method="POST").evolve(body=Pieces(body))
+    response, _ = await guard.ask(sent, forward_body=True, handler=server)
+    assert not isinstance(response.body, FixedBody)
+    assert await content(response.body) == body
+    response.close()
+    assert descriptors() == before
+    assert list(tmp_path.iterdir()) == []
