@@ -2,10 +2,12 @@
 
 Names are camelCase, durations are Go's text, and what is unset or zero is left
 out, as Go's ``omitempty`` does: a zero is shown only where it is not the default.
-Options marked as secret (``metadata={"secret": True}``) are shown as ``xxxx``.
+Options marked as secret (``metadata={"secret": True}``) are shown as ``xxxx``, and so are
+user and password in URLs (``"credentials"``).
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +16,7 @@ from pydantic import BaseModel
 from edgerouter.config.types import DurationMarker, camel_case, format_duration
 
 _HIDDEN = "xxxx"
+_CREDENTIALS = re.compile("//[^/@]*@").sub
 
 
 def represent(value: Any) -> Any:
@@ -48,6 +51,8 @@ def _dataclass_fields(instance: Any) -> Iterator[tuple[str, Any]]:
             name = field.metadata.get("alias") or camel_case(field.name)
             if field.metadata.get("secret"):
                 yield name, [_HIDDEN] * len(value) if isinstance(value, tuple) else _HIDDEN
+            elif field.metadata.get("credentials"):
+                yield name, _CREDENTIALS(f"//{_HIDDEN}@", value)
             else:
                 yield name, _shown(value, _marks_duration((), field.type))
 

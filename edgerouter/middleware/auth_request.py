@@ -6,9 +6,11 @@ what came. A WebSocket is told as ``http`` or ``https``: authentication servers
 make addresses of it.
 """
 
+import base64
+import re
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from edgerouter.http.body import Body
 from edgerouter.http.headers import Headers
@@ -45,6 +47,7 @@ class AuthRequest:
         parts = urlsplit(address)
         self._scheme = parts.scheme
         self._authority = parts.netloc.rpartition("@")[2]
+        self._credentials = _credentials(parts.username, parts.password)
         self._host = (parts.hostname or "").lower()
         self._path = parts.path or "/"
         self._query = parts.query or None
@@ -78,6 +81,8 @@ class AuthRequest:
     def _headers(self, request: Request) -> Headers:
         """Return the header; as Traefik, with what its client says of itself."""
         made = self._told(request)
+        if self._credentials and not made.has(b"authorization"):
+            made.append((b"Authorization", self._credentials))
         if self._as_traefik:
             if self._trust is None and not made.has(b"user-agent"):
                 made.append((b"User-Agent", b"Go-http-client/1.1"))
@@ -102,6 +107,19 @@ class AuthRequest:
         present = {b"x-forwarded-for", *(name.lower() for name, _ in kept)}
         missing = [pair for pair in facts if pair[0].lower() not in present]
         return _replaced(kept, [*missing, (b"X-Forwarded-For", b", ".join(chain))])
+
+
+def without_credentials(address: str) -> str:
+    """Return ``address`` without user and password."""
+    return re.sub("//[^/@]*@", "//", address, count=1)
+
+
+def _credentials(user: str | None, password: str | None) -> bytes:
+    """Return ``Authorization`` for user and password of a URL, empty without a user."""
+    if user is None:
+        return b""
+    both = f"{unquote(user)}:{unquote(password or '')}"
+    return b"Basic " + base64.b64encode(both.encode())
 
 
 def _facts(request: Request, *, with_port: bool) -> list[tuple[bytes, bytes]]:

@@ -18,7 +18,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.answer import answer
-from edgerouter.middleware.auth_request import AuthRequest
+from edgerouter.middleware.auth_request import AuthRequest, without_credentials
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.field_names import field_names, field_value
@@ -37,7 +37,7 @@ _Copies = Callable[[bytes], bool]
 class Options:
     """Traefik's options."""
 
-    address: str = ""
+    address: str = field(default="", metadata={"credentials": True})
     tls: ClientTLS | None = None
     trust_forward_header: bool | None = None
     auth_response_headers: tuple[str, ...] = ()
@@ -60,7 +60,8 @@ def build(options: Options, context: BuildContext) -> Middleware:
         BuildError: The address, a header name or the expression cannot work.
     """
     if urlsplit(options.address).scheme not in ("http", "https"):
-        raise BuildError(f"address: {options.address!r} is not http://host or https://host")
+        shown = without_credentials(options.address)
+        raise BuildError(f"address: {shown!r} is not http://host or https://host")
     auth = _ForwardAuth(options, context)
 
     def forward_auth(handler: Handler) -> Handler:
@@ -79,6 +80,7 @@ class _TooLarge(Exception):
 class _ForwardAuth:
     def __init__(self, options: Options, context: BuildContext) -> None:
         self._options = options
+        self._address = without_credentials(options.address)
         transport = options.tls.transport() if options.tls else {}
         self._send = context.server(options.address, transport)
         self._made = AuthRequest(
@@ -125,7 +127,7 @@ class _ForwardAuth:
             return answer(401)
         except (ExchangeError, TimeoutError) as error:
             reason = str(error) or f"no answer in {TIMEOUT:g} s"
-            request.exchange.error = f"forwardAuth: {self._options.address}: {reason}"
+            request.exchange.error = f"forwardAuth: {self._address}: {reason}"
             return answer(500)
         for name in self._user_field:
             request.exchange.user = (told.headers.first(name) or b"").decode("latin-1")
@@ -181,7 +183,7 @@ class _ForwardAuth:
         kept = Headers([pair for pair in told.headers if _may_be_copied(pair[0])])
         location = kept.first(b"location")
         if location and not self._options.preserve_location_header:
-            absolute = urljoin(self._options.address, location.decode("latin-1"))
+            absolute = urljoin(self._address, location.decode("latin-1"))
             kept = kept.replaced(b"Location", absolute.encode("latin-1"))
         if content.on_disk:
             return when_done(Response(told.status, kept, content.body()), content.close)

@@ -1,20 +1,71 @@
 """Secrets of middlewares appear neither in the API nor in the log."""
 
+import base64
+import dataclasses
+import re
+import typing
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from edgerouter.config.schema import is_struct, plain_type
+from edgerouter.config.types import camel_case
+from edgerouter.middleware import TABLE, options_of
 from tests.support.edgerouter_process import edgerouter
+from tests.support.raw_http import exchange
 from tests.support.router_process import RouterProcess
+from tests.unit.middleware.samples import PASSING
 
 SECRET = "Geheimnis"
-MIDDLEWARES = {
+PASSWORD = base64.b64encode(f"bob:{SECRET}".encode()).decode()
+MIDDLEWARES: dict[str, Any] = {
     "sound": {"basicAuth": {"users": [f"bob:{{SHA}}{SECRET}"]}},
     "digest": {"digestAuth": {"users": [f"bob:traefik:{SECRET}"]}},
     "odd": {"basicAuth": {"users": [SECRET]}},
     "wrong": {"basicAuth": {"users": {SECRET: "x"}}},
     "tls": {"forwardAuth": {"address": "http://a.test", "tls": {"cert": "c", "key": SECRET}}},
     "redis": {"rateLimit": {"average": 1, "redis": {"password": SECRET}}},
+    "address": {"forwardAuth": {"address": f"http://bob:{SECRET}@127.0.0.1:9/"}},
+    "scheme": {"forwardAuth": {"address": f"ftp://bob:{SECRET}@127.0.0.1:9/"}},
 }
+_SOUNDS_SECRET = re.compile(r"password|secret|token|users$|(?<!public_)key$").search
+
+
+def options_with_secrets() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every option that is a secret by its declaration, of whatever middleware."""
+    for kind in TABLE:
+        for path in secret_paths(options_of(kind)):
+            values: Any = SECRET
+            for name in reversed(path):
+                values = {name: values}
+            yield kind, {**PASSING.get(kind, {}), **values}
+
+
+def secret_paths(model: Any) -> Iterator[tuple[str, ...]]:
+    for spec in dataclasses.fields(model):
+        name = spec.metadata.get("alias") or camel_case(spec.name)
+        if spec.metadata.get("secret"):
+            yield (name,)
+        else:
+            assert not _SOUNDS_SECRET(spec.name), f"{model}: {spec.name} is not marked as secret"
+        kind = plain_type(typing.get_type_hints(model)[spec.name])
+        if is_struct(kind):
+            yield from ((name, *path) for path in secret_paths(kind))
+
+
+SECRETS = list(options_with_secrets())
+MIDDLEWARES |= {f"secret-{number}": {kind: each} for number, (kind, each) in enumerate(SECRETS)}
+
+
+def test_the_secrets_are_found() -> None:
+    assert {kind for kind, _ in SECRETS} == {
+        "basicAuth",
+        "digestAuth",
+        "forwardAuth",
+        "rateLimit",
+    }
+    assert len(SECRETS) == 5
 
 
 def read(process: RouterProcess, path: str) -> bytes:
@@ -30,9 +81,20 @@ def test_secrets_stay_secret(tmp_path: Path) -> None:
         for name in MIDDLEWARES
     }
     dynamic = {"http": {"routers": routers, "middlewares": MIDDLEWARES}}
-    with edgerouter(tmp_path, ["web"], {"log.level": "DEBUG"}, dynamic) as process:
+    flags = {"log.level": "DEBUG", "accesslog.filepath": f"{tmp_path}/access.log"}
+    flags["accesslog.format"] = "json"
+    flags["accesslog.bufferingsize"] = "0"
+    with edgerouter(tmp_path, ["web"], flags, dynamic) as process:
         shown = read(process, "/api/http/middlewares")
         assert all(f'"{name}@file"'.encode() in shown for name in MIDDLEWARES)
         everything = shown + read(process, "/api/rawdata") + read(process, "/api/http/routers")
+        for name in MIDDLEWARES:
+            sent = f"GET / HTTP/1.1\r\nHost: {name}.test\r\nConnection: close\r\n"
+            sent += f"Authorization: Basic {PASSWORD}\r\n\r\n"
+            exchange(process.ports["web"], sent.encode())
     assert SECRET.encode() not in everything
-    assert SECRET not in process.log.read_text()
+    access = (tmp_path / "access.log").read_text()
+    written = process.log.read_text() + access
+    assert SECRET not in written
+    assert PASSWORD not in written
+    assert access.count("\n") >= len(MIDDLEWARES)

@@ -144,6 +144,7 @@ _FORWARD_AUTH = [
     ask("fa-regex", "/", "x-auth-forged: 1", echo(headers=[["X-Auth-User", "bob"], ["X-No", "n"]])),
     ask("fa-cookies", "/", echo(headers=_COOKIES)),
     ask("fa-down", "/"),
+    ask("fa-user", "/", _AGENT, "Authorization: Bearer mine", _REFUSED),
     ask("fa", "/", echo(status=204)),
     ask("fa", "/", echo(status=500, body="broken")),
 ]  # fmt: skip

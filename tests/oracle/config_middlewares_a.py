@@ -184,6 +184,7 @@ FORWARD_AUTH: dict[str, dict[str, Any]] = {
     "fa-signin": {"authSigninURL": "https://login.test/?a=b&c=d"},
     "fa-signin-path": {"authSigninURL": "/login"},
     "fa-field": {"headerField": "X-Auth-User"},
+    "fa-user": {"address": "//us%40er:pa%20ss@"},
 }
 """Options of ``forwardAuth``; the address is that of an upstream unless it says otherwise."""
 
@@ -215,6 +216,8 @@ def middlewares(auth: str, down: str) -> dict[str, dict[str, Any]]:
     made: dict[str, dict[str, Any]] = {f"n-{name}": each for name, each in MIDDLEWARES.items()}
     for name, options in FORWARD_AUTH.items():
         address = auth + str(options.get("address", ""))
+        if name == "fa-user":
+            address = auth.replace("//", options["address"])
         made[f"n-{name}"] = {"forwardAuth": {**options, "address": address}}
     made["n-fa-down"] = {"forwardAuth": {"address": down}}
     return made

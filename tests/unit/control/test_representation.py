@@ -13,7 +13,7 @@ from edgerouter.config.dynamic.http import (
 from edgerouter.config.static import EntryPoint
 from edgerouter.config.types import Duration
 from edgerouter.control.representation import represent
-from edgerouter.middleware import basic_auth
+from edgerouter.middleware import basic_auth, forward_auth
 from edgerouter.middleware.client_tls import ClientTLS
 
 
@@ -81,3 +81,8 @@ def test_secrets_are_not_shown() -> None:
     users = basic_auth.Options(users=("bob:hash", "eve:hash"), realm="x")
     assert represent(users) == {"users": ["xxxx", "xxxx"], "realm": "x"}
     assert represent(ClientTLS(cert="c", key="k")) == {"cert": "c", "key": "xxxx"}
+
+
+def test_credentials_in_addresses_are_not_shown() -> None:
+    options = forward_auth.Options(address="http://bob:pass@auth.test:80/check")
+    assert represent(options) == {"address": "http://xxxx@auth.test:80/check"}
