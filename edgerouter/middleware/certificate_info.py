@@ -5,14 +5,12 @@ each certificate, commas between them, all of it percent-encoded.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-if TYPE_CHECKING:
-    from edgerouter.middleware.pass_tls_client_cert import Info, Issuer, Subject
+from edgerouter.middleware.certificate_parts import Info, Issuer, Subject
 
 _PARTS = (
     ("domain_component", NameOID.DOMAIN_COMPONENT, "DC"),
@@ -29,7 +27,7 @@ _ONCE = frozenset(("SN", "CN"))
 """Attributes of which Go keeps the last one only."""
 
 
-def describe(certificates: Iterable[bytes], info: "Info") -> bytes:
+def describe(certificates: Iterable[bytes], info: Info) -> bytes:
     """Return the value of ``X-Forwarded-Tls-Client-Cert-Info`` for certificates in DER.
 
     What cannot be read is described by nothing.
@@ -37,7 +35,7 @@ def describe(certificates: Iterable[bytes], info: "Info") -> bytes:
     return quote_plus(",".join(_description(der, info) for der in certificates)).encode()
 
 
-def _description(der: bytes, info: "Info") -> str:
+def _description(der: bytes, info: Info) -> str:
     try:
         certificate = x509.load_der_x509_certificate(der)
         return ";".join(_facts(certificate, info))
@@ -45,7 +43,7 @@ def _description(der: bytes, info: "Info") -> str:
         return ""
 
 
-def _facts(certificate: x509.Certificate, info: "Info") -> Iterator[str]:
+def _facts(certificate: x509.Certificate, info: Info) -> Iterator[str]:
     if info.subject is not None and (subject := _name(certificate.subject, info.subject)):
         yield f'Subject="{subject}"'
     if info.issuer is not None and (issuer := _name(certificate.issuer, info.issuer)):

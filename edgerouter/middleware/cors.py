@@ -1,16 +1,12 @@
 """The CORS part of ``headers`` (Fetch standard, section 3.2), with Traefik's semantics."""
 
-from typing import TYPE_CHECKING
-
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.answer import answer
 from edgerouter.middleware.base import BuildError
 from edgerouter.middleware.field_names import field_value
+from edgerouter.middleware.headers_options import Options
 from edgerouter.routing.regex import RegexError, compile_search
-
-if TYPE_CHECKING:
-    from edgerouter.middleware.headers import Options
 
 _ALLOW_ORIGIN = b"Access-Control-Allow-Origin"
 _CREDENTIALS = (b"Access-Control-Allow-Credentials", b"true")
@@ -19,7 +15,7 @@ _CREDENTIALS = (b"Access-Control-Allow-Credentials", b"true")
 class Cors:
     """Answers preflights and marks answers for browsers; false when no option is set."""
 
-    def __init__(self, options: "Options") -> None:
+    def __init__(self, options: Options) -> None:
         """Prepare.
 
         Raises:

@@ -2,14 +2,11 @@
 
 import base64
 import os
-from typing import TYPE_CHECKING
 
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.answer import http_error
 from edgerouter.middleware.field_names import field_map, field_names, field_value
-
-if TYPE_CHECKING:
-    from edgerouter.middleware.headers import Options
+from edgerouter.middleware.headers_options import Options
 
 _NONCE = b"$NONCE"
 
@@ -17,7 +14,7 @@ _NONCE = b"$NONCE"
 class Security:
     """Refuses foreign hosts and makes security headers; false when no option is set."""
 
-    def __init__(self, options: "Options") -> None:
+    def __init__(self, options: Options) -> None:
         """Prepare.
 
         Raises:
@@ -75,7 +72,7 @@ class Security:
         return any(request.headers.first(name) == value for name, value in self._secure_headers)
 
 
-def _sts(options: "Options") -> dict[bytes, bytes]:
+def _sts(options: Options) -> dict[bytes, bytes]:
     if not options.sts_seconds:
         return {}
     value = b"max-age=%d" % options.sts_seconds
@@ -86,7 +83,7 @@ def _sts(options: "Options") -> dict[bytes, bytes]:
     return {b"Strict-Transport-Security": value}
 
 
-def _constant_fields(options: "Options") -> dict[bytes, bytes]:
+def _constant_fields(options: Options) -> dict[bytes, bytes]:
     frame = options.custom_frame_options_value or ("DENY" if options.frame_deny else "")
     xss = options.custom_browser_xss_value or (
         "1; mode=block" if options.browser_xss_filter else ""

@@ -15,7 +15,8 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer
 from edgerouter.http.tls import TlsFacts
 from edgerouter.middleware.base import BuildContext
-from edgerouter.middleware.pass_tls_client_cert import Info, Issuer, Options, Subject, build
+from edgerouter.middleware.certificate_parts import Info, Issuer, Subject
+from edgerouter.middleware.pass_tls_client_cert import Options, build
 from tests.unit.middleware.exchange import Seen, request
 
 
