@@ -210,6 +210,21 @@ async def test_the_end_comes_behind_all_that_was_sent() -> None:
         assert recorder.events == ["eof"]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_client_that_only_shuts_down_its_socket_still_reads(
+    version: ssl.TLSVersion,
+) -> None:
+    """WebSocket clients end like that; OpenSSL would refuse to write from there on."""
+    async with connected(version) as (recorder, reader, writer):
+        writer.write(b"my last word")
+        await until(lambda: recorder.received)
+        writer.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        await until(lambda: recorder.events)
+        recorder.transport.write(b"and mine")
+        assert await reader.readexactly(8) == b"and mine"
+        assert recorder.events == ["eof"]
+
+
 @pytest.mark.parametrize("stays_open", [True, False])
 async def test_the_end_of_the_client_is_told_once(stays_open: bool) -> None:
     async with connected() as (recorder, _, writer):

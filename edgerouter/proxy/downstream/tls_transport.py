@@ -22,6 +22,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     __slots__ = (
         "_below",
         "_closing",
+        "_ended_below",
         "_established",
         "_failed",
         "_incoming",
@@ -56,6 +57,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._shaken = False
         self._closing = False
         self._paused = False
+        self._ended_below = False
         self._told_end = False
         self._unread = b""
         """What was decrypted before we said goodbye and has not been passed on."""
@@ -72,7 +74,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._protocol is None:
             return False
-        self._incoming.write_eof()
+        # OpenSSL is not told: without close_notify it would refuse to write from here on.
+        self._ended_below = True
         if not self._paused:
             self._read()  # What has come before is passed on first.
         return True
@@ -125,7 +128,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
                 # A read gives a whole record: with nothing left to decrypt another one would
                 # only raise, which costs more than the question.
                 if not self._incoming.pending and len(data) < READ_SIZE and not self._unread:
-                    return
+                    break
+            else:
+                return
         except ssl.SSLWantReadError:
             if self._outgoing.pending:  # A key update asks for an answer.
                 self._flush()
@@ -134,6 +139,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLError:
             self._flush()
             self.abort()
+        if self._ended_below:
+            self._ended()
 
     def _ended(self) -> None:
         """Pass on that the client will send no more."""
@@ -153,7 +160,11 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._closing or not data:
             return
-        self._object.write(data)
+        try:
+            self._object.write(data)
+        except ssl.SSLError:  # A connection that is broken already.
+            self.abort()
+            return
         self._below.write(self._outgoing.read())
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
