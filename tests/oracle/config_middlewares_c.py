@@ -15,6 +15,7 @@ def _flights_by(**criterion: Any) -> dict[str, Any]:
 
 MIDDLEWARES: dict[str, dict[str, Any]] = {
     "rl": {"rateLimit": _ONCE},
+    "rl-pause": {"rateLimit": {"average": 1, "burst": 4}},
     "rl-burst": {"rateLimit": {**_ONCE, "burst": 3}},
     "rl-burst-zero": {"rateLimit": {**_ONCE, "burst": 0}},
     "rl-burst-negative": {"rateLimit": {**_ONCE, "burst": -2}},

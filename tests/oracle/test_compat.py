@@ -1,5 +1,6 @@
 """With ``edgerouter.compat=traefik`` the differences are gone, down to the bytes on the wire."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +16,13 @@ from tests.oracle import (
     cases_routing,
 )
 from tests.oracle.case import Case
+from tests.oracle.conftest import Subject
 from tests.oracle.exact import ask_exactly
 from tests.oracle.setup import ENTRYPOINTS, flags
+from tests.oracle.test_digest import ask, reply
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
+from tests.support.raw_http import exchange
 from tests.support.router_process import RouterProcess
 from tests.support.traefik import traefik, traefik_binary
 
@@ -85,3 +89,33 @@ def test_answer(
         assert actual != expected, "edgerouter answers as Traefik does: remove it from NOT_UNDONE"
     else:
         assert actual == expected
+
+
+def statuses(process: RouterProcess, host: str, count: int) -> list[int]:
+    request = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    return [
+        answer.status for answer in exchange(process.ports["web"], request * count, count=count)
+    ]
+
+
+def test_a_bucket_is_full_after_a_pause(real: RouterProcess, compatible: RouterProcess) -> None:
+    for process in (real, compatible):
+        # The fifth waits for a token that is not there within half a second.
+        assert statuses(process, "rl-pause.test", 5).count(429) == 1
+    time.sleep(3.1)  # Traefik forgets in whole seconds.
+    for process in (real, compatible):
+        assert statuses(process, "rl-pause.test", 4) == [200] * 4
+
+
+@pytest.mark.parametrize(
+    "uri", ["/", "/a", "/a/b?c", "/a?x=y", "/a/b/", "/a/b/c", "/%61", "a", "", "/b"]
+)
+def test_digests_for_shorter_paths(
+    uri: str, real: RouterProcess, compatible: RouterProcess, echo: EchoServer
+) -> None:
+    found = []
+    for process in (real, compatible):
+        subject = Subject(process, echo)
+        challenge = ask(subject, target="/a/b?c=d")[1]
+        found.append(ask(subject, reply(challenge, uri=uri), target="/a/b?c=d")[0])
+    assert found[0] == found[1]

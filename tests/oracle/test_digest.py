@@ -15,8 +15,8 @@ def md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def ask(subject: Subject, *headers: str) -> tuple[int, str]:
-    (answer,) = get("digest", "/a?b=c", HOST, *headers).run(subject.process.ports["web"])
+def ask(subject: Subject, *headers: str, target: str = "/a?b=c") -> tuple[int, str]:
+    (answer,) = get("digest", target, HOST, *headers).run(subject.process.ports["web"])
     return answer.status, answer.get("www-authenticate")
 
 
