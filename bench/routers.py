@@ -97,7 +97,10 @@ def edgerouter(directory: Path, routes: Routes | None, *flags: str) -> Running:
     command = [sys.executable, "-m", "edgerouter", "--edgerouter.workers=1"]
     command += [f"--entrypoints.web.address=127.0.0.1:{port}", "--log.level=ERROR", *flags]
     command += _dynamic_file(directory, routes) if routes else []
-    environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'providers'}"}
+    environment = {
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'providers'}",
+        "PYTHONDONTWRITEBYTECODE": "",  # What is installed has been compiled.
+    }
     return Running("edgerouter", command, port, ROUTER_CORE, directory, environment)
 
 
