@@ -16,9 +16,12 @@ from edgerouter.services.balancer import WeightedRoundRobin
 from edgerouter.services.observed import Observed, failure_limit
 from edgerouter.services.queueing import Queue
 from edgerouter.services.server import Fences, Health, Server
+from edgerouter.services.slots import Slots
 from edgerouter.services.sticky import StickyCookie, by_value, server_value
 from edgerouter.services.strategies import COUNTING, chooser_of
 from edgerouter.services.waiting import MAX_REPEATS, Room
+from edgerouter.shared.in_flight import InFlight
+from edgerouter.shared.memory import private
 
 LEAST_SHARE = 0.1
 """What a server gets of its share of requests at the very beginning of a slow start."""
@@ -37,6 +40,7 @@ class LoadBalancer:
         options: Mapping[str, Any],
         health: Health | None = None,
         room: Room | None = None,
+        counts: InFlight | None = None,
     ) -> None:
         self.name = name
         self.servers = servers
@@ -54,14 +58,17 @@ class LoadBalancer:
         """Those of them that only wait for the others to fail."""
         self._set_sticky(options if strategy != "hrw" else {})
         self._room = room
-        self._limit: int = options.get("maxConnections") or 0
-        self._queue = Queue(options, self._has_room) if self._limit else None
+        self._slots: Slots | None = None
+        self._queue: Queue | None = None
+        if limit := options.get("maxConnections"):
+            self._slots = Slots(counts or private().in_flight, name, limit)
+            self._queue = Queue(options, self._slots)
         self._slow_start: float = options.get("slowStart") or 0.0
         self._is_plain = not (
             self._chooser or self._sticky or self._room or self._queue or self._slow_start
         )
         """Whether servers just take turns; the shortest way for most requests."""
-        self._observe(options, counts=bool(self._limit) or strategy in COUNTING)
+        self._observe(options, counts=self._slots is not None or strategy in COUNTING)
         changed = _weakly(self.refresh)
         for server in servers:
             server.state.changed = changed
@@ -83,7 +90,7 @@ class LoadBalancer:
         self._spares_last = limit is not None and limit.spares_last
         if limit is not None or counts:
             for server in self.servers:
-                server.forward = Observed(server, self.servers, limit)
+                server.forward = Observed(server, self.servers, limit, self._slots)
 
     def is_up(self) -> bool:
         """Tell whether there is a server that can be asked."""
@@ -128,24 +135,13 @@ class LoadBalancer:
         share = (monotonic() - since) / self._slow_start
         return share < 1 and random() > max(share, LEAST_SHARE)  # noqa: S311 - no secret
 
-    def _has_room(self, taken: int) -> bool:
-        """Tell whether more than ``taken`` requests could go to servers now."""
-        if not self.up:
-            return True  # Waiting in line would not help.
-        usable = [server for server in self.servers if server not in self._out]
-        return sum(max(self._limit - s.state.active, 0) for s in usable) > taken
-
     def __call__(self, request: Request) -> Awaitable[Response]:
         request.exchange.service = self.name
         if self._is_plain and (server := self._rotation.next(self._out)) is not None:
             return self._ask(request, server)
         if self._room is not None:
             return self._room.serve(request, self)
-        if self._queue is not None:
-            return self._queue.serve(request, self._attempt)
-        if self._sticky is not None:
-            return self._stay(request, self._sticky)
-        return self._ask(request, self._pick(request))
+        return self.attempt(request)
 
     def attempt(self, request: Request) -> Awaitable[Response]:
         """Ask a server, without waiting for one to come.
@@ -154,25 +150,58 @@ class LoadBalancer:
             NoServer: There is none.
         """
         if self._queue is not None:
-            return self._queue.serve(request, self._attempt)
-        return self._attempt(request)
+            return self._queue.serve(request, self)
+        return self.ask(request, self._stuck(request) or self._pick(request))
 
-    def _attempt(self, request: Request) -> Awaitable[Response]:
-        if self._sticky is not None:
-            return self._stay(request, self._sticky)
-        return self._ask(request, self._pick(request))
+    def claim(self, request: Request) -> Server | None:
+        """Take a place at a server; None while all have as many requests as they may get.
 
-    def _pick(self, request: Request, failed: Sequence[Server] = ()) -> Server:
+        Raises:
+            NoServer: There is no server that can be asked.
+        """
+        slots = self._slots
+        if self.up and slots is not None and not slots.is_ours(self._usable()):
+            return None
+        server = self._stuck(request)
+        if server is not None and (slots is None or slots.take(server)):
+            return server
+        return self._take(request, ())
+
+    def _take(self, request: Request, failed: Sequence[Server]) -> Server | None:
+        """Pick a server and take a place there, if places are counted; None: all are full.
+
+        Raises:
+            NoServer: There is no server that can be asked.
+        """
+        slots = self._slots
+        if slots is None:
+            return self._pick(request, failed)
+        full = [server for server in self.servers if server.state.active >= slots.limit]
+        while True:
+            try:
+                server = self._pick(request, failed, full)
+            except NoServer:
+                if not (full and self.up):
+                    raise
+                return None
+            if slots.take(server):
+                return server
+            full.append(server)
+
+    def _usable(self) -> list[Server]:
+        return [server for server in self.servers if server not in self._out]
+
+    def _pick(
+        self, request: Request, failed: Sequence[Server] = (), full: Sequence[Server] = ()
+    ) -> Server:
         excluded: Collection[Server] = self._out
-        if failed:
-            excluded = [*failed, *excluded]
-        if self._limit:
-            excluded = [*excluded, *(s for s in self.servers if s.state.active >= self._limit)]
+        if failed or full:
+            excluded = [*failed, *full, *excluded]
         server = self._choose(request, excluded)
         if self._slow_start and server is not None and self._is_cold(server):
             server = self._choose(request, [*excluded, server]) or server
         if server is None and failed and self._backups:
-            server = self._choose(request, [*failed, *(self._out - self._backups)])
+            server = self._choose(request, [*failed, *full, *(self._out - self._backups)])
         if server is None:
             message = f"the service {self.name} has no server that can be asked"
             raise NoServer(message)
@@ -197,10 +226,10 @@ class LoadBalancer:
                 if error.retry != "always" and not self._may_repeat(request, error, failed):
                     raise
                 failed.append(server)
-                try:
-                    server = self._pick(request, failed)
-                except NoServer:
-                    raise error from None
+                another = self._another(request, failed)
+                if another is None:
+                    raise
+                server = another
                 exchange.retries += 1
             else:
                 exchange.origin_duration = perf_counter() - start
@@ -219,14 +248,30 @@ class LoadBalancer:
             and room.repeats(request)
         )
 
-    async def _stay(self, request: Request, sticky: StickyCookie) -> Response:
-        value = sticky.chosen(request.headers)
+    def _another(self, request: Request, failed: Sequence[Server]) -> Server | None:
+        try:
+            return self._take(request, failed)
+        except NoServer:
+            return None
+
+    def _stuck(self, request: Request) -> Server | None:
+        """Return the server that the client's cookie names, if it can be asked."""
+        if self._sticky is None:
+            return None
+        value = self._sticky.chosen(request.headers)
         server = self._by_value.get(value) if value else None
-        if server is None or server in self._out or 0 < self._limit <= server.state.active:
-            server = self._pick(request)
+        return None if server in self._out else server
+
+    def ask(self, request: Request, server: Server) -> Awaitable[Response]:
+        """Ask ``server``, where a place was taken if places are counted."""
+        if self._sticky is not None:
+            return self._stay(request, server, self._sticky)
+        return self._ask(request, server)
+
+    async def _stay(self, request: Request, server: Server, sticky: StickyCookie) -> Response:
         response = await self._ask(request, server)
         answered = server_value(request.exchange.server)
-        if answered != value:
+        if answered != sticky.chosen(request.headers):
             response.headers = response.headers.extended([sticky.header(answered)])
         return response
 

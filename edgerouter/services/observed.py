@@ -13,6 +13,7 @@ from edgerouter.http.errors import ExchangeError
 from edgerouter.http.message import Request, Response
 from edgerouter.http.watched import when_done
 from edgerouter.services.server import Server, ServerState
+from edgerouter.services.slots import Slots
 from edgerouter.services.strategies import note_time
 
 MAX_GROWTH = 10
@@ -79,15 +80,21 @@ def failure_limit(options: Mapping[str, Any]) -> FailureLimit | None:
 class Observed:
     """Forwards to ``server`` and keeps its state."""
 
-    __slots__ = ("_forward", "_limit", "_loop", "_servers", "server")
+    __slots__ = ("_forward", "_limit", "_loop", "_servers", "_slots", "server")
 
     def __init__(
-        self, server: Server, servers: Sequence[Server], limit: FailureLimit | None
+        self,
+        server: Server,
+        servers: Sequence[Server],
+        limit: FailureLimit | None,
+        slots: Slots | None = None,
     ) -> None:
         self.server = server
         self._servers = servers
         self._forward = server.forward
         self._limit = limit
+        self._slots = slots
+        """Where a place was taken for every request that comes here."""
         self._loop = asyncio.get_running_loop()
 
     async def __call__(self, request: Request) -> Response:
@@ -114,6 +121,8 @@ class Observed:
     def _left(self) -> None:
         state = self.server.state
         state.active -= 1
+        if self._slots is not None:
+            self._slots.give(self.server)
         state.left()
 
     def _failed(self) -> None:

@@ -29,6 +29,8 @@ class InFlight:
         self._table = table
         self._counts = struct.Struct(f"{workers}I")
         self._own = _RANK.size + worker * _COUNT.size
+        self.worker = worker
+        """The number of this worker."""
 
     def enter(self, key: bytes, limit: int) -> bool:
         """Count one more request of ``key`` unless there are ``limit`` of them already.
@@ -66,9 +68,15 @@ class InFlight:
 
     def count(self, key: bytes) -> int:
         """Return how many requests of ``key`` are under way."""
+        return sum(self.by_worker(key))
+
+    def by_worker(self, key: bytes) -> tuple[int, ...]:
+        """Return how many requests of ``key`` are under way in each worker."""
         number, offset = self._table.lock(key)
         try:
-            return sum(self._counts.unpack_from(self._memory, offset + _RANK.size))
+            if offset < 0:
+                return ()
+            return self._counts.unpack_from(self._memory, offset + _RANK.size)
         finally:
             self._table.unlock(number)
 

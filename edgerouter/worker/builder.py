@@ -64,7 +64,9 @@ class Builder:
         self.fences = Fences()
         self.health = Health()
         self.pools = Pools()
-        self.services = ServiceBuilder(self.pools, self.fences, self.health, self._internal_service)
+        self.services = ServiceBuilder(
+            self.pools, self.fences, self.health, self._internal_service, self._shared.in_flight
+        )
         if as_traefik:
             self.services.target_class = TraefikTarget
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}

@@ -19,6 +19,7 @@ from edgerouter.services.server import Fences, Health, Server, ServerState
 from edgerouter.services.sticky import StickyCookie
 from edgerouter.services.waiting import MAX_WAITING, Hall, Room
 from edgerouter.services.weighted import HighestRandomWeight, Weighted
+from edgerouter.shared.in_flight import InFlight
 
 Definition = Mapping[str, Any]
 DEFAULT_TRANSPORT = "default@internal"
@@ -51,13 +52,19 @@ class ServiceBuilder:
     """Makes the services of one snapshot after the other."""
 
     def __init__(
-        self, pools: Pools, fences: Fences, health: Health, internal: Callable[[str, str], Built]
+        self,
+        pools: Pools,
+        fences: Fences,
+        health: Health,
+        internal: Callable[[str, str], Built],
+        counts: InFlight,
     ) -> None:
         self._pools = pools
         self._fences = fences
         self._health = health
         self._internal = internal
         """``internal(name, kind)`` makes a service of our own; BuildError if there is none."""
+        self._counts = counts
         self._hall = Hall()
         self._built: dict[str, Built] = {}
         self.target_class = Target
@@ -217,7 +224,9 @@ class _Run:
         targets = tuple(server.forward for server in made if isinstance(server.forward, Target))
         builder = self._builder
         room = self._room(name, options)
-        balancer = LoadBalancer(name, made, builder._fences, options, builder._health, room)
+        balancer = LoadBalancer(
+            name, made, builder._fences, options, builder._health, room, builder._counts
+        )
         if room is not None:
             room.current = balancer
             if balancer.up:

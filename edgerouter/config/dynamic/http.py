@@ -167,7 +167,7 @@ class ServersLoadBalancer(Model):
     max_waiting: int = 0
     """Requests that may wait at once, per worker; 0: 256."""
     max_connections: int = 0
-    """Requests that a server gets at once from one worker; 0: no limit."""
+    """Requests that a server gets at once, from all workers together; 0: no limit."""
     max_queue: int = 0
     """Requests that wait in line when all servers have ``maxConnections``; 0: 1024."""
     queue_timeout: Duration = 0.0

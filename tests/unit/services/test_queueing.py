@@ -1,16 +1,19 @@
 """Limits per server, the line in front of them, and slow starts."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
 
-from edgerouter.http.errors import NoServer
+from edgerouter.http.errors import ConnectFailed, NoServer
 from edgerouter.http.message import Request, Response
 from edgerouter.services import load_balancer
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.queueing import QueueFull
 from edgerouter.services.server import Fences
+from edgerouter.shared.memory import Shared
 from tests.unit.middleware.exchange import request
 from tests.unit.services.fakes import Upstream, servers
 
@@ -39,8 +42,20 @@ class Busy(Upstream):
             self.go.put_nowait(None)
 
 
-def limited(upstreams: list[Any], fences: Fences | None = None, **options: Any) -> LoadBalancer:
-    return LoadBalancer("s@file", servers(upstreams), fences or Fences(), options)
+def limited(
+    upstreams: list[Any],
+    fences: Fences | None = None,
+    shared: Shared | None = None,
+    **options: Any,
+) -> LoadBalancer:
+    counts = (shared or Shared.create(1)).in_flight
+    return LoadBalancer("s@file", servers(upstreams), fences or Fences(), options, counts=counts)
+
+
+def workers(count: int) -> list[Shared]:
+    """The same memory as each of several workers sees it."""
+    first = Shared.create(count)
+    return [first, *(Shared(first.descriptor, count, worker) for worker in range(1, count))]
 
 
 def start(service: LoadBalancer, path: str = "/", priority: bytes = b"") -> "asyncio.Task[Any]":
@@ -67,6 +82,95 @@ async def test_no_server_gets_more_than_its_limit() -> None:
         each.release(10)
     assert [(await task).status for task in tasks] == [200] * 10
     assert [each.most for each in upstreams] == [2, 2]
+
+
+async def test_the_limit_holds_over_all_workers() -> None:
+    upstream = Busy()
+    services = [limited([upstream], shared=each, maxConnections=3) for each in workers(3)]
+    tasks = [start(service) for service in services for _ in range(10)]
+    await settled()
+    assert upstream.active == 3
+    upstream.release(30)
+    assert [(await task).status for task in tasks] == [200] * 30
+    assert upstream.most == 3
+    assert workers_use_nothing(services)
+
+
+async def test_waiting_workers_share_what_becomes_free() -> None:
+    upstream = Busy()
+    services = [limited([upstream], shared=each, maxConnections=4) for each in workers(2)]
+    greedy = [start(services[0], "/greedy") for _ in range(20)]
+    await settled()
+    late = [start(services[1], "/late") for _ in range(4)]
+    await settled()
+    for _ in range(12):
+        upstream.release()
+        await asyncio.sleep(0.01)
+    # Without sharing the first worker would have taken every place again: 12 + 4.
+    assert upstream.order.count("/late") == 4
+    upstream.release(12)
+    await asyncio.gather(*greedy, *late)
+
+
+async def test_one_place_goes_around() -> None:
+    upstream = Busy()
+    services = [limited([upstream], shared=each, maxConnections=1) for each in workers(2)]
+    tasks = [start(service) for service in services for _ in range(3)]
+    upstream.release(6)
+    async with asyncio.timeout(5):
+        assert [(await task).status for task in tasks] == [200] * 6
+    assert upstream.most == 1
+
+
+async def test_a_worker_that_dies_gives_back() -> None:
+    upstream, (one, other) = Busy(), workers(2)
+    lost = start(limited([upstream], shared=one, maxConnections=1))
+    await settled()
+    waiting = start(limited([upstream], shared=other, maxConnections=1))
+    await settled()
+    assert upstream.active == 1
+    other.in_flight.forget(0)
+    async with asyncio.timeout(5):
+        while upstream.active < 2:
+            await asyncio.sleep(0.005)
+    upstream.release(2)
+    assert (await waiting).status == 200
+    assert (await lost).status == 200
+
+
+async def test_a_server_that_fails_leaves_no_place_taken() -> None:
+    broken, upstream = Upstream(error=ConnectFailed("x")), Upstream()
+    service = limited([broken, upstream], maxConnections=1)
+    for _ in range(4):
+        assert (await service(request())).status == 200
+    assert workers_use_nothing([service])
+
+
+async def test_a_balancer_that_is_replaced_is_freed() -> None:
+    """At once, not by the garbage collector; also with a line and a check of failures."""
+    old = limited([Upstream()], maxConnections=1, maxFails=1, strategy="leasttime")
+    await old(request())
+    gone = weakref.ref(old)
+    new = LoadBalancer("s@file", servers([Upstream()]), Fences(), {})
+    gc.disable()
+    try:
+        old = new
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert old is new
+
+
+def workers_use_nothing(services: list[LoadBalancer]) -> bool:
+    """Tell whether every place has been given back."""
+    found = []
+    for service in services:
+        assert service._slots is not None
+        found += [
+            service._slots._counts.count(service._slots._key(server)) for server in service.servers
+        ]
+        found.append(service._slots._counts.count(service._slots._line))
+    return not any(found)
 
 
 async def test_first_come_first_served() -> None:

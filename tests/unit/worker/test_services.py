@@ -11,6 +11,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.proxy.upstream.pool import Pools
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.server import Fences, Health
+from edgerouter.shared.memory import private
 from edgerouter.worker.services import BuildError, Built, ServiceBuilder
 from tests.unit.middleware.exchange import request
 
@@ -24,7 +25,9 @@ class Plane:
 
     def __init__(self) -> None:
         self.fences, self.health = Fences(), Health()
-        self.builder = ServiceBuilder(Pools(), self.fences, self.health, no_internal)
+        self.builder = ServiceBuilder(
+            Pools(), self.fences, self.health, no_internal, private().in_flight
+        )
 
     def update(
         self, services: dict[str, Any], transports: dict[str, Any] | None = None
