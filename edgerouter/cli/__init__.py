@@ -14,6 +14,8 @@ COMMANDS = {
     "run": "edgerouter.cli.commands.run",
     "demo": "edgerouter.cli.commands.demo",
     "healthcheck": "edgerouter.cli.commands.healthcheck",
+    "drain": "edgerouter.cli.commands.drain",
+    "undrain": "edgerouter.cli.commands.undrain",
     "cert": "edgerouter.cli.commands.cert",
     "acme": "edgerouter.cli.commands.acme",
     "ca": "edgerouter.cli.commands.ca",

@@ -22,6 +22,7 @@ from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.own import Own
 from edgerouter.control.aggregator import Aggregator, Publications
 from edgerouter.control.certificates.service import Certificates
+from edgerouter.control.draining import Draining
 from edgerouter.control.listeners import Listener
 from edgerouter.control.providers import Providers
 from edgerouter.control.publisher import Publisher
@@ -71,6 +72,8 @@ class Core:
         )
         if certificates is not None:
             self.view.certificates = certificates.inventory
+            draining = Draining(self._providers, publisher)
+            certificates.commands.others |= {"drain": draining.drain, "undrain": draining.undrain}
         self._reported: frozenset[Diagnostic] = frozenset()
         self._health: HealthChecks | None = None
         self._loading = asyncio.Lock()

@@ -96,6 +96,28 @@ class Providers:
                 except Exception:
                     log.exception("The provider cannot tell of a certificate: %s", name)
 
+    def drain(self, container: str, *, is_drained: bool) -> tuple[str, frozenset[str]]:
+        """Drain a container, or end that; return its whole name and its servers' URLs.
+
+        Raises:
+            LookupError: No provider has it (by a ``drain`` method), or it is not clear which.
+        """
+        reasons = []
+        for provider in self._providers.values():
+            drain = getattr(provider, "drain", None)
+            if drain is not None:
+                try:
+                    found: tuple[str, frozenset[str]] = drain(container, is_drained=is_drained)
+                except LookupError as error:
+                    reasons.append(str(error.args[0]))
+                else:
+                    return found
+        raise LookupError("; ".join(reasons) or "no provider has containers")
+
+    def drained(self, name: str) -> list[str]:
+        """Return the names of the containers of the provider ``name`` that are drained."""
+        return list(getattr(self._providers[name], "drained", ()))
+
     def published(
         self, name: str, configuration: DynamicConfiguration, diagnostics: tuple[Diagnostic, ...]
     ) -> None:

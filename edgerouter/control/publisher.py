@@ -20,6 +20,8 @@ from edgerouter.observability.logs import fields
 log = logging.getLogger(__name__)
 
 PING = encode({"type": "ping"})
+COUNT_TIMEOUT = 2.0
+"""Seconds in which a worker has to say what is under way."""
 
 
 async def _nothing(_: str) -> None:
@@ -45,6 +47,8 @@ class Slot:
         """The results of health checks the worker has been told."""
         self.absent: frozenset[int] = frozenset()
         """The workers it has been told to stand in for."""
+        self.count: asyncio.Future[int] | None = None
+        """For the answer to the newest ``count``."""
         self.is_asked = False
         self.has_spoken = False
         """Whether it has said anything at all."""
@@ -169,6 +173,16 @@ class Publisher:
             slot.orders.append(frame)
             slot.wake.set()
 
+    async def under_way(self, urls: Iterable[str]) -> int:
+        """Return how many connections to the servers ``urls`` are in use, in all workers."""
+        counts = []
+        for slot in self._slots:
+            slot.count = asyncio.get_running_loop().create_future()
+            counts.append(slot.count)
+        self.order({"type": "count", "urls": sorted(urls)})
+        done, _ = await asyncio.wait(counts, timeout=COUNT_TIMEOUT) if counts else ((), ())
+        return sum(count.result() for count in done if not count.cancelled())
+
     async def serve(self, worker: int, channel: Channel, orders: Iterable[Message]) -> None:
         """Look after one worker, from its first ``orders`` until it closes the channel."""
         slot = Slot(worker, map(encode, orders))
@@ -227,6 +241,10 @@ class Publisher:
                 task = asyncio.create_task(self._answer(slot, message["name"]))
                 self._answering.add(task)
                 task.add_done_callback(self._answering.discard)
+                return
+            case "counted":
+                if slot.count is not None and not slot.count.done():
+                    slot.count.set_result(message["connections"])
                 return
             case "resend":
                 slot.snapshot = self._snapshot

@@ -194,6 +194,7 @@ class View:
                 "publications": state.publications,
                 "lastPublication": state.last_publication,
                 "fenced": sorted(state.fenced),
+                "drained": self._providers.drained(state.name),
             }
             for state in self._providers.states.values()
         ]

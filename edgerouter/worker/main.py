@@ -111,6 +111,13 @@ class Worker:
                 self._on_demand.answered(message["name"])
             case "ping":
                 await self._tell({"type": "pong"})
+            case "count":
+                urls = frozenset(message["urls"])
+                pools = {
+                    target.pool for target in self._builder.services.targets if target.url in urls
+                }
+                in_use = sum(pool.in_use for pool in pools)
+                await self._tell({"type": "counted", "connections": in_use})
             case "adopt":
                 await self._listening.stand_in_for(message["workers"])
             case "drain":

@@ -45,6 +45,7 @@ class DockerProvider:
         self._options = options
         self._settings = settings_of(options, name)
         self._state: State | None = None
+        self._session: Session | None = None
 
     async def run(self, context: ProviderContext) -> None:
         """Follow the engine until cancelled; without ``watch``, look once.
@@ -63,12 +64,28 @@ class DockerProvider:
         finally:
             await finish(calls.aclose())
 
+    @property
+    def drained(self) -> list[str]:
+        """The names of the drained containers."""
+        state = self._state
+        return state.draining.names(state.containers) if state is not None else []
+
+    def drain(self, name: str, *, is_drained: bool) -> tuple[str, frozenset[str]]:
+        """Give a container no new request, or requests again; return its name and its servers.
+
+        Raises:
+            LookupError: There is no such container, several, or it serves nothing.
+        """
+        if self._session is None:
+            raise LookupError("the engine has not been seen yet")
+        return self._session.drain(name, is_drained=is_drained)
+
     async def _follow(self, context: ProviderContext, calls: CallThread, state: State) -> None:
         loop = asyncio.get_running_loop()
         give_up = 0.0
         pause = FIRST_PAUSE
         while True:
-            session = Session(self._settings, state, context, calls)
+            session = self._session = Session(self._settings, state, context, calls)
             try:
                 await session.run(Engine(self._options))
             except EngineUnavailable as error:

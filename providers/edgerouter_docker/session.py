@@ -17,6 +17,7 @@ from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.provider import ProviderContext
 from edgerouter_docker.assemble import Assembler
 from edgerouter_docker.calls import CallThread, finish
+from edgerouter_docker.draining import Draining, find
 from edgerouter_docker.engine import CALL_TIMEOUT, Engine, EngineUnavailable, UnreadableContainer
 from edgerouter_docker.events import Event, EventFollower
 from edgerouter_docker.fence import Fences, is_ending
@@ -42,6 +43,7 @@ class State:
     fences: Fences = field(default_factory=Fences)
     fenced: frozenset[str] = frozenset()
     has_published: bool = False
+    draining: Draining = field(default_factory=Draining)
     lingering: Lingering = field(default_factory=lambda: Lingering(0))
 
 
@@ -212,6 +214,7 @@ class Session:
 
     def _remember(self, container_id: str, container: Container | None) -> bool:
         known = self._state.containers.get(container_id)
+        self._state.draining.note(container_id, container)
         self._state.lingering.note(known, container, self._loop.time())
         if container is None:
             return self._state.containers.pop(container_id, None) is not None
@@ -234,6 +237,24 @@ class Session:
     def _on_port(self) -> None:
         self._port_news = True
         self._wake.set()
+
+    # Orders
+
+    def drain(self, name: str, *, is_drained: bool) -> tuple[str, frozenset[str]]:
+        """Drain a container, or end that; return its name and its servers.
+
+        Raises:
+            LookupError: There is no such container, several, or it serves nothing.
+        """
+        container = find(name, self._state.containers.values())
+        urls = self._state.assembler.urls_of(container.id)
+        if not urls:
+            raise LookupError(f"the container {container.name} serves no router")
+        self._state.draining.set(container, is_drained=is_drained)
+        self._send_fences()
+        verb = "drained" if is_drained else "undrained"
+        log.info("The container %s is %s.", container.name, verb)
+        return container.name, urls
 
     # Saying
 
@@ -289,7 +310,8 @@ class Session:
         return found
 
     def _send_fences(self) -> None:
-        fenced = self._state.fences.urls(self._state.assembler.servers)
+        servers = self._state.assembler.servers
+        fenced = self._state.fences.urls(servers) | self._state.draining.urls(servers)
         if fenced != self._state.fenced:
             self._state.fenced = fenced
             self._context.fence(fenced)

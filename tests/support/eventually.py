@@ -2,7 +2,7 @@
 
 import http.client
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,12 +19,17 @@ class Answer:
 
 
 def ask(
-    port: int, path: str = "/", *, host: str = "localhost", address: str = "127.0.0.1"
+    port: int,
+    path: str = "/",
+    *,
+    host: str = "localhost",
+    address: str = "127.0.0.1",
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Send one GET request on a new connection."""
     connection = http.client.HTTPConnection(address, port, timeout=5)
     try:
-        connection.request("GET", path, headers={"Host": host})
+        connection.request("GET", path, headers={"Host": host, **(headers or {})})
         response = connection.getresponse()
         text = response.read().decode("utf-8", "replace")
         headers = {name.lower(): value for name, value in response.getheaders()}

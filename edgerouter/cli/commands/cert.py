@@ -1,12 +1,11 @@
 """``edgerouter cert``: the certificates of the running router, seen and ordered anew."""
 
 import json
-import socket
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+from edgerouter.cli.orders import Unanswered, ask, find_socket
 
 NAME = "cert"
 SUMMARY = "Shows, renews and revokes certificates of the running router."
@@ -19,10 +18,6 @@ TIMEOUT = 300.0
 """Seconds for an order."""
 
 
-class _Unanswered(Exception):
-    """The router does not answer, or answers with an error; the message says which."""
-
-
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Carry out one of the commands; 1 with the reason when the router refuses."""
     words = [word for word in argv if not word.startswith("-")]
@@ -33,57 +28,19 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         sys.stderr.write(f"edgerouter cert: usage: {USAGE}\n")
         return 2
     try:
-        path = _socket(options, environ)
+        path = find_socket(options, environ)
         if words[0] == "ls":
-            _list(_ask(path, {"command": "ls"}))
+            _list(ask(path, {"command": "ls"}, TIMEOUT))
             return 0
         if words[0] == "show":
-            return _show(_ask(path, {"command": "ls"}), words[1])
+            return _show(ask(path, {"command": "ls"}, TIMEOUT), words[1])
         request = {"command": words[0], "name": words[1]}
         if reasons:
             request["reason"] = reasons[-1]
-        answer = _ask(path, request)
-    except _Unanswered as error:
+        answer = ask(path, request, TIMEOUT)
+    except Unanswered as error:
         return _fail(str(error))
     return _outcome(answer["plans"])
-
-
-def _socket(options: Sequence[str], environ: Mapping[str, str]) -> Path:
-    """Return the socket of the running router: of the option, else the only one there is."""
-    from edgerouter.config.loader import (  # noqa: PLC0415 - loads every model.
-        StaticConfigurationError,
-        load_static,
-    )
-    from edgerouter.control.certificates.commands import SOCKET  # noqa: PLC0415 - see above.
-
-    try:
-        wanted = load_static(options, environ).configuration.edgerouter.runtime_dir
-    except StaticConfigurationError as error:
-        raise _Unanswered(f"wrong configuration: {error}") from error
-    if wanted:
-        return Path(wanted) / SOCKET
-    parents = {Path(tempfile.gettempdir()), Path("/dev/shm")}  # noqa: S108 - the router's places.
-    found = sorted(path for parent in parents for path in parent.glob(f"edgerouter-*/{SOCKET}"))
-    if len(found) == 1:
-        return found[0]
-    what = "no running router was found" if not found else "several routers run"
-    raise _Unanswered(f"{what}; set --edgerouter.runtimeDir as the router has it")
-
-
-def _ask(path: Path, request: Mapping[str, str]) -> dict[str, Any]:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        with connection:
-            connection.settimeout(TIMEOUT)
-            connection.connect(str(path))
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as stream:
-                answer: dict[str, Any] = json.loads(stream.readline())
-    except (OSError, ValueError) as error:
-        raise _Unanswered(f"the router does not answer at {path}: {error}") from error
-    if "error" in answer:
-        raise _Unanswered(answer["error"])
-    return answer
 
 
 def _list(answer: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ REASONS = {
 
 MAX_LINE = 65536
 
+Order = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
 
 def private_socket(path: Path) -> socket.socket:
     """Bind a socket that nobody but our user may connect to."""
@@ -57,6 +60,8 @@ class Commands:
     def __init__(self, inventory: Inventory, manager: "Manager | None") -> None:
         self._inventory = inventory
         self._manager = manager
+        self.others: dict[str, Order] = {}
+        """Orders about other things, by command."""
 
     async def serve(self, path: Path) -> None:
         """Take orders on the socket ``path`` until cancelled."""
@@ -97,6 +102,8 @@ class Commands:
                     return await self._revoke(
                         str(request.get("name", "")), str(request.get("reason", "unspecified"))
                     )
+                case str(name) if name in self.others:
+                    return await self.others[name](request)
                 case unknown:
                     return {"error": f"there is no command {unknown}"}
         except CertificateError as error:

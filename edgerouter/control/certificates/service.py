@@ -49,7 +49,7 @@ class Certificates:
         self.sources.append(InternalSource(configuration))
         manager = self.acme.manager if self.acme is not None else None
         self.inventory = Inventory(manager, self.acme.broken if self.acme is not None else {})
-        self._commands = Commands(self.inventory, manager)
+        self.commands = Commands(self.inventory, manager)
         self._on_demand = self._make_on_demand(configuration.edgerouter.on_demand)
         publisher.certificate_wanted = self.on_demand
 
@@ -80,4 +80,4 @@ class Certificates:
         async with asyncio.TaskGroup() as tasks:
             for source in self.sources:
                 tasks.create_task(source.run())
-            tasks.create_task(self._commands.serve(directory / SOCKET))
+            tasks.create_task(self.commands.serve(directory / SOCKET))

@@ -47,6 +47,11 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._sweeper: asyncio.TimerHandle | None = None
 
+    @property
+    def in_use(self) -> int:
+        """Connections that carry an exchange or a tunnel."""
+        return len(self._open) - len(self._idle)
+
     def take_idle(self) -> UpstreamH1 | None:
         """Return a connection that is free, the one used last first, or None."""
         idle = self._idle

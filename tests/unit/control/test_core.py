@@ -185,7 +185,7 @@ async def test_a_rebuild_that_fails_leaves_the_last_snapshot(
         context = await site.context()
         context.publish(configuration())
         await site.receive()
-        context.publish("nonsense")  # type: ignore[arg-type]
+        context.publish(configuration().model_copy(update={"tcp": "nonsense"}))
         context.fence(["http://x"])
         assert (await site.receive())["type"] == "fence"
         while not site.core.view.failed_rebuilds:
