@@ -15,7 +15,6 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
         "certificates are renewed by their own lifetime",
     ),
     ("certificatesresolvers.*.tailscale", "certificates of Tailscale are not obtained"),
-    ("core.defaultrulesyntax", "rules are read in the v3 syntax"),
     ("entrypoints.*.forwardedheaders.addxforwardedschemeheaders", "these headers are not sent"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),
     ("entrypoints.*.http3", "HTTP/3 is not served"),

@@ -214,7 +214,6 @@ def test_one_start_shows_everything_that_is_wrong(load: Load) -> None:
             ["--providers.swarm", "--providers.swarm.watch=false"],
             "--providers.swarm: this provider",
         ),
-        (["--core.defaultrulesyntax=v2"], "rules are read in the v3 syntax"),
     ],
 )
 def test_an_option_we_lack_starts_with_exactly_one_warning(
@@ -229,6 +228,7 @@ def test_an_option_we_lack_starts_with_exactly_one_warning(
     [
         ["--entrypoints.a.address=:1", "--entrypoints.a.http2.maxconcurrentstreams=250"],
         ["--core.defaultrulesyntax=v3"],
+        ["--core.defaultrulesyntax=v2"],
         ["--tracing=false"],
         ["--providers.swarm=false"],
         ["--global.checknewversion", "--global.sendanonymoususage"],
