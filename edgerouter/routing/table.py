@@ -87,7 +87,7 @@ class RouteTable:
         added: Mapping[Route, float],
     ) -> Self:
         """Return a table of these routes, which differ from the present ones in a few."""
-        table = type(self).__new__(type(self))
+        table = type(self)(())
         table.routes, table._ranks, table._names = routes, ranks, None
         table._hosts, table._wildcards = dict(self._hosts), dict(self._wildcards)
         table._rest, table._settled = self._rest, dict(self._settled)
