@@ -27,13 +27,15 @@ COMMAND_TIME = 60.0
 """Seconds the program has."""
 
 
-def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.environ) -> None:
+def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.environ) -> bool:
     """Write the copies of one certificate; run the program when one has changed. Blocking.
+
+    Returns whether one has changed.
 
     Every failure is logged: nobody's certificate depends on a copy.
     """
     if not options.directory:
-        return
+        return False
     directory = Path(options.directory) / file_name(stored.names[0])
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,9 +45,10 @@ def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.envi
             "A copy of a certificate cannot be written",
             extra=fields(directory=str(directory), reason=str(error)),
         )
-        return
+        return False
     if changed and options.command:
         _run(options.command, directory, stored, environ)
+    return changed
 
 
 def _write(options: Export, stored: Stored, directory: Path) -> bool:

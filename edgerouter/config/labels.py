@@ -28,6 +28,9 @@ KNOWN_LABELS = frozenset(
         "docker.lbswarm",
         "swarm.network",
         "swarm.lbswarm",
+        "certificate.names",
+        "certificate.signal",
+        "certificate.exec",
     }
 )
 """Labels below a root that are no configuration but are read by the Docker provider."""

@@ -72,6 +72,8 @@ class Core:
         )
         if certificates is not None:
             self.view.certificates = certificates.inventory
+            if certificates.acme is not None:
+                certificates.acme.tell_containers = self._providers.certificate_changed
             draining = Draining(self._providers, publisher)
             certificates.commands.others |= {"drain": draining.drain, "undrain": draining.undrain}
         self._reported: frozenset[Diagnostic] = frozenset()

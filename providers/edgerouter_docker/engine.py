@@ -2,7 +2,8 @@
 
 Every failure to reach the engine becomes ``EngineUnavailable``, with a remedy
 when the reason is known. Needed rights: ``/_ping /version /events
-/containers/json /containers/{id}/json``. The API version is the engine's own
+/containers/json /containers/{id}/json``, and for labels ``certificate.signal`` and
+``certificate.exec`` those that act on a container. The API version is the engine's own
 answer, never a constant.
 """
 
@@ -10,7 +11,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -29,6 +30,9 @@ from edgerouter_docker.ssh import SshTunnel
 
 CALL_TIMEOUT = 60.0
 """Seconds for one call when ``httpClientTimeout`` does not say."""
+EXEC_TIMEOUT = 60.0
+"""Seconds a program has that is run in a container."""
+EXEC_POLL = 0.05
 _EVENT_TYPES = ["container", "network"]
 _EVENTS = [
     *("start", "die", "kill", "stop", "pause", "unpause", "health_status", "rename", "update"),
@@ -136,6 +140,33 @@ class Engine:
                 f"the answer of the engine is malformed: {error!r}"
             ) from error
 
+    def signal(self, container_id: str, name: str) -> None:
+        """Send a signal to a container's first process.
+
+        Raises:
+            EngineUnavailable: The engine does not do it, or cannot be reached.
+        """
+        with self._translated(), _permitted("POST /containers/{id}/kill"):
+            self._connected.kill(container_id, name)
+
+    def execute(self, container_id: str, command: Sequence[str]) -> None:
+        """Run a program in a container and wait for it.
+
+        Raises:
+            EngineUnavailable: The engine does not do it, cannot be reached, or the program fails.
+        """
+        # Detached: otherwise the engine wants the connection for itself, which proxies do not like.
+        with self._translated(), _permitted("POST /containers/{id}/exec and /exec/{id}/start"):
+            made = self._connected.exec_create(container_id, list(command))["Id"]
+            self._connected.exec_start(made, detach=True)
+            end = time.monotonic() + EXEC_TIMEOUT
+            while (state := self._connected.exec_inspect(made))["Running"]:
+                if time.monotonic() > end:
+                    raise EngineUnavailable(f"{command[0]} has not ended in {EXEC_TIMEOUT:g} s")
+                time.sleep(EXEC_POLL)
+        if state["ExitCode"]:
+            raise EngineUnavailable(f"{command[0]} ended with status {state['ExitCode']}")
+
     def events(self, since: int) -> EventStream:
         """Open the stream of events from ``since`` (the engine's Unix seconds) on.
 
@@ -200,6 +231,20 @@ class Engine:
             raise EngineUnavailable(
                 f"{self.endpoint}: the answer is not an engine's: {error!r}"
             ) from error
+
+
+@contextmanager
+def _permitted(calls: str) -> Iterator[None]:
+    """Say which calls the engine, or a proxy in front of it, refuses."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code in {401, 403, 405}:
+            raise EngineUnavailable(
+                f"{_said(error)}; the socket is read-only for us:"
+                f" a socket proxy has to allow {calls}"
+            ) from error
+        raise
 
 
 def _summary(row: Mapping[str, Any]) -> Summary:

@@ -7,6 +7,7 @@ configuration keeps serving.
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from edgerouter.provider import ProviderContext, ProviderUnavailable
 from edgerouter_docker.assemble import LOOPBACK, Assembler, host_address
 from edgerouter_docker.calls import CallThread, finish
+from edgerouter_docker.certificates import tell
 from edgerouter_docker.engine import Engine, EngineUnavailable
 from edgerouter_docker.lingering import Lingering
 from edgerouter_docker.options import Options as DockerOptions
@@ -63,6 +65,12 @@ class DockerProvider:
             await self._follow(context, calls, self._state)
         finally:
             await finish(calls.aclose())
+
+    async def certificate_changed(self, names: Sequence[str]) -> None:
+        """Tell the containers whose labels ask for it that a certificate's copy has changed."""
+        if self._state is not None:
+            containers = list(self._state.containers.values())
+            await asyncio.to_thread(tell, lambda: Engine(self._options), containers, names)
 
     @property
     def drained(self) -> list[str]:

@@ -13,6 +13,7 @@ from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.labels import ROOTS, decode_labels
 from edgerouter.config.types import parse_bool
 from edgerouter.gotemplate import Template, TemplateError
+from edgerouter_docker.certificates import reaction_of
 from edgerouter_docker.constraints import Constraint, parse_constraints
 from edgerouter_docker.inventory import Container
 from edgerouter_docker.lingering import GONE
@@ -77,6 +78,10 @@ class _Translation:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def run(self) -> Translated:
+        try:
+            reaction_of(self.container.labels)
+        except ValueError as error:
+            self._say("warning", f"the container is not told of new certificates: {error}")
         if not self._is_kept():
             return Translated(diagnostics=tuple(self.diagnostics))
         configuration, found = decode_labels(

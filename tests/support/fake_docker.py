@@ -31,7 +31,7 @@ def container_data(name: str, ip: str = "10.0.0.2", **labels: str) -> dict[str, 
 
 
 class FakeDocker:
-    """The five calls the provider makes. Handlers in ``faults`` run first, by kind of call."""
+    """The calls the provider makes. Handlers in ``faults`` run first, by kind of call."""
 
     def __init__(self, path: Path) -> None:
         self.endpoint = f"unix://{path}"
@@ -42,6 +42,9 @@ class FakeDocker:
         self.calls: Counter[str] = Counter()
         self.inspected: Counter[str] = Counter()
         self.requests: list[web.Request] = []
+        self.acts: list[tuple[str, str]] = []
+        """Signals that were sent and programs that were run, by container."""
+        self.exit_code = 0
         self._path = path
         self._streams: list[asyncio.Queue[bytes | None]] = []
 
@@ -81,6 +84,10 @@ class FakeDocker:
             return "events", self._events
         if path.endswith("/containers/json"):
             return "list", self._list
+        if path.endswith("/kill"):
+            return "kill", self._kill
+        if "exec" in path.split("/"):
+            return "exec", self._exec
         return "inspect", self._inspect
 
     async def _ping(self, _request: web.Request) -> web.Response:
@@ -99,6 +106,22 @@ class FakeDocker:
         if data is None:
             return web.json_response({"message": "No such container"}, status=404)
         return web.json_response(data)
+
+    async def _kill(self, request: web.Request) -> web.Response:
+        self.acts.append((request.path.split("/")[-2].lstrip("0"), request.query["signal"]))
+        return web.Response(status=204)
+
+    async def _exec(self, request: web.Request) -> web.Response:
+        *_, before, last = request.path.split("/")
+        match last:
+            case "exec":
+                command = " ".join((await request.json())["Cmd"])
+                self.acts.append((before.lstrip("0"), command))
+                return web.json_response({"Id": "1"}, status=201)
+            case "start":
+                return web.Response()
+            case _:
+                return web.json_response({"Running": False, "ExitCode": self.exit_code})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

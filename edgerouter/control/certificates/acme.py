@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from edgerouter.acme.challenges import Solver
@@ -43,6 +43,8 @@ class AcmeSource:
         self._publisher = publisher
         self._environ = environ
         self._callback: Callable[[], None] = lambda: None
+        self.tell_containers: Callable[[Sequence[str]], Awaitable[None]] = _nobody
+        """Told the names of a certificate whose copy has changed."""
         self._obtained: asyncio.Queue[Stored] = asyncio.Queue()
         self._changes = 0
         """How often challenges have changed."""
@@ -108,7 +110,8 @@ class AcmeSource:
         options = self._configuration.edgerouter.certificates_export
         while True:
             stored = await self._obtained.get()
-            await in_daemon_thread(partial(export, options, stored), "export")
+            if await in_daemon_thread(partial(export, options, stored), "export"):
+                await self.tell_containers(stored.names)
 
     def certificates(self) -> Sequence[Certificate]:
         return [
@@ -161,3 +164,7 @@ class AcmeSource:
             slots = [slot for slot in self._publisher.slots if slot.ready]
             if changes >= mine and all(slot.applied >= version for slot in slots):
                 return
+
+
+async def _nobody(_names: Sequence[str]) -> None:
+    """Tell nobody."""

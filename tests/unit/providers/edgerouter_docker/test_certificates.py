@@ -1,0 +1,127 @@
+"""Containers that are told of new certificates by a signal or a program."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter_docker.certificates import Reaction, reaction_of
+from edgerouter_docker.options import Options
+from edgerouter_docker.provider import DockerProvider
+from tests.support.fake_docker import FakeDocker, container_data
+from tests.support.recording_context import running
+
+
+def labels(**named: str) -> dict[str, str]:
+    return {f"edgerouter.certificate.{name}": value for name, value in named.items()}
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ({}, None),
+        (
+            labels(names="mail.a.org, IMAP.a.org", signal="hup"),
+            Reaction(("mail.a.org", "imap.a.org"), "SIGHUP"),
+        ),
+        (labels(names="a.org", signal="SIGUSR1"), Reaction(("a.org",), "SIGUSR1")),
+        (labels(names="a.org", signal="1"), Reaction(("a.org",), "SIGHUP")),
+        (
+            labels(names="a.org", exec="sh -c 'reload all'"),
+            Reaction(("a.org",), "", ("sh", "-c", "reload all")),
+        ),
+    ],
+)
+def test_labels(written: dict[str, str], expected: Reaction | None) -> None:
+    assert reaction_of(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (labels(signal="HUP"), "certificate.names is missing"),
+        (labels(names="a.org"), "certificate.signal or certificate.exec is missing"),
+        (labels(names="a.org", signal="HUPP"), "there is no signal HUPP"),
+        (labels(names="a.org", signal="9999"), "there is no signal 9999"),
+        (labels(names="a.org", exec="sh -c 'open"), "certificate.exec: No closing quotation"),
+    ],
+)
+def test_mistakes(written: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        reaction_of(written)
+
+
+def test_whom_a_certificate_concerns() -> None:
+    reaction = Reaction(("mail.a.org",), "SIGHUP")
+    assert reaction.concerns(["x.org", "mail.a.org"])
+    assert reaction.concerns(["*.a.org"])
+    assert not reaction.concerns(["a.org", "*.mail.a.org"])
+
+
+async def changed(
+    tmp_path: Path, containers: Mapping[str, dict[str, str]], *, status: int = 0, exit_code: int = 0
+) -> tuple[FakeDocker, tuple[Diagnostic, ...]]:
+    """Tell a provider that follows these containers of a certificate for ``mail.a.org``."""
+    docker = FakeDocker(tmp_path / "docker.sock")
+    docker.exit_code = exit_code
+    for name, written in containers.items():
+        data: dict[str, Any] = container_data(name, **written)
+        docker.add(data)
+    if status:
+
+        async def refuse() -> web.StreamResponse:
+            return web.json_response({"message": "not allowed"}, status=status)
+
+        docker.faults |= {"kill": refuse, "exec": refuse}
+    async with docker.serving():
+        options = Options(endpoint=docker.endpoint, exposed_by_default=False)
+        provider = DockerProvider("docker", options)
+        async with running(provider) as context:
+            said = await context.until(lambda each: each.publications)
+            await provider.certificate_changed(["mail.a.org"])
+    return docker, said.diagnostics
+
+
+async def test_those_that_use_it_are_told(tmp_path: Path) -> None:
+    docker, _ = await changed(
+        tmp_path,
+        {
+            "mail": labels(names="mail.a.org", signal="HUP", exec="postfix reload"),
+            "other": labels(names="b.org", signal="HUP"),
+            "web": {},
+        },
+    )
+    assert docker.acts == [("mail", "SIGHUP"), ("mail", "postfix reload")]
+
+
+async def test_a_socket_that_is_read_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        await changed(
+            tmp_path,
+            {
+                "imap": labels(names="mail.a.org", exec="reload"),
+                "mail": labels(names="mail.a.org", signal="HUP"),
+            },
+            status=403,
+        )
+    for name, calls in (("imap", "/exec"), ("mail", "/kill")):
+        found = [text for text in caplog.messages if f"container {name}" in text]
+        assert "the engine answered 403: not allowed" in found[0]
+        assert f"a socket proxy has to allow POST /containers/{{id}}{calls}" in found[0]
+
+
+async def test_a_program_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        await changed(tmp_path, {"mail": labels(names="mail.a.org", exec="reload")}, exit_code=3)
+    assert "reload ended with status 3" in caplog.text
+
+
+async def test_mistakes_are_reported_whether_the_container_is_routed_or_not(tmp_path: Path) -> None:
+    docker, diagnostics = await changed(tmp_path, {"mail": labels(names="mail.a.org")})
+    assert docker.acts == []
+    assert [found.source for found in diagnostics] == ["container mail"]
+    assert "not told of new certificates: certificate.signal or" in diagnostics[0].message
