@@ -56,6 +56,8 @@ def _go_duration(text: str) -> int:
 
 def format_duration(seconds: float) -> str:
     """Return ``seconds`` as Go prints a duration: ``1m30s``, ``100ms``, ``0s``."""
+    if 0.001 <= seconds < 0.999:  # For waits, at any rate of requests.
+        return f"{seconds * 1000:.6f}".rstrip("0").rstrip(".") + "ms"
     nanoseconds = round(seconds * 1_000_000_000)
     sign, rest = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
     if rest == 0:

@@ -96,6 +96,9 @@ def _fragment(fragment: str) -> str:
 
 def without_prefix(path: str, prefix: bytes) -> str | None:
     """Return the percent-encoded ``path`` without the decoded ``prefix``, or None."""
+    if "%" not in path:
+        text = prefix.decode("utf-8", "surrogateescape")
+        return path[len(text) :] if path.startswith(text) else None
     position = 0
     for byte in prefix:
         step = 3 if path.startswith("%", position) else 1
@@ -116,6 +119,8 @@ def normal(path: str, *, with_slash: bool = True) -> str:
     if path[:3].lower() == "%2f":
         # The slash is there, though encoded. Like Go, decode it with everything else.
         path = quote(unquote_to_bytes(path.encode("utf-8", "surrogateescape")), safe=SAFE_IN_PATH)
+    if path.startswith("/") and "//" not in path and "/." not in path:
+        return path
     segments = path.removeprefix("/").split("/")
     if not path.startswith("/") and (with_slash or not path):
         path = f"/{path}"

@@ -36,8 +36,11 @@ class Shared:
         memory = mmap.mmap(descriptor, _size(workers))
         secret = memory[:_SECRET]
         record = buckets.RECORD.size
+        # The control plane never takes a token, so a single worker is alone.
+        alone = workers == 1
         self.buckets = Buckets(
-            memory, Table(memory, descriptor, _SECRET, BUCKET_SETS, record, secret)
+            memory,
+            Table(memory, descriptor, _SECRET, BUCKET_SETS, record, secret, alone=alone),
         )
         start = _SECRET + size_of(BUCKET_SETS, record)
         record = in_flight.record_size(workers)

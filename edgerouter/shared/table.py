@@ -37,8 +37,18 @@ class Table:
     """
 
     def __init__(
-        self, memory: mmap.mmap, descriptor: int, start: int, sets: int, record: int, secret: bytes
+        self,
+        memory: mmap.mmap,
+        descriptor: int,
+        start: int,
+        sets: int,
+        record: int,
+        secret: bytes,
+        *,
+        alone: bool = False,
     ) -> None:
+        """Prepare; who is ``alone`` with a table needs no locks."""
+        self._alone = alone
         self._memory = memory
         self._descriptor = descriptor
         self._start = start
@@ -54,7 +64,8 @@ class Table:
         A new record is all zero. It is at -1 where every place is taken for good.
         """
         digest, number = self._place(key)
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, self._start + number)
+        if not self._alone:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, self._start + number)
         index = self._start + number * _INDEX
         found = self._memory.find(digest, index, index + _INDEX)
         if found < 0 or (found - index) % _DIGEST:
@@ -64,6 +75,8 @@ class Table:
 
     def unlock(self, number: int) -> None:
         """Unlock the set."""
+        if self._alone:
+            return
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, self._start + number)
 
     def _claim(self, digest: bytes, number: int) -> int:
@@ -98,6 +111,8 @@ class Table:
 
     def lock_set(self, number: int) -> None:
         """Lock a set by its number, as ``occupied`` gives it."""
+        if self._alone:
+            return
         fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, self._start + number)
 
     def _place_anew(self, key: bytes) -> tuple[bytes, int]:
