@@ -50,6 +50,9 @@ _BELIEVED = frozenset(
 )
 _PLAIN_NAME = re.compile(rb"[A-Za-z0-9-]+").fullmatch
 _MEMORY = 4096
+_WITHOUT_SIGNS = bytes(
+    ord(chr(c).lower()) if c < 128 and chr(c).isalnum() else 45 for c in range(256)
+)
 _seen: dict[bytes, int] = {}
 
 
@@ -73,6 +76,11 @@ def classify(name: bytes) -> int:
     if len(name) <= 64:
         _seen[name] = result
     return result
+
+
+def without_signs(name: bytes) -> bytes:
+    """Return ``name`` as backends compare it that take all signs for one (CGI, WSGI, PHP)."""
+    return name.translate(_WITHOUT_SIGNS)
 
 
 def is_managed_by_traefik(name: bytes) -> bool:

@@ -113,4 +113,4 @@ def _secret(users: Mapping[str, str], user: str) -> tuple[bool, str]:
     secret = users.get(user)
     if secret is not None:
         return True, secret
-    return False, next(iter(users.values()))
+    return False, next(iter(users.values()), "")  # None at all: the file has been emptied.

@@ -1,5 +1,6 @@
 """What ``basicAuth`` and ``digestAuth`` have in common: the refusal, and a request with a user."""
 
+from edgerouter.http import fields
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request
 from edgerouter.middleware.field_names import field_name, field_value
@@ -27,7 +28,8 @@ class Identified:
             BuildError: ``header_field`` is no header name.
         """
         self._field = field_name(header_field, "headerField") if header_field else b""
-        self._dropped = {self._field.lower()} if self._field else set()
+        self._dropped = {fields.without_signs(self._field)} if self._field else set()
+        """Without signs: a client must not name itself in a spelling that the server takes, too."""
         if remove_header:
             self._dropped.add(b"authorization")
 
@@ -36,7 +38,7 @@ class Identified:
         if not self._dropped:
             return request
         headers = Headers(
-            [pair for pair in request.headers if pair[0].lower() not in self._dropped]
+            [pair for pair in request.headers if fields.without_signs(pair[0]) not in self._dropped]
         )
         if self._field:
             name = user.encode("utf-8", "surrogateescape")

@@ -91,6 +91,12 @@ class _ForwardAuth:
             as_traefik=context.as_traefik,
         )
         self._copies = _copies(options)
+        self._spoofable = frozenset(
+            map(
+                fields.without_signs,
+                field_names(options.auth_response_headers, "authResponseHeaders"),
+            )
+        )
         self._user_field = field_names(
             (options.header_field,) * bool(options.header_field), "headerField"
         )
@@ -162,13 +168,20 @@ class _ForwardAuth:
     async def _go_on(self, request: Request, told: Headers, handler: Handler) -> Response:
         copies = self._copies
         if copies is not None:
-            kept = Headers([pair for pair in request.headers if not copies(pair[0].lower())])
+            kept = Headers([pair for pair in request.headers if not self._is_spoofed(pair[0])])
             kept += [pair for pair in told if _may_be_copied(pair[0]) and copies(pair[0].lower())]
             request = request.evolve(headers=kept)
         response = await handler(request)
         if self._cookies and told.has(b"set-cookie"):
             response.headers = self._with_cookies(response.headers, told)
         return response
+
+    def _is_spoofed(self, name: bytes) -> bool:
+        """Tell whether servers could take a client's header for one of the other server."""
+        copies, plain = self._copies, fields.without_signs(name)
+        return plain in self._spoofable or (
+            copies is not None and (copies(name.lower()) or copies(plain))
+        )
 
     def _with_cookies(self, answered: Headers, told: Headers) -> Headers:
         kept = [
@@ -190,7 +203,8 @@ class _ForwardAuth:
         return Response(told.status, kept, FixedBody(content.whole()))
 
     def _redirection(self, request: Request) -> Response:
-        location = urljoin(request.path, self._signin.decode("latin-1"))
+        path = "/" + request.path.lstrip("/")  # Two slashes would begin the name of a host.
+        location = urljoin(path, self._signin.decode("latin-1"))
         return answer(302, b"", [(b"Location", location.encode("latin-1"))])
 
 

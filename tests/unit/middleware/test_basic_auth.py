@@ -59,9 +59,23 @@ async def test_everything_else_is_refused(header: tuple[bytes, bytes]) -> None:
 async def test_the_header_of_the_user_cannot_be_forged() -> None:
     options = Options((BOB,), header_field="X-WebAuth-User", remove_header=True)
     forged = (b"x-webauth-user", b"admin")
-    _, seen = await ask(options, forged, authorization("bob", "test"))
+    spelled = (b"X_WebAuth_User", b"admin")  # The same for CGI and WSGI applications.
+    _, seen = await ask(options, forged, spelled, authorization("bob", "test"))
     assert seen.request is not None
     assert seen.request.headers == [(b"X-WebAuth-User", b"bob")]
+
+
+async def test_an_emptied_file_lets_nobody_in(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    path.write_text(BOB)
+    handler = build(Options(users_file=str(path)), BuildContext("auth@file"))(Seen())
+    path.write_text("")
+    asked = request(headers=[authorization("bob", "test")])
+    assert (await handler(asked)).status == 200
+    async with asyncio.timeout(5):
+        while (await handler(asked)).status == 200:
+            await asyncio.sleep(0.05)
+    assert (await handler(asked)).status == 401
 
 
 async def test_a_slow_hash_does_not_hold_up_the_loop() -> None:

@@ -161,6 +161,34 @@ async def test_headers_of_its_answer_reach_the_server(guard: Guard) -> None:
     assert not seen.request.headers.has(b"content-length")
 
 
+@pytest.mark.parametrize("name", [b"X_Auth_User", b"x-auth_user", b"X.Auth.User", b"X-AUTH-USER"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"auth_response_headers": ("X-Auth-User",)},
+        {"auth_response_headers_regex": "^X-Auth-"},
+        {"auth_response_headers": ("X_Auth_User",)},
+    ],
+)
+async def test_no_client_can_say_who_it_is(
+    guard: Guard, name: bytes, options: dict[str, Any]
+) -> None:
+    """CGI and WSGI applications know ``HTTP_X_AUTH_USER`` only, however it was written."""
+    _, seen = await guard.ask(request(headers=[(name, b"admin")]), **options)
+    assert seen.request is not None
+    assert not seen.request.headers.has(name.lower())
+
+
+@pytest.mark.parametrize("address", ["/login", "login"])
+async def test_a_sign_in_stays_on_the_host(guard: Guard, address: str) -> None:
+    guard.answer = lambda: web.Response(status=401)
+    asked = request("//evil.test/x")
+    response, _ = await guard.ask(asked, auth_signin_url=address)
+    location = response.headers.first(b"location") or b""
+    assert location.startswith(b"/")
+    assert not location.startswith(b"//")
+
+
 async def test_its_refusal_is_the_answer(guard: Guard) -> None:
     guard.answer = lambda: web.Response(status=403, text="no", headers={"X-Why": "because"})
     response, seen = await guard.ask(request("/"))
