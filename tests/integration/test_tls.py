@@ -1,7 +1,6 @@
 """TLS with clients: who answers, with what, and what is refused how."""
 
 import asyncio
-import shutil
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ import pytest
 
 from edgerouter.http.tls import TlsFacts
 from tests.support.data_plane import read_head, until, upstream
+from tests.support.needed import needed
 from tests.support.tls import (
     Pair,
     TlsPlane,
@@ -483,7 +483,7 @@ async def test_the_facts_of_a_connection() -> None:
 async def s_client(port: int, *arguments: str) -> str:
     """Return what ``openssl s_client`` says."""
     process = await asyncio.create_subprocess_exec(
-        "openssl",
+        needed("openssl"),
         "s_client",
         "-connect",
         f"127.0.0.1:{port}",
@@ -496,7 +496,6 @@ async def s_client(port: int, *arguments: str) -> str:
     return output.decode("utf-8", "replace")
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 async def test_what_openssl_says() -> None:
     async with tls_plane() as plane:
         options = {"strict@file": {"sniStrict": True}}

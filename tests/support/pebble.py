@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.needed import missing
 from tests.support.router_process import free_ports
 
 START_TIME = 20.0
@@ -31,13 +31,6 @@ EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 REPOSITORY = Path(__file__).parents[2]
 
 
-def unavailable(reason: str) -> NoReturn:
-    """Skip the test, or fail it under CI."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI lacks {reason}")
-    pytest.skip(reason)
-
-
 def newer_pebble() -> str:
     """Return a Pebble with renewal information and profiles, unpacked when it is not there."""
     binary = REPOSITORY / ".tools/sid/usr/bin/pebble"
@@ -45,7 +38,7 @@ def newer_pebble() -> str:
         script = [str(REPOSITORY / "scripts/suite-debs.sh"), "sid", ".tools/sid", "pebble"]
         done = subprocess.run(script, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if done.returncode or not binary.exists():
-            unavailable(f"a newer Pebble: {done.stderr.strip()[-300:]}")
+            missing(f"a newer Pebble: {done.stderr.strip()[-300:]}")
     return str(binary)
 
 
@@ -66,7 +59,7 @@ class Pebble:
         dns: str = "",
     ) -> None:
         if shutil.which(binary) is None or shutil.which("pebble-challtestsrv") is None:
-            unavailable("Pebble; scripts/test-deps.sh installs it")
+            missing("Pebble; scripts/test-deps.sh installs it")
         directory.mkdir(parents=True, exist_ok=True)
         self._directory, self._binary = directory, binary
         ports = free_ports(6)

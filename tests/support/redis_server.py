@@ -1,15 +1,12 @@
 """A real redis-server for one test, without files, on a port of its own."""
 
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.support.needed import needed
 from tests.support.router_process import free_ports
 
 
@@ -54,11 +51,7 @@ class RedisServer:
 
 def require_redis() -> None:
     """Skip the test without Redis, or fail it under CI."""
-    if shutil.which("redis-server") is None:
-        reason = "redis-server is not installed; scripts/test-deps.sh installs it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    needed("redis-server")
 
 
 @contextmanager

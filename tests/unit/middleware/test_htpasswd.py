@@ -1,20 +1,17 @@
 """Hashes of the real htpasswd."""
 
-import shutil
 import subprocess
 
 import pytest
 
 from edgerouter.middleware.htpasswd import check, is_known
+from tests.support.needed import needed
 
-HTPASSWD = shutil.which("htpasswd")
 PASSWORDS = ["secret", "", "pässwörd", "a:b c", "x" * 17, "x" * 72, "x" * 100]
 
 
 def made(option: str, password: str) -> str:
-    if HTPASSWD is None:
-        pytest.skip("htpasswd (apache2-utils) is not installed")
-    command = [HTPASSWD, "-n", "-b", option, "bob", password]
+    command = [needed("htpasswd"), "-n", "-b", option, "bob", password]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout.strip().partition(":")[2]
 
