@@ -193,7 +193,7 @@ def _quoted_header(request: Request | None, name: bytes, mode: str) -> str:
     return '"REDACTED"' if mode == "redact" else '"' + text.replace('"', '\\"') + '"'
 
 
-_JSON_FIELDS = (
+JSON_FIELDS = (
     *(name for name in _CLF_FIELDS if name not in _ALWAYS),
     "ClientAddr",
     "ClientPort",
@@ -219,11 +219,12 @@ _JSON_FIELDS = (
     "entryPointName",
     "error",
 )
+"""The names in a JSON line, besides header fields and ``level``, ``msg``, ``time``."""
 
 
 def _json(names: FieldSelection, headers: HeaderSelection, *, with_query: bool) -> Encode:
     """Return the encoder of JSON lines; durations are nanoseconds."""
-    dropped = [name for name in _JSON_FIELDS if not names.keeps(name)]
+    dropped = [name for name in JSON_FIELDS if not names.keeps(name)]
     with_subject = names.keeps("TLSClientSubject")
     dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
