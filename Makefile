@@ -11,7 +11,7 @@ EXTRA := $(if $(filter true,$(CI)),dev,test)
 SOURCES := edgerouter providers tests bench scripts
 UNIT := tests/unit tests/architecture
 
-.PHONY: help run test unit integration lint types contracts bench image docs venv clean
+.PHONY: help run test unit integration lint types contracts compile bench image docs venv clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,9 +49,14 @@ contracts: ## Directions of imports: import-linter
 	@scripts/venv.sh test
 	$(BIN)/lint-imports
 
-bench: ## Measure against nginx and Traefik; rewrites docs/benchmarks.md
+compile: ## Make build/compiled, the packages with a compiled hot path: PYTHONPATH=build/compiled
 	@scripts/test-deps.sh
-	@scripts/venv.sh test
+	@scripts/venv.sh dev
+	$(BIN)/python scripts/compile.py build/compiled
+
+bench: ## Measure the compiled build against nginx and Traefik; rewrites docs/benchmarks.md
+	@scripts/test-deps.sh
+	@scripts/venv.sh dev
 	$(BIN)/python -m bench $(ARGS)
 
 image: ## Build the Docker image (IMAGE=edgerouter:latest)

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from bench.builds import python_path
 from bench.harness import Series, Settings, running_upstream
 from bench.processes import resident
-from bench.routers import ROOT, host
+from bench.routers import host
 from edgerouter.config.static import EntryPoint, StaticConfiguration
 from edgerouter.control.supervisor import ALLOCATOR
 from edgerouter.ipc.channel import Channel, encode
@@ -80,9 +81,9 @@ async def _worker(
     descriptors = [theirs.fileno(), listener.fileno(), shared.descriptor]
     with theirs:
         process = subprocess.Popen(  # noqa: ASYNC220 - before anything else runs.
-            [sys.executable, "-m", "edgerouter.worker", "--channel", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "edgerouter.worker", "--channel", str(theirs.fileno())],
             pass_fds=descriptors,
-            env={**ALLOCATOR, **os.environ, "PYTHONPATH": str(ROOT)},
+            env={**ALLOCATOR, **os.environ, "PYTHONPATH": python_path()},
         )
     channel = await Channel.open(ours)
     start = {

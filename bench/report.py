@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.builds import build
 from bench.harness import Series
 from bench.routers import ROOT
 
@@ -27,7 +28,8 @@ load generator (wrk) share another. All have the same routes; they take turns, r
 (three, or `make bench ARGS='--rounds 5'`). CPU is the time of all processes and threads of the
 router. Shown is the median, below it the smallest and the largest value; ratios are of medians,
 edgerouter's to the other's. Other work on the machine changes rates and latencies more than CPU
-times.
+times. edgerouter is measured with its hot path compiled, as it is in the image;
+`EDGEROUTER_COMPILE=0 make bench` measures plain Python.
 """
 
 
@@ -49,6 +51,7 @@ def machine() -> dict[str, str]:
         "processor": model,
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "build": build(),
         "nginx": first_line("nginx", "-v").rpartition("/")[2],
         "traefik": first_line(traefik, "version").rpartition(" ")[2],
     }
@@ -163,6 +166,8 @@ class Report:
         series = [Series(**one) for one in measured]
         where = (
             f"{facts['date']}, {facts['processor']}, Linux {facts['kernel']}, "
-            f"Python {facts['python']}, nginx {facts['nginx']}, Traefik {facts['traefik']}."
+            f"Python {facts['python']}, "
+            f"edgerouter {facts.get('build', 'plain Python')}, "
+            f"nginx {facts['nginx']}, Traefik {facts['traefik']}."
         )
         return [f"## {entry['title']}\n", f"{entry['text']}\n", *table(series), "", where, ""]

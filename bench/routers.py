@@ -1,12 +1,12 @@
 """The contestants: how each is configured and started for the same routes."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.builds import python_path
 from bench.processes import LOAD_CORE, ROUTER_CORE, Running, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ def edgerouter(directory: Path, routes: Routes | None, *flags: str) -> Running:
     command += [f"--entrypoints.web.address=127.0.0.1:{port}", "--log.level=ERROR", *flags]
     command += _dynamic_file(directory, routes) if routes else []
     environment = {
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'providers'}",
+        "PYTHONPATH": python_path(),
         "PYTHONDONTWRITEBYTECODE": "",  # What is installed has been compiled.
     }
     return Running("edgerouter", command, port, ROUTER_CORE, directory, environment)

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from edgerouter import __version__
+from edgerouter.build import build
 
 NAME = "version"
 SUMMARY = "Shows the version."
 USAGE = "edgerouter version [--format='{{.Version}}']"
 
 _FIELD = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}")
+_LINES = (("Version", "Version"), ("Python version", "PythonVersion"), ("Build", "Build"))
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -24,7 +26,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return 2
     fields = _fields()
     if not template:
-        for label, name in (("Version", "Version"), ("Python version", "PythonVersion")):
+        for label, name in _LINES:
             sys.stdout.write(f"{label + ':':<16}{fields[name]}\n")
         sys.stdout.write(f"{'OS/Arch:':<16}{fields['Os']}/{fields['Arch']}\n")
         return 0
@@ -56,6 +58,7 @@ def _fields() -> dict[str, str]:
     return {
         "Version": __version__,
         "PythonVersion": sys.version.split()[0],
+        "Build": build(),
         "Os": machine.sysname.lower(),
         "Arch": _ARCHITECTURES.get(machine.machine, machine.machine),
     }

@@ -3,6 +3,7 @@
 import pytest
 
 from edgerouter import __version__
+from edgerouter.build import build
 from edgerouter.cli import main
 
 
@@ -10,7 +11,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"], {}) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["Version:", __version__]
-    assert [line.split(":")[0] for line in lines] == ["Version", "Python version", "OS/Arch"]
+    assert [line.split(":")[0] for line in lines] == [
+        "Version",
+        "Python version",
+        "Build",
+        "OS/Arch",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -20,6 +26,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--format", "{{ .Version }}"], __version__),
         (["-f", "v{{.Version}}!"], f"v{__version__}!"),
         (["--format={{.Os}}"], "linux"),
+        (["--format={{.Build}}"], build()),
     ],
 )
 def test_format(argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
