@@ -14,6 +14,10 @@ class Tunnel(Protocol):
         """Send ``data``; waits while the server is full."""
         ...
 
+    def feed_eof(self) -> None:
+        """Have ``read`` finish once it has returned what has arrived."""
+        ...
+
     def is_lost(self) -> bool:
         """Tell whether the connection is gone, rather than finished in one direction."""
         ...

@@ -87,6 +87,9 @@ class WatchedTunnel(_Once):
     async def write(self, data: bytes) -> None:
         await self._tunnel.write(data)
 
+    def feed_eof(self) -> None:
+        self._tunnel.feed_eof()
+
     def is_lost(self) -> bool:
         return self._tunnel.is_lost()
 

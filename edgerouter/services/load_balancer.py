@@ -19,6 +19,7 @@ from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.slots import Slots
 from edgerouter.services.sticky import StickyCookie, by_value, server_value
 from edgerouter.services.strategies import COUNTING, chooser_of
+from edgerouter.services.tunnels import Tunnels
 from edgerouter.services.waiting import MAX_REPEATS, Room
 from edgerouter.shared.in_flight import InFlight
 from edgerouter.shared.memory import private
@@ -47,6 +48,8 @@ class LoadBalancer:
         self.urls = frozenset(server.url for server in servers)
         self.up = False
         """Whether there is a server that can be asked."""
+        self.tunnels: Tunnels | None = None
+        """What closes tunnels to servers that are removed."""
         self._fences = fences
         self._health = health or Health()
         strategy = options.get("strategy") or "wrr"
@@ -236,6 +239,10 @@ class LoadBalancer:
                 exchange.origin_status = response.status
                 exchange.origin_headers = response.headers
                 exchange.origin_length = response.body.length
+                if response.tunnel is not None and self.tunnels is not None:
+                    response.tunnel = self.tunnels.watch(
+                        server.url, response.tunnel, request.upgrade
+                    )
                 return response
 
     def _may_repeat(self, request: Request, error: ExchangeError, failed: Sequence[Server]) -> bool:

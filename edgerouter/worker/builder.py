@@ -29,6 +29,7 @@ from edgerouter.services.internal import LifeCycle, dashboard, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.recursion import deny_recursion
 from edgerouter.services.server import Fences, Health, Server
+from edgerouter.services.tunnels import Tunnels
 from edgerouter.shared.memory import Shared, private
 from edgerouter.tls.selection import Certificates
 from edgerouter.worker.services import BuildError, Built, ServiceBuilder
@@ -54,6 +55,7 @@ class Builder:
         life_cycle: LifeCycle,
         unmatched: Unmatched,
         as_traefik: bool = False,
+        tunnel_grace: float = 30.0,
         shared: Shared | None = None,
     ) -> None:
         self._admin = admin
@@ -69,6 +71,8 @@ class Builder:
         )
         if as_traefik:
             self.services.target_class = TraefikTarget
+        else:
+            self.services.tunnels = Tunnels(self.fences, tunnel_grace)
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
         self._routes: dict[str, _Made] = {}
         self._lent: dict[str, list[Target]] = {}

@@ -78,6 +78,7 @@ class Worker:
             life_cycle=self._life_cycle,
             unmatched=self._unmatched,
             as_traefik=as_traefik,
+            tunnel_grace=_tunnel_grace(static),
             shared=Shared(**start["shared"], worker=start["worker"]),
         )
 
@@ -237,6 +238,11 @@ class Worker:
             )
         for connection in connections:
             connection.abort()
+
+
+def _tunnel_grace(static: Mapping[str, Any]) -> float:
+    turnover = (static.get("edgerouter") or {}).get("turnover") or {}
+    return float(turnover.get("tunnelGrace", 30.0))
 
 
 def _facts(snapshot: Message) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.mirroring import Mirror, Mirroring
 from edgerouter.services.server import Fences, Health, Server, ServerState
 from edgerouter.services.sticky import StickyCookie
+from edgerouter.services.tunnels import Tunnels
 from edgerouter.services.waiting import MAX_WAITING, Hall, Room
 from edgerouter.services.weighted import HighestRandomWeight, Weighted
 from edgerouter.shared.in_flight import InFlight
@@ -66,6 +67,8 @@ class ServiceBuilder:
         """``internal(name, kind)`` makes a service of our own; BuildError if there is none."""
         self._counts = counts
         self._hall = Hall()
+        self.tunnels: Tunnels | None = None
+        """What closes tunnels to servers that are removed."""
         self._built: dict[str, Built] = {}
         self.target_class = Target
         """What a server is asked by: another one with ``edgerouter.compat=traefik``."""
@@ -124,6 +127,8 @@ class ServiceBuilder:
             target.key: target for built in run.built.values() for target in built.targets
         }
         self._hall.keep_only(set(run.built))
+        if self.tunnels:
+            self.tunnels.keep_only({target.url for target in self.targets})
         return {name for name in names if before.get(name) is not run.built.get(name)}
 
 
@@ -227,6 +232,7 @@ class _Run:
         balancer = LoadBalancer(
             name, made, builder._fences, options, builder._health, room, builder._counts
         )
+        balancer.tunnels = builder.tunnels
         if room is not None:
             room.current = balancer
             if balancer.up:
