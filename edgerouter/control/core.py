@@ -27,6 +27,7 @@ from edgerouter.control.listeners import Listener
 from edgerouter.control.providers import Providers
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
+from edgerouter.control.runtime.snapshot import snapshot_of
 from edgerouter.control.supervisor import Supervisor
 from edgerouter.control.systemd import feed_watchdog, notify
 from edgerouter.control.tls.manager import Gathered, TlsManager
@@ -171,7 +172,7 @@ class Core:
         runtime = build_runtime(self._configuration, configurations, diagnostics)
         tls, found = self._tls.section(runtime, gathered)
         runtime.diagnostics += tuple(found)
-        return runtime, {**runtime.snapshot(version), "tls": tls}
+        return runtime, {**snapshot_of(runtime, version), "tls": tls}
 
     def _report(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Log what was not there before; what stays is not repeated."""

@@ -1,6 +1,6 @@
 """The runtime view: every element with what became of it.
 
-The API shows it, ``snapshot`` turns the enabled part into what workers serve.
+The API shows it, ``snapshot.py`` turns the enabled part into what workers serve.
 Names are qualified throughout.
 """
 
@@ -141,12 +141,6 @@ class RuntimeConfiguration:
     tls: TLSConfiguration = field(default_factory=TLSConfiguration)
     diagnostics: tuple[Diagnostic, ...] = ()
     """What providers found, then what was found here."""
-
-    def snapshot(self, version: int) -> dict[str, Any]:
-        """Return the part that is in service as workers get it (``docs/architecture.md``)."""
-        from edgerouter.control.runtime.snapshot import snapshot_of  # noqa: PLC0415 - needs this.
-
-        return snapshot_of(self, version)
 
 
 def missing(kind: str, name: str, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from edgerouter.config.merge import merge_containers
 from edgerouter.config.schema import fields_of
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.runtime import build_runtime
+from edgerouter.control.runtime.snapshot import snapshot_of
 from edgerouter.middleware import TABLE, options_of
 
 POINTS = {"web": {"address": ":80", "http": {"middlewares": ["a@file"]}}, "two": {"address": ":81"}}
@@ -70,7 +71,7 @@ HTTP = st.fixed_dictionaries(
 
 def build(configuration: DynamicConfiguration, provider: str) -> None:
     view = build_runtime(STATIC, {provider: configuration})
-    json.dumps(view.snapshot(1)).encode()
+    json.dumps(snapshot_of(view, 1)).encode()
     for info in (*view.http.routers.values(), *view.http.services.values()):
         assert (info.status == "enabled") == (not info.errors)
     for finding in view.diagnostics:

@@ -11,6 +11,7 @@ from edgerouter.config.labels import decode_labels, decode_mapping
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.types import MAX_INT
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
+from edgerouter.control.runtime.snapshot import snapshot_of
 
 SERVICE = {"loadBalancer": {"servers": [{"url": "http://10.0.0.2:80"}]}}
 
@@ -96,7 +97,7 @@ def test_reasons_to_disable_a_router(options: dict[str, Any], reason: str) -> No
     assert info.status == "disabled"
     assert info.errors[0].startswith(reason)
     assert any(reason.removeprefix("http.routers.r.priority: ") in str(d) for d in view.diagnostics)
-    snapshot = view.snapshot(1)
+    snapshot = snapshot_of(view, 1)
     assert set(snapshot["routers"]) == {"fine@file"}
     assert [(d["router"], d["reason"]) for d in snapshot["disabled"]] == [
         ("r@file", info.errors[0])
@@ -147,7 +148,7 @@ def test_rule_syntax() -> None:
 
 
 def test_tls_options_are_qualified() -> None:
-    found = runtime(
+    view = runtime(
         {
             "routers": {
                 "a": router(tls={"options": "o"}),
@@ -156,7 +157,8 @@ def test_tls_options_are_qualified() -> None:
                 "d": router(tls={"options": "o@other"}),
             }
         }
-    ).snapshot(1)["routers"]
+    )
+    found = snapshot_of(view, 1)["routers"]
     names = [found[f"{name}@file"]["tls"]["options"] for name in "abcd"]
     assert names == ["o@file", "default", "default", "o@other"]
 
@@ -240,7 +242,7 @@ def test_reasons_to_disable_a_middleware(definition: dict[str, Any], reason: str
     assert (info.status, info.errors) == ("disabled", [reason])
     assert info.used_by == ["r@file"]
     assert view.http.routers["r@file"].errors == [f'the middleware "m@file" is disabled: {reason}']
-    assert view.snapshot(1)["middlewares"] == {}
+    assert snapshot_of(view, 1)["middlewares"] == {}
     found = [d for d in view.diagnostics if d.element == "http.middlewares.m"]
     assert len(found) == 1
     assert found[0].source == "f.yml"
@@ -350,14 +352,14 @@ def test_reasons_to_disable_a_service(service: dict[str, Any], reason: str) -> N
     assert (info.status, info.errors) == ("disabled", [reason])
     assert info.used_by == ["r@file"]
     assert view.http.routers["r@file"].errors == [f'the service "x@file" is disabled: {reason}']
-    assert "x@file" not in view.snapshot(1)["services"]
+    assert "x@file" not in snapshot_of(view, 1)["services"]
 
 
 def test_one_bad_server_among_good_ones_is_left_out() -> None:
     servers = [{"url": "http://a:1"}, {"url": "ftp://b"}]
     view = runtime({"services": {"x": {"loadBalancer": {"servers": servers}}}})
     assert view.http.services["x@file"].status == "warning"
-    options = view.snapshot(1)["services"]["x@file"]["options"]
+    options = snapshot_of(view, 1)["services"]["x@file"]["options"]
     assert [server["url"] for server in options["servers"]] == ["http://a:1"]
 
 
@@ -385,7 +387,7 @@ def test_ping_and_the_api() -> None:
     assert (ping.rule, ping.priority, ping.using) == ("PathPrefix(`/ping`)", MAX_INT, ["traefik"])
     assert (api.rule, api.priority, api.using) == ("PathPrefix(`/api`)", MAX_INT - 1, ["traefik"])
     assert (ping.status, api.status) == ("enabled", "enabled")
-    services = view.snapshot(1)["services"]
+    services = snapshot_of(view, 1)["services"]
     assert services["api@internal"] == {"type": "internal", "options": {"name": "api"}}
     assert {"ping@internal", "dashboard@internal", "noop@internal"} <= set(services)
 
@@ -443,7 +445,7 @@ def test_redirections_between_entry_points(target: Any, name: str, options: Any)
     )
     assert info.status == "enabled"
     assert info.middlewares == [f"redirect-{name}@internal"]
-    assert view.snapshot(1)["middlewares"][f"redirect-{name}@internal"] == {
+    assert snapshot_of(view, 1)["middlewares"][f"redirect-{name}@internal"] == {
         "type": "redirectScheme",
         "options": options,
     }
@@ -505,7 +507,7 @@ def test_the_snapshot() -> None:
         },
         static({"serversTransport": {"insecureSkipVerify": True}}),
     )
-    snapshot = json.loads(json.dumps(view.snapshot(7)))
+    snapshot = json.loads(json.dumps(snapshot_of(view, 7)))
     assert (snapshot["type"], snapshot["version"]) == ("snapshot", 7)
     assert snapshot["routers"]["r@file"] == {
         "entryPoints": ["two", "web"],
@@ -545,4 +547,5 @@ def test_findings_of_providers_come_first_and_input_is_not_changed() -> None:
     view = build_runtime(static(), {"file": decoded}, [mine])
     assert view.diagnostics[0] == mine
     assert decoded == before
-    assert build_runtime(static(), {"file": decoded}, [mine]).snapshot(1) == view.snapshot(1)
+    again = build_runtime(static(), {"file": decoded}, [mine])
+    assert snapshot_of(again, 1) == snapshot_of(view, 1)

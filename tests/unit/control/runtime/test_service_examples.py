@@ -11,6 +11,7 @@ from edgerouter.config.decode import decode
 from edgerouter.config.labels import decode_labels, decode_mapping
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.runtime import build_runtime
+from edgerouter.control.runtime.snapshot import snapshot_of
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.services.internal import LifeCycle
 from edgerouter.worker.builder import Builder
@@ -58,5 +59,5 @@ async def test_example(text: str) -> None:
         life_cycle=LifeCycle(),
         unmatched=Unmatched(),
     )
-    errors = builder.apply(view.snapshot(1))
+    errors = builder.apply(snapshot_of(view, 1))
     assert {name: error for name, error in errors.items() if name.startswith("services/")} == {}

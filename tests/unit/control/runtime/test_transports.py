@@ -9,6 +9,7 @@ from edgerouter.config.decode import decode
 from edgerouter.config.labels import decode_mapping
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
+from edgerouter.control.runtime.snapshot import snapshot_of
 from tests.support.authority import Authority
 
 
@@ -42,7 +43,7 @@ def test_files_are_read(tmp_path: Path) -> None:
         }
     )
     assert view.http.services["s@file"].status == "enabled"
-    sent = view.snapshot(1)["serversTransports"]["t@file"]
+    sent = snapshot_of(view, 1)["serversTransports"]["t@file"]
     assert sent["rootCAs"] == [authority.certificate.read_text()]
     assert sent["certificates"] == [
         {"certFile": pair.certificate.read_text(), "keyFile": pair.key.read_text()}
