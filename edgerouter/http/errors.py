@@ -140,6 +140,16 @@ class HandshakeFailed(ConnectFailed):
     """No TLS connection: not trusted, not TLS, or too slow; nothing was sent."""
 
 
+class NotTrusted(HandshakeFailed):
+    """The server is not who it should be, or does not speak TLS."""
+
+
+class NotTrustedAsTraefik(NotTrusted):
+    """The same with ``edgerouter.compat=traefik``."""
+
+    status = 500
+
+
 class ResponseTimeout(ExchangeError):
     """The server accepted the request and did not answer in time."""
 

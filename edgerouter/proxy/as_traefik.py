@@ -4,7 +4,12 @@ import zlib
 
 from edgerouter.http.body import NO_TRAILERS, Body
 from edgerouter.http.canonical import canonical
-from edgerouter.http.errors import UpstreamCut, UpstreamProtocolError
+from edgerouter.http.errors import (
+    NotTrusted,
+    NotTrustedAsTraefik,
+    UpstreamCut,
+    UpstreamProtocolError,
+)
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.proxy.forward import Target
@@ -38,6 +43,8 @@ class TraefikTarget(Target):
             response = await super().__call__(request.evolve(headers=headers))
         except UpstreamCut as error:
             raise UpstreamProtocolError(str(error)) from error
+        except NotTrusted as error:
+            raise NotTrustedAsTraefik(str(error)) from error
         if unpacks and _is_packed(response):
             response.headers = response.headers.without(b"content-encoding")
             response.body = Unpacked(response.body)

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 from edgerouter.http import fields
 from edgerouter.http.date import http_date
-from edgerouter.http.errors import BadRequest, BadRequestAsTraefik, ExchangeError
+from edgerouter.http.errors import BadRequest, BadRequestAsTraefik, ExchangeError, NoServer
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.proxy.errorpage import error_response
 from edgerouter.proxy.forwarded import ForwardedHeaders, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
+from edgerouter.proxy.unavailable import note
 from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
 from edgerouter.tls.selection import Certificates, Selector
@@ -83,7 +84,8 @@ class EntryPoint:
         self.finished = finished
         """The access log, when there is one."""
         self._on_unmatched = on_unmatched
-        self._shows_reason = shows_reason and not as_traefik
+        self.shows_reason = shows_reason and not as_traefik
+        """Whether clients that are trusted see why they get 404 or 503."""
         self.as_traefik = as_traefik
         """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
         self.real_ip: Callable[[Request], Request] | None = None
@@ -152,8 +154,8 @@ class EntryPoint:
     async def _unmatched(self, request: Request) -> Response:
         response = error_response(404, "404 page not found\n")
         reason = self._on_unmatched(request) if self._on_unmatched is not None else ""
-        if reason and self._shows_reason and _is_trusted(request.peer):
-            response.headers.append((REASON, reason.encode("ascii", "backslashreplace")))
+        if reason and self.shows_reason and _is_trusted(request.peer):
+            response.headers.append(_reason(reason))
         return response
 
     def dispatch(self, request: Request) -> Awaitable[Response]:
@@ -181,7 +183,9 @@ async def _own_options() -> Response:
     return Response(200, Headers())
 
 
-def failed(request: Request, error: Exception, *, as_traefik: bool = False) -> Response:
+def failed(
+    request: Request, error: Exception, *, as_traefik: bool = False, shows_reason: bool = False
+) -> Response:
     """Return the answer to a request whose handler raised ``error``."""
     if isinstance(error, ExchangeError):
         request.exchange.error = str(error)
@@ -190,12 +194,20 @@ def failed(request: Request, error: Exception, *, as_traefik: bool = False) -> R
         response = error_response(error.status, error.page)
         if error.retry_after and not as_traefik:
             response.headers.append((b"Retry-After", b"%d" % error.retry_after))
+        if isinstance(error, NoServer):
+            note(request.exchange.service, str(error))
+            if shows_reason and _is_trusted(request.peer):
+                response.headers.append(_reason(str(error)))
         if error.amend is not None:
             response.headers = error.amend(response.headers)
         return response
     request.exchange.error = "internal error"
     _log.error("A request failed inside the router", exc_info=error)
     return error_response(500)
+
+
+def _reason(text: str) -> tuple[bytes, bytes]:
+    return REASON, text.encode("ascii", "backslashreplace")
 
 
 def _is_trusted(peer: Peer) -> bool:

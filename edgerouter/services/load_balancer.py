@@ -4,6 +4,7 @@ A server that refuses the connection costs nothing but time: nothing was sent,
 so the next one is asked, whatever the method. Everything else is final.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from random import random
 from time import monotonic, perf_counter
@@ -206,9 +207,28 @@ class LoadBalancer:
         if server is None and failed and self._backups:
             server = self._choose(request, [*failed, *full, *(self._out - self._backups)])
         if server is None:
-            message = f"the service {self.name} has no server that can be asked"
+            message = f"the service {self.name} has no server that can be asked{self._why()}"
             raise NoServer(message)
         return server
+
+    def _why(self) -> str:
+        """Return what is wrong with the servers, after a colon."""
+        if not self.servers:
+            return ""
+        fenced, down = self._fences.urls, self._health.down(self.name)
+        counts = Counter(
+            "going away"
+            if server.url in fenced
+            else "down (health check)"
+            if server.url in down
+            else "at rest after failures"
+            if server.state.out
+            else "without weight"
+            if server.weight <= 0
+            else "up"
+            for server in self.servers
+        )
+        return ": " + ", ".join(f"{number} {what}" for what, number in counts.items())
 
     def _choose(self, request: Request, excluded: Collection[Server]) -> Server | None:
         if self._chooser is not None:

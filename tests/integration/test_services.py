@@ -84,6 +84,58 @@ def test_health_outlives_reloads(tmp_path: Path, upstream: RecordingUpstream) ->
     assert len(probes) == 1, "a check goes on over every reload, for all workers together"
 
 
+def version(router: RouterProcess) -> int:
+    """Return how many snapshots there were."""
+    found: int = router.get("/api/overview")["edgerouter"]["version"]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_thousand_reloads_leave_untouched_services_alone(
+    tmp_path: Path, upstream: RecordingUpstream
+) -> None:
+    (closed,) = free_ports(1)
+    servers = [url(upstream.port), url(closed)]
+    check = {"path": "/health", "interval": "120s"}
+    flags = FLAGS | {"providers.providersThrottleDuration": "1ms"}
+    content = configuration(servers, healthCheck=check)
+    with edgerouter(tmp_path, ["web"], flags, content) as router:
+        known = {servers[0]: "UP", servers[1]: "DOWN"}
+        eventually(lambda: _status(router), known.__eq__)
+        for number in range(1000):
+            content["http"]["routers"]["other"] = {"rule": f"Host(`h{number}`)", "service": "other"}
+            other = {"loadBalancer": {"servers": [{"url": url(closed)}], "maxWaiting": number}}
+            content["http"]["services"]["other"] = other
+            before = version(router)
+            router.write(content)
+            while version(router) == before:
+                pass
+        router.apply(content)
+        assert _status(router) == known
+        assert {ask(router.ports["web"]).status for _ in range(10)} == {200}
+    probes = [seen for seen in upstream.take() if "/health" in seen.line]
+    assert len(probes) == 1
+
+
+def test_clients_that_are_trusted_see_why_there_is_no_server(tmp_path: Path) -> None:
+    (closed,) = free_ports(1)
+    down = configuration([url(closed)], healthCheck={"path": "/", "interval": "60s"})
+    reason = "the service app@file has no server that can be asked: 1 down (health check)"
+    flags = FLAGS | {"api.insecure": "true"}
+    for name, more, shown in (
+        ("own", {}, reason),
+        ("compatible", {"edgerouter.compat": "traefik"}, None),
+    ):
+        with edgerouter(tmp_path / name, ["web"], flags | more, down) as router:
+            eventually(lambda: ask(router.ports["web"]).status, (503).__eq__)
+            answers = [ask(router.ports["web"]) for _ in range(20)]
+            assert {answer.headers.get("x-edgerouter-reason") for answer in answers} == {shown}
+            assert {answer.headers.get("retry-after") for answer in answers} == {shown and "5"}
+            lines = router.log.read_text().count("No server can be asked")
+        assert 1 <= lines <= 2, "once for each worker"
+
+
 def test_a_new_authority_is_taken(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pair = authority.issue("127.0.0.1")

@@ -63,7 +63,7 @@ class RouterProcess:
 
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._write(self._dynamic)
+        self.write(self._dynamic)
         names = {**self.ports, "directory": self._directory}
         arguments = [
             *self._command,
@@ -105,7 +105,7 @@ class RouterProcess:
 
     def apply(self, dynamic: Mapping[str, Any]) -> None:
         """Replace the dynamic file and wait until it is in use."""
-        self._write(dynamic)
+        self.write(dynamic)
         self._wait()
 
     def get(self, path: str) -> Any:
@@ -118,8 +118,8 @@ class RouterProcess:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return json.load(answer)
 
-    def _write(self, dynamic: Mapping[str, Any]) -> None:
-        """Write the file in one step, with a router that tells when it has been read."""
+    def write(self, dynamic: Mapping[str, Any]) -> None:
+        """Write the dynamic file in one step, with a router that tells when it has been read."""
         self._generation += 1
         content = json.loads(json.dumps(dynamic))
         http = content.setdefault("http", {})

@@ -247,7 +247,10 @@ class DownstreamH1(FlowControlled):
             try:
                 response = await self._entrypoint.dispatch(request)
             except Exception as error:  # noqa: BLE001 - the border of a request: nothing may pass.
-                response = failed(request, error, as_traefik=self._as_traefik)
+                shows_reason = self._entrypoint.shows_reason
+                response = failed(
+                    request, error, as_traefik=self._as_traefik, shows_reason=shows_reason
+                )
             exchange.status = response.status
             if response.tunnel is None:
                 data = _ready(request, response)

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
-from edgerouter.http.errors import ConnectFailed, ConnectTimeout, HandshakeFailed
+from edgerouter.http.errors import ConnectFailed, ConnectTimeout, HandshakeFailed, NotTrusted
 from edgerouter.proxy.upstream.tls import HANDSHAKE_TIMEOUT, ClientTLS
 
 P = TypeVar("P", bound=asyncio.Protocol)
@@ -97,7 +97,9 @@ async def _secured(address: Address, tls: ClientTLS, factory: Callable[[], P], s
         raise ConnectTimeout(message) from error
     except (OSError, ValueError) as error:
         opening.transport.abort()
-        raise HandshakeFailed(_explanation(address, error)) from error
+        left = isinstance(error, ConnectionError | ssl.SSLEOFError)
+        kind = HandshakeFailed if left else NotTrusted
+        raise kind(_explanation(address, error)) from error
     except BaseException:
         opening.transport.abort()
         raise
@@ -106,7 +108,7 @@ async def _secured(address: Address, tls: ClientTLS, factory: Callable[[], P], s
         raise HandshakeFailed(message)
     if reason := tls.refusal(transport.get_extra_info("peercert")):
         transport.abort()
-        raise HandshakeFailed(f"the server {address.key} is not trusted: {reason}")
+        raise NotTrusted(f"the server {address.key} is not trusted: {reason}")
     protocol = factory()
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
