@@ -5,13 +5,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+NEWER_PEBBLE=.tools/sid/usr/bin/pebble
 COMPOSE=.tools/usr/libexec/docker/cli-plugins/docker-compose
 
 # command:package that provides it
 NEEDED="curl:curl openssl:openssl gcc:gcc nginx:nginx wrk:wrk ip:iproute2 iptables:iptables
 mmdebstrap:mmdebstrap setsid:util-linux htpasswd:apache2-utils taskset:util-linux
 redis-server:redis-server chromium:chromium testssl:testssl.sh redis-cli:redis-tools
-pebble:pebble pebble-challtestsrv:pebble"
+pebble:pebble pebble-challtestsrv:pebble testssl:testssl.sh"
 
 have() {
   PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null
@@ -25,12 +26,14 @@ done
 engine=()
 have dockerd && have docker || engine=(docker.io)
 
-if [ "${#missing[@]}" = 0 ] && [ "${#engine[@]}" = 0 ] && [ -x "$COMPOSE" ]; then
+if [ "${#missing[@]}" = 0 ] && [ "${#engine[@]}" = 0 ] && [ -x "$COMPOSE" ] &&
+  [ -x "$NEWER_PEBBLE" ]; then
   exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! have apt-get; then
   wanted="${missing[*]} ${engine[*]}"
   [ -x "$COMPOSE" ] || wanted="$wanted docker-compose(v2)"
+  [ -x "$NEWER_PEBBLE" ] || wanted="$wanted pebble(2.10)"
   echo "test-deps: not root on Debian, going on without:$(printf ' %s' $wanted)" >&2
   exit 0
 fi
@@ -52,4 +55,9 @@ fi
 if [ ! -x "$COMPOSE" ]; then
   echo "test-deps: unpacking docker compose v2 into .tools"
   scripts/suite-debs.sh trixie .tools docker-compose
+fi
+if [ ! -x "$NEWER_PEBBLE" ]; then
+  # Renewal information (RFC 9773) and profiles; the tests fetch it again if this fails.
+  echo "test-deps: unpacking a newer Pebble into .tools/sid"
+  scripts/suite-debs.sh sid .tools/sid pebble || echo "test-deps: no newer Pebble" >&2
 fi

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from edgerouter.acme.attempt import Attempt, Preflight, Result, State
@@ -29,6 +29,9 @@ SLOTS = 4
 
 PUBLISH_TIME = 10.0
 """Seconds workers have to learn an answer before the CA is sent to look for it."""
+
+KEPT = timedelta(days=7)
+"""For how long a certificate that has ended and that nobody wants is kept on the disk."""
 
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
@@ -162,12 +165,34 @@ class Manager:
         try:
             while True:
                 self._wake.clear()
+                await self.tidy()
                 sleep = self.tick()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(sleep):
                         await self._wake.wait()
         finally:
             self.stop()
+
+    async def tidy(self) -> None:
+        """Remove certificates that have ended a while ago and that nobody wants."""
+        now = self._clock()
+        wanted = {(resolver, tuple(sorted(names))) for resolver, names in self._managed}
+        for key, stored in list(self._stored.items()):
+            resolver = self._resolvers.get(stored.resolver)
+            if key in wanted or resolver is None or stored.facts.not_after + KEPT > now:
+                continue
+            try:
+                gone = await in_daemon_thread(partial(resolver.storage.remove, stored, now), "tidy")
+            except OSError as error:
+                log.warning(
+                    "A certificate that has ended cannot be removed",
+                    extra=fields(domains=",".join(stored.names), reason=str(error)),
+                )
+                gone = False
+            if gone:
+                names = ",".join(stored.names)
+                log.info("A certificate that has ended is removed", extra=fields(domains=names))
+            del self._stored[key]
 
     def stop(self) -> None:
         """Have threads end; their orders are continued at the next start."""

@@ -45,6 +45,23 @@ def renewal_time(facts: Facts) -> datetime:
     return facts.not_before + lifetime * FRACTION - lifetime * JITTER * spread
 
 
+TRAEFIK_THRESHOLDS = (
+    (365 * 24, timedelta(days=120)),
+    (90 * 24, timedelta(days=30)),
+    (30 * 24, timedelta(days=10)),
+    (6 * 24, timedelta(days=2)),
+    (24, timedelta(hours=6)),
+    (0, timedelta(minutes=20)),
+)
+"""``certificatesDuration`` in hours, at least, and how long before the end Traefik renews."""
+
+
+def traefik_renewal_time(facts: Facts, certificates_duration: int) -> datetime:
+    """Return when Traefik would renew, which heeds the option only and not the certificate."""
+    hours = certificates_duration
+    return facts.not_after - next(left for least, left in TRAEFIK_THRESHOLDS if hours >= least)
+
+
 def suggested_time(information: Mapping[str, Any], serial: str) -> datetime:
     """Return a time in the CA's suggested window (RFC 9773, section 4.2).
 

@@ -20,6 +20,7 @@ from edgerouter.acme.renewal import (
     next_enquiry,
     renewal_time,
     suggested_time,
+    traefik_renewal_time,
 )
 from edgerouter.acme.storage import Storage, Stored, storage_directory
 from edgerouter.config.static.acme import ACME
@@ -52,6 +53,8 @@ class Options:
     """Endpoint for rehearsals; empty: none, None: the known one of the CA."""
     limits: Limits | None = None
     """The CA's limits when they are other than the known ones."""
+    as_traefik: bool = False
+    """Renew when Traefik would (``edgerouter.compat``)."""
 
 
 class Resolver:
@@ -78,6 +81,7 @@ class Resolver:
         ).with_environment(environ)
         known = STAGING.get(acme.ca_server, "")
         self.staging = known if options.staging is None else options.staging
+        self._as_traefik = options.as_traefik
         self.limits = options.limits or limits_of(acme.ca_server)
         self.storage = Storage(storage_directory(acme.storage), name)
         self.ledger = Ledger(self.storage.directory / "ledger.json")
@@ -170,6 +174,10 @@ class Resolver:
         """
         if stored.directory not in ("", self.directory) or stored.facts.not_after <= now:
             return Renewal(now, now)
+        if self._as_traefik:
+            duration = self.acme.certificates_duration
+            time = traefik_renewal_time(stored.facts, duration)
+            return Renewal(time, datetime.max.replace(tzinfo=UTC))
         known = self._renewals.get(stored.facts.serial)
         if known is not None and known.look_again > now:
             return known

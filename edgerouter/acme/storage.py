@@ -20,8 +20,9 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -131,6 +132,27 @@ class Storage:
                 if stored is not None:
                     found.append(stored)
         return found
+
+    def remove(self, stored: Stored, now: datetime) -> bool:
+        """Remove what is kept of a certificate that has ended; tell whether it is gone.
+
+        One that another process has renewed meanwhile, or orders now, stays.
+        """
+        directory = self._directory(stored.names)
+        with self.exclusive(stored.names) as mine:
+            current = self.load(stored.names) if mine else None
+            if current is None or current.facts.not_after > now:
+                return False
+            # First, so that no half of it is ever read.
+            (directory / "meta.json").unlink(missing_ok=True)
+            for file in directory.iterdir():
+                if file.name != ".lock":
+                    file.unlink(missing_ok=True)
+        # The lock goes last; somebody who waits for it makes the directory anew.
+        (directory / ".lock").unlink(missing_ok=True)
+        with suppress(OSError):
+            directory.rmdir()
+        return True
 
     def load(self, names: Sequence[str]) -> Stored | None:
         """Return the certificate for exactly these names, None without one."""

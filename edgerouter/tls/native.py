@@ -1,7 +1,8 @@
 """What OpenSSL can do and Python's ``ssl`` has no words for, by way of ``ctypes``.
 
 Session ticket keys (so that every worker can resume the sessions of the others),
-several curves, and client certificates that are asked for but not verified. The
+several curves, client certificates that are asked for but not verified, and the names of
+the authorities clients choose theirs by. The
 place of the ``SSL_CTX`` in Python's object is a detail of CPython: it is used on
 the versions it was checked with, and only after a look that agrees with what
 ``ssl`` itself says. Where that fails, ``OpenSSL.load`` returns None.
@@ -43,6 +44,15 @@ class OpenSSL:
         self._set_verify: Callable[..., None] = library.SSL_CTX_set_verify
         library.SSL_CTX_set_verify.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
         library.SSL_CTX_set_verify.restype = None
+        self._decode: Callable[..., int | None] = library.d2i_X509
+        library.d2i_X509.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
+        library.d2i_X509.restype = ctypes.c_void_p
+        self._add_client_authority: Callable[..., int] = library.SSL_CTX_add_client_CA
+        library.SSL_CTX_add_client_CA.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        library.SSL_CTX_add_client_CA.restype = ctypes.c_int
+        self._free: Callable[..., None] = library.X509_free
+        library.X509_free.argtypes = [ctypes.c_void_p]
+        library.X509_free.restype = None
         accept_type = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
         self._accept_any = accept_type(lambda _verified, _store: 1)
 
@@ -87,6 +97,15 @@ class OpenSSL:
         mode = _VERIFY_PEER | (_VERIFY_FAIL_IF_NO_PEER_CERT if required else 0)
         callback = ctypes.cast(self._accept_any, ctypes.c_void_p)
         self._set_verify(_pointer(context), mode, callback)
+
+    def name_client_authorities(self, context: ssl.SSLContext) -> None:
+        """Tell clients which authorities' certificates are accepted: those ``context`` trusts."""
+        for der in context.get_ca_certs(binary_form=True):
+            start = ctypes.c_char_p(der)
+            certificate = self._decode(None, ctypes.byref(start), len(der))
+            if certificate:
+                self._add_client_authority(_pointer(context), certificate)
+                self._free(certificate)
 
 
 def _pointer(context: ssl.SSLContext) -> int:

@@ -128,6 +128,8 @@ class TlsOptions:
                     "impossible with this build of Python; use RequireAndVerifyClientCert"
                 )
             OPENSSL.accept_any_client(context, required=kind == "RequireAnyClientCert")
+        if kind != "NoClientCert" and OPENSSL is not None:
+            OPENSSL.name_client_authorities(context)
 
 
 def problems(mapping: Mapping[str, Any]) -> list[tuple[bool, str]]:

@@ -15,9 +15,10 @@ from edgerouter.acme.challenges import Answers, Challenge, pause
 from edgerouter.acme.manager import Managed, Manager
 from edgerouter.acme.plan import Wish
 from edgerouter.acme.resolver import Options, Resolver, make_solver
-from edgerouter.acme.storage import Stored
+from edgerouter.acme.storage import Storage, Stored
 from edgerouter.config.static.acme import ACME
 from tests.support.acme_responder import http_responder
+from tests.support.certificates import make_certificate
 from tests.support.pebble import Pebble, newer_pebble
 
 
@@ -410,3 +411,40 @@ async def test_one_name_on_demand(bench: Bench, pebble: Pebble, relay: Relay) ->
     assert "d.example.com" not in str(bench.manager.plan)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_has_ended_and_nobody_wants_is_removed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    acme = ACME.model_validate(
+        {"storage": str(tmp_path / "acme.json"), "httpChallenge": {"entryPoint": "web"}}
+    )
+    resolver = Resolver("le", acme, make_solver("le", acme, bench.manager.answers, {}), {})
+    storage = resolver.storage
+    storage.open()
+    for name, days in (("ended.org", -8), ("recent.org", -6), ("valid.org", 5), ("wanted.org", -8)):
+        start = datetime.now(UTC) + timedelta(days=days - 90)
+        storage.save([name], make_certificate([name], start=start, days=90), "")
+    bench.manager.add(resolver)
+    bench.manager.want([Wish("le", ("wanted.org",))])
+    await bench.manager.tidy()
+    assert [each.names[0] for each in storage.load_all()] == [
+        "recent.org",
+        "valid.org",
+        "wanted.org",
+    ]
+    assert not (storage.directory / "certificates/ended.org").exists()
+
+
+def test_a_certificate_that_was_renewed_meanwhile_stays(tmp_path: Path) -> None:
+    storage = Storage(tmp_path, "le")
+    storage.open()
+    now = datetime.now(UTC)
+    old = make_certificate(["a.org"], start=now - timedelta(days=100), days=90)
+    ended = storage.save(["a.org"], old, "")
+    storage.save(["a.org"], make_certificate(["a.org"]), "")
+    assert not storage.remove(ended, now)
+    with storage.exclusive(["a.org"]):
+        assert not storage.remove(ended, now + timedelta(days=100))
+    assert storage.load(["a.org"]) is not None
+    assert storage.remove(ended, now + timedelta(days=100))
+    assert storage.load_all() == []

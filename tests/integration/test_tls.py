@@ -496,6 +496,20 @@ async def s_client(port: int, *arguments: str) -> str:
     return output.decode("utf-8", "replace")
 
 
+async def test_clients_are_told_whose_certificates_are_accepted() -> None:
+    auth = {"clientAuthType": "RequireAndVerifyClientCert", "authorities": CLIENT_CA.pem}
+    async with tls_plane() as plane:
+        plane.apply({"a.test": ""}, A, options={"default": {"clientAuth": auth}})
+        for version in ("-tls1_2", "-tls1_3"):
+            said = await s_client(plane.port, "-servername", "a.test", version)
+            names = said.partition("Acceptable client certificate CA names")[2]
+            assert "client authority" in names.splitlines()[1]
+        plane.apply({"a.test": ""}, A)
+        assert "CA names" not in (await s_client(plane.port, "-servername", "a.test")).replace(
+            "No client certificate CA names sent", ""
+        )
+
+
 async def test_what_openssl_says() -> None:
     async with tls_plane() as plane:
         options = {"strict@file": {"sniStrict": True}}

@@ -74,7 +74,10 @@ class ACME(Section):
     )
     eab: ExternalAccountBinding | None = Field(None, description="External account binding.")
     certificates_duration: int = Field(
-        2160, ge=1, description="Expected lifetime of certificates, in hours."
+        2160,
+        ge=1,
+        description="Expected lifetime in hours; counts with compat=traefik, otherwise"
+        " the certificate says it.",
     )
     client_timeout: Seconds = Field(120, description="Longest time of an exchange with the CA.")
     client_response_header_timeout: Seconds = Field(

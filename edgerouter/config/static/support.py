@@ -10,10 +10,6 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("accesslog.dualoutput", "the access log is not sent to a collector"),
     ("accesslog.otlp", "the access log is not sent to a collector"),
     ("api.debug", "/debug is not served"),
-    (
-        "certificatesresolvers.*.acme.certificatesduration",
-        "certificates are renewed by their own lifetime",
-    ),
     ("certificatesresolvers.*.tailscale", "certificates of Tailscale are not obtained"),
     ("entrypoints.*.forwardedheaders.addxforwardedschemeheaders", "these headers are not sent"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),

@@ -74,7 +74,9 @@ class AcmeSource:
 
     def _make(self, name: str, acme: ACME) -> Resolver:
         own = self._configuration.edgerouter.certificates_resolvers.get(name)
-        options = Options(staging=own.staging_server if own is not None else None)
+        as_traefik = self._configuration.edgerouter.compat == "traefik"
+        staging = own.staging_server if own is not None else None
+        options = Options(staging=staging, as_traefik=as_traefik)
         resolver = Resolver(name, acme, self._solver(name, acme), self._environ, options)
         is_new = resolver.storage.is_new
         resolver.storage.open()

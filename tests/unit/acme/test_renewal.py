@@ -11,6 +11,7 @@ from edgerouter.acme.renewal import (
     renewal_time,
     retry_delay,
     suggested_time,
+    traefik_renewal_time,
 )
 from tests.support.certificates import make_certificate
 
@@ -27,6 +28,22 @@ def test_by_age_at_two_thirds_and_spread(days: float) -> None:
     assert all(2 / 3 - 1 / 30 <= each <= 2 / 3 for each in times)
     assert max(times) - min(times) > 1 / 60
     assert renewal_time(facts(days)) == renewal_time(facts(days)), "the same after a restart"
+
+
+@pytest.mark.parametrize(
+    ("hours", "before"),
+    [
+        (8760, timedelta(days=120)),
+        (2160, timedelta(days=30)),
+        (2159, timedelta(days=10)),
+        (720, timedelta(days=10)),
+        (160, timedelta(days=2)),
+        (24, timedelta(hours=6)),
+        (23, timedelta(minutes=20)),
+    ],
+)
+def test_as_traefik_by_the_option(hours: int, before: timedelta) -> None:
+    assert traefik_renewal_time(facts(90), hours) == facts(90).not_after - before
 
 
 def test_the_schedule_of_retries() -> None:
