@@ -1,0 +1,139 @@
+"""Containers that die, pause, lose their network, refuse or come late, under load."""
+
+from collections.abc import Callable
+
+import pytest
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from tests.support.docker.load import Load
+from tests.support.docker.routes import (
+    backend,
+    request,
+    routed,
+    short_id,
+    wait_for_backends,
+    wait_for_status,
+)
+from tests.support.eventually import eventually
+from tests.support.router_process import RouterProcess
+
+Run = Callable[..., Container]
+Routers = Callable[..., RouterProcess]
+HOLD = {"edgerouter.turnover.hold": "10s"}
+WORK = "/?bytes=0&wait_ms=10"
+FINISHES = {"STOP_MS": "300"}
+
+
+def load(router: RouterProcess, method: str = "GET") -> Load:
+    return Load(router.ports["web"], "app.test", WORK, method=method, rate=25)
+
+
+def two(router: RouterProcess, run: Run, **options: object) -> tuple[Container, Container]:
+    one, other = run(labels=routed("app"), **options), run(labels=routed("app"), **options)
+    wait_for_backends(router, "app", {short_id(one), short_id(other)})
+    return one, other
+
+
+def answered_since(running: Load) -> None:
+    """Wait for one more answer on each kind of connection."""
+    count = len(running.samples)
+    eventually(lambda: len(running.samples), lambda found: found > count + 4)
+
+
+@pytest.mark.parametrize("kill", ["SIGKILL", "SIGTERM"])
+def test_one_of_two_is_killed(router_with: Routers, run_container: Run, kill: str) -> None:
+    with router_with(HOLD) as router:
+        one, other = two(router, run_container)
+        with load(router) as running:
+            one.kill(kill)
+            wait_for_backends(router, "app", {short_id(other)})
+        assert running.failures == []
+
+
+def test_one_of_two_is_paused(router_with: Routers, run_container: Run) -> None:
+    with router_with(HOLD) as router:
+        one, other = two(router, run_container)
+        with load(router) as running:
+            one.pause()
+            wait_for_backends(router, "app", {short_id(other)})
+            one.unpause()
+            wait_for_backends(router, "app", {short_id(one), short_id(other)})
+        assert running.failures == []
+
+
+def test_one_of_two_flaps(router_with: Routers, run_container: Run) -> None:
+    with router_with(HOLD) as router:
+        one, _ = two(router, run_container, environment=FINISHES)
+        with load(router) as running, load(router, "POST") as posts:
+            for _ in range(5):
+                one.restart()
+                answered_since(running)
+        assert running.failures + posts.failures == []
+
+
+def test_both_go_and_come_back(router_with: Routers, run_container: Run) -> None:
+    with router_with(HOLD) as router:
+        both = two(router, run_container, environment=FINISHES)
+        with load(router) as running, load(router, "POST") as posts:
+            for container in both:
+                container.stop()
+            for container in both:
+                container.start()
+            answered_since(running)
+            answered_since(posts)
+        assert running.failures + posts.failures == []
+        wait_for_backends(router, "app", {short_id(each) for each in both})
+
+
+def test_nothing_listens_in_one_of_two(router_with: Routers, run_container: Run) -> None:
+    """Without the wait for its port it is asked, and refuses; nothing was sent."""
+    with router_with(HOLD | {"edgerouter.turnover.portWait": "0s"}) as router:
+        served = run_container(labels=routed("app"))
+        run_container(labels=routed("app"), environment={"WHOAMI_PORT_NUMBER": "81"})
+        eventually(
+            lambda: router.get("/api/http/services/app@docker")["loadBalancer"]["servers"],
+            lambda servers: len(servers) == 2,
+        )
+        with load(router) as running, load(router, "POST") as posts:
+            answered_since(running)
+        assert running.failures + posts.failures == []
+        assert {s.backend for s in running.samples} == {short_id(served)}
+
+
+def test_a_container_is_asked_once_its_port_answers(
+    router_with: Routers, run_container: Run
+) -> None:
+    with router_with(HOLD) as router:
+        first = run_container(labels=routed("app"))
+        wait_for_backends(router, "app", {short_id(first)})
+        with load(router) as running, load(router, "POST") as posts:
+            first.kill()
+            late = run_container(labels=routed("app"), environment={"START_MS": "1500"})
+            wait_for_backends(router, "app", {short_id(late)})
+        assert [s for s in posts.samples + running.samples if s.status in (502, 503, 404)] == []
+
+
+def test_a_port_that_stays_silent(router_with: Routers, run_container: Run) -> None:
+    """It is taken at the end of the time, with a warning."""
+    with router_with(HOLD | {"edgerouter.turnover.portWait": "1s"}) as router:
+        wait_for_status(router, "app", 404)
+        run_container(labels=routed("app"), environment={"WHOAMI_PORT_NUMBER": "81"})
+        eventually(
+            lambda: [d["message"] for d in router.get("/api/edgerouter/diagnostics")],
+            lambda found: any("nothing listens on" in message for message in found),
+        )
+
+
+def test_a_network_is_lost(
+    router_with: Routers, run_container: Run, network: Callable[..., Network]
+) -> None:
+    with router_with(HOLD) as router:
+        net = network("lost")
+        one, other = two(router, run_container, network=net)
+        net.disconnect(one)
+        wait_for_backends(router, "app", {short_id(other)})
+        with load(router) as running:
+            answered_since(running)
+        assert running.failures == []
+        assert backend(request(router, "app")) == short_id(other)
