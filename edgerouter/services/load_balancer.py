@@ -14,7 +14,7 @@ from weakref import WeakMethod
 from edgerouter.http.errors import ExchangeError, NoServer, UpstreamReset
 from edgerouter.http.message import Request, Response
 from edgerouter.services.balancer import WeightedRoundRobin
-from edgerouter.services.observed import Observed, failure_limit
+from edgerouter.services.observed import Observed, failure_limit, success_rates
 from edgerouter.services.queueing import Queue
 from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.slots import Slots
@@ -93,8 +93,10 @@ class LoadBalancer:
         limit = failure_limit(options)
         self._spares_last = limit is not None and limit.spares_last
         if limit is not None or counts:
+            states = [server.state for server in self.servers]
+            rates = success_rates(states, options, limit)
             for server in self.servers:
-                server.forward = Observed(server, self.servers, limit, self._slots)
+                server.forward = Observed(server, states, limit, self._slots, rates)
 
     def is_up(self) -> bool:
         """Tell whether there is a server that can be asked."""
@@ -167,7 +169,7 @@ class LoadBalancer:
         if self.up and slots is not None and not slots.is_ours(self._usable()):
             return None
         server = self._stuck(request)
-        if server is not None and (slots is None or slots.take(server)):
+        if server is not None and (slots is None or slots.take(server.url)):
             return server
         return self._take(request, ())
 
@@ -188,7 +190,7 @@ class LoadBalancer:
                 if not (full and self.up):
                     raise
                 return None
-            if slots.take(server):
+            if slots.take(server.url):
                 return server
             full.append(server)
 

@@ -12,6 +12,7 @@ from typing import Any
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.message import Request, Response
 from edgerouter.http.watched import when_done
+from edgerouter.services.outliers import SuccessRates
 from edgerouter.services.server import Server, ServerState
 from edgerouter.services.slots import Slots
 from edgerouter.services.strategies import note_time
@@ -47,9 +48,9 @@ class FailureLimit:
         self.grows = grows
         """Whether the rest is longer each time."""
 
-    def allows(self, servers: Sequence[Server]) -> bool:
+    def allows(self, servers: Sequence[ServerState]) -> bool:
         """Tell whether one more of ``servers`` may rest."""
-        resting = sum(server.state.out for server in servers)
+        resting = sum(state.out for state in servers)
         return not resting or (resting + 1) * 100 <= self.percent * len(servers)
 
 
@@ -78,27 +79,44 @@ def failure_limit(options: Mapping[str, Any]) -> FailureLimit | None:
 
 
 class Observed:
-    """Forwards to ``server`` and keeps its state."""
+    """Forwards to ``server`` and keeps its state.
 
-    __slots__ = ("_forward", "_limit", "_loop", "_servers", "_slots", "server")
+    It knows the states of servers and not the servers, which would be a cycle: what a change
+    has replaced would stay until the garbage collector comes.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_forward",
+        "_limit",
+        "_loop",
+        "_rates",
+        "_slots",
+        "_state",
+        "_states",
+        "_url",
+    )
 
     def __init__(
         self,
         server: Server,
-        servers: Sequence[Server],
+        states: Sequence[ServerState],
         limit: FailureLimit | None,
         slots: Slots | None = None,
+        rates: SuccessRates | None = None,
     ) -> None:
-        self.server = server
-        self._servers = servers
+        self._url = server.url
+        self._state = server.state
+        self._states = states
         self._forward = server.forward
         self._limit = limit
+        self._rates = rates
         self._slots = slots
         """Where a place was taken for every request that comes here."""
         self._loop = asyncio.get_running_loop()
 
     async def __call__(self, request: Request) -> Response:
-        state = self.server.state
+        state = self._state
         state.active += 1
         start = perf_counter()
         try:
@@ -111,22 +129,25 @@ class Observed:
         except BaseException:
             self._left()
             raise
-        note_time(self.server, perf_counter() - start)
+        note_time(state, perf_counter() - start)
         if response.status >= 500:
             self._failed()
-        elif state.failures:
-            state.failures.clear()
+        else:
+            if state.failures:
+                state.failures.clear()
+            if self._rates is not None:
+                self._rates.note(state, self._loop.time(), succeeded=True)
         return when_done(response, self._left)
 
     def _left(self) -> None:
-        state = self.server.state
+        state = self._state
         state.active -= 1
         if self._slots is not None:
-            self._slots.give(self.server)
+            self._slots.give(self._url)
         state.left()
 
     def _failed(self) -> None:
-        limit, state = self._limit, self.server.state
+        limit, state = self._limit, self._state
         if limit is None:
             return
         now = self._loop.time()
@@ -134,19 +155,35 @@ class Observed:
         failures.append(now)
         while failures[0] < now - limit.window or len(failures) > limit.attempts:
             failures.popleft()
-        if len(failures) >= limit.attempts and not state.out and limit.allows(self._servers):
-            self._put_to_rest(limit, now)
+        if len(failures) >= limit.attempts:
+            put_to_rest(state, self._states, limit)
+        if self._rates is not None:
+            self._rates.note(state, now, succeeded=False)
 
-    def _put_to_rest(self, limit: FailureLimit, now: float) -> None:
-        state = self.server.state
-        state.out = True
-        rest = limit.rest
-        if limit.grows:
-            well = now - state.back_since > MAX_GROWTH * limit.rest
-            state.rests = 1 if well else min(state.rests + 1, MAX_GROWTH)
-            rest *= state.rests
-        self._loop.call_later(rest, _end_rest, state)
-        state.changed()
+
+def put_to_rest(state: ServerState, states: Sequence[ServerState], limit: FailureLimit) -> None:
+    """Leave a server out for a while, if it is not out and ``limit`` allows one more of all."""
+    if state.out or not limit.allows(states):
+        return
+    loop = asyncio.get_running_loop()
+    state.out = True
+    rest = limit.rest
+    if limit.grows:
+        well = loop.time() - state.back_since > MAX_GROWTH * limit.rest
+        state.rests = 1 if well else min(state.rests + 1, MAX_GROWTH)
+        rest *= state.rests
+    loop.call_later(rest, _end_rest, state)
+    state.changed()
+
+
+def success_rates(
+    states: Sequence[ServerState], options: Mapping[str, Any], limit: FailureLimit | None
+) -> SuccessRates | None:
+    """Return what compares the servers of a service with ``outlierDetection``, else None."""
+    outliers = options.get("outlierDetection")
+    if outliers is None or limit is None:
+        return None
+    return SuccessRates(states, outliers, lambda state: put_to_rest(state, states, limit))
 
 
 def _end_rest(state: ServerState) -> None:

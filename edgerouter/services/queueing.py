@@ -127,7 +127,7 @@ class Queue:
     def _give_up(self, turn: _Turn) -> None:
         """Leave the line, or let the next have the place that came in the same moment."""
         if turn.done() and not turn.cancelled() and turn.exception() is None:
-            self._slots.give(turn.result())
+            self._slots.give(turn.result().url)
         self._waiting = [entry for entry in self._waiting if not entry[2].done()]
         heapq.heapify(self._waiting)
         self.move()

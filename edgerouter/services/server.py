@@ -25,6 +25,7 @@ class ServerState:
 
     __slots__ = (
         "active",
+        "asked",
         "back_since",
         "changed",
         "failures",
@@ -33,6 +34,7 @@ class ServerState:
         "rests",
         "seconds",
         "seconds_sum",
+        "succeeded",
         "usable_since",
     )
 
@@ -44,6 +46,8 @@ class ServerState:
         self.seconds_sum = 0.0
         self.failures: deque[float] = deque()
         """When requests failed, by the clock of the event loop."""
+        self.asked = self.succeeded = 0
+        """Answers, and good ones, in the present interval of ``outlierDetection``."""
         self.out = False
         """Whether it has failed too often and rests."""
         self.rests = 0

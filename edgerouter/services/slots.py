@@ -28,16 +28,16 @@ class Slots:
         self.service = service
         self.limit = limit
 
-    def take(self, server: Server) -> bool:
-        """Take a place at ``server``; tell whether there was one."""
-        return self._counts.enter(self._key(server), self.limit)
+    def take(self, url: str) -> bool:
+        """Take a place at the server with this URL; tell whether there was one."""
+        return self._counts.enter(self._key(url), self.limit)
 
-    def give(self, server: Server) -> None:
-        """Give a place at ``server`` back."""
-        self._counts.leave(self._key(server))
+    def give(self, url: str) -> None:
+        """Give a place at the server with this URL back."""
+        self._counts.leave(self._key(url))
 
-    def _key(self, server: Server) -> bytes:
-        return f"server {self.service} {server.url}".encode()
+    def _key(self, url: str) -> bytes:
+        return f"server {self.service} {url}".encode()
 
     def stand_in_line(self, *, stands: bool) -> None:
         """Tell the other workers whether requests wait in this one."""

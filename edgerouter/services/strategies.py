@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from edgerouter.http.memory import LONGEST
 from edgerouter.http.message import Request
 from edgerouter.services.rendezvous import Rendezvous
-from edgerouter.services.server import Server
+from edgerouter.services.server import Server, ServerState
 
 SAMPLES = 100
 """How many answers ``leasttime`` remembers per server."""
@@ -158,9 +158,8 @@ class LeastTime(_Scored):
         return mean * (1 + state.active) / server.weight
 
 
-def note_time(server: Server, seconds: float) -> None:
+def note_time(state: ServerState, seconds: float) -> None:
     """Remember how long an answer took to begin, in whole milliseconds as Traefik does."""
-    state = server.state
     taken = float(int(seconds * 1000))
     state.seconds.append(taken)
     state.seconds_sum += taken

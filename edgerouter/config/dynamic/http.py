@@ -136,6 +136,12 @@ class OutlierDetection(Model):
     consecutive_5xx: int = 5
     base_ejection_time: Duration = 30.0
     max_ejection_percent: int = 50
+    interval: Duration = 10.0
+    """Seconds after which the success rates of servers are compared."""
+    success_rate_minimum_hosts: int = 5
+    success_rate_request_volume: int = 100
+    success_rate_stdev_factor: int = 1900
+    """Thousandths: how many standard deviations below the mean an outlier is."""
 
 
 class ServersLoadBalancer(Model):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from edgerouter.http.errors import ConnectFailed, NoServer, ResponseTimeout
-from edgerouter.http.message import Response
+from edgerouter.http.message import Request, Response
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.server import Fences, Health, Server
 from tests.unit.middleware.exchange import request
@@ -96,6 +96,54 @@ async def test_outliers_rest_longer_each_time() -> None:
             await asyncio.sleep(0.002)
         rests.append(asyncio.get_running_loop().time() - start)
     assert rests[0] < 0.05 < rests[1] < 0.085 < rests[2]
+
+
+RATES = {
+    "outlierDetection": {
+        "consecutive5xx": 1000,
+        "interval": 0.0001,
+        "successRateRequestVolume": 10,
+        "maxEjectionPercent": 20,
+    }
+}
+
+
+class Flaky(Upstream):
+    """Fails once in so many requests."""
+
+    def __init__(self, every: int) -> None:
+        super().__init__()
+        self._every = every
+
+    async def __call__(self, asked: Request) -> Response:
+        response = await super().__call__(asked)
+        response.status = 500 if self.asked % self._every == 0 else 200
+        return response
+
+
+async def compare(service: LoadBalancer, count: int) -> list[str]:
+    """Let every server have ``count`` requests in one interval; return who rests then."""
+    rates = service.servers[0].forward._rates  # type: ignore[attr-defined]
+    rates._interval = 60.0
+    for _ in range(count * len(service.servers)):
+        await service(request())
+    rates._interval = 0.0
+    await service(request())
+    return [server.url for server in service.servers if server.state.out]
+
+
+async def test_who_fails_more_often_than_the_others_is_an_outlier() -> None:
+    upstreams: list[Upstream] = [*(Flaky(10) for _ in range(5)), Flaky(2)]
+    assert await compare(balancer(upstreams, **RATES), 20) == ["http://s5"]
+    upstreams = [Flaky(3) for _ in range(6)]
+    assert await compare(balancer(upstreams, **RATES), 21) == [], "all fail alike"
+
+
+async def test_few_servers_or_requests_say_nothing() -> None:
+    upstreams: list[Upstream] = [*(Flaky(10) for _ in range(3)), Flaky(2)]
+    assert await compare(balancer(upstreams, **RATES), 20) == []
+    upstreams = [*(Flaky(10) for _ in range(5)), Flaky(2)]
+    assert await compare(balancer(upstreams, **RATES), 8) == []
 
 
 async def test_what_is_known_outlives_the_service() -> None:

@@ -150,12 +150,12 @@ async def test_a_balancer_that_is_replaced_is_freed() -> None:
     """At once, not by the garbage collector; also with a line and a check of failures."""
     old = limited([Upstream()], maxConnections=1, maxFails=1, strategy="leasttime")
     await old(request())
-    gone = weakref.ref(old)
+    gone = weakref.ref(old), weakref.ref(old.servers[0].forward)
     new = LoadBalancer("s@file", servers([Upstream()]), Fences(), {})
     gc.disable()
     try:
         old = new
-        assert gone() is None
+        assert [each() for each in gone] == [None, None]
     finally:
         gc.enable()
     assert old is new
@@ -167,7 +167,8 @@ def workers_use_nothing(services: list[LoadBalancer]) -> bool:
     for service in services:
         assert service._slots is not None
         found += [
-            service._slots._counts.count(service._slots._key(server)) for server in service.servers
+            service._slots._counts.count(service._slots._key(server.url))
+            for server in service.servers
         ]
         found.append(service._slots._counts.count(service._slots._line))
     return not any(found)

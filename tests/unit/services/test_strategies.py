@@ -81,8 +81,8 @@ def test_least_connections_by_weight() -> None:
 
 def test_least_time() -> None:
     chooser, found = made("leasttime", 2)
-    note_time(found[0], 0.010)
-    note_time(found[1], 0.030)
+    note_time(found[0].state, 0.010)
+    note_time(found[1].state, 0.030)
     assert set(chosen(chooser, 5)) == {"http://s0"}
     found[0].state.active = 5
     assert set(chosen(chooser, 5)) == {"http://s1"}
@@ -90,8 +90,8 @@ def test_least_time() -> None:
 
 def test_least_time_is_told_in_whole_milliseconds() -> None:
     chooser, found = made("leasttime", 2)
-    note_time(found[0], 0.0009)
-    note_time(found[1], 0.0001)
+    note_time(found[0].state, 0.0009)
+    note_time(found[1].state, 0.0001)
     assert abs(Counter(chosen(chooser, 100))["http://s0"] - 50) <= 1
 
 
@@ -103,9 +103,9 @@ def test_equal_scores_take_turns_by_weight() -> None:
 def test_least_time_forgets() -> None:
     (server,) = servers([Upstream()])
     for _ in range(SAMPLES):
-        note_time(server, 1.0)
+        note_time(server.state, 1.0)
     for _ in range(SAMPLES):
-        note_time(server, 0.002)
+        note_time(server.state, 0.002)
     assert LeastTime([server]).score(server) == 2.0
 
 
