@@ -16,9 +16,9 @@ from functools import partial
 from edgerouter.acme.attempt import Attempt, Preflight, Result, State
 from edgerouter.acme.challenges import Answers
 from edgerouter.acme.errors import CertificateError, Interrupted
-from edgerouter.acme.plan import Plan, Wish, make_plan
+from edgerouter.acme.plan import UNUSED, Plan, Wish, make_plan
 from edgerouter.acme.resolver import Resolver
-from edgerouter.acme.storage import Stored
+from edgerouter.acme.storage import Storage, Stored
 from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.observability.logs import fields
 
@@ -157,7 +157,42 @@ class Manager:
         if found.stored is None:
             del self._on_demand[name]
             self._make_plan()
+        else:
+            self.used(name)
         return "" if found.stored is not None else found.reason
+
+    def adopt_on_demand(self, resolver: str) -> None:
+        """Go on renewing what the resolver has obtained on demand and clients still use."""
+        storage = self._resolvers[resolver].storage
+        for owner, names in self._stored:
+            if owner == resolver and self._is_used(storage, names):
+                self._on_demand[names[0]] = Wish(resolver, names)
+        self._make_plan()
+
+    def used(self, name: str) -> None:
+        """Take note that clients still ask for a name that they were given on demand."""
+        wish = self._on_demand.get(name)
+        if wish is not None:
+            with suppress(OSError):  # The certificate is served all the same.
+                self._resolvers[wish.resolver].storage.note_use(wish.names, self._clock())
+
+    def _is_used(self, storage: Storage, names: tuple[str, ...]) -> bool:
+        last = storage.last_use(names)
+        return last is not None and last + UNUSED > self._clock()
+
+    def _forget_unused(self) -> None:
+        """Renew no longer what was obtained on demand and nobody asks for."""
+        unused = [
+            name
+            for name, wish in self._on_demand.items()
+            if (found := self._managed.get((wish.resolver, frozenset(wish.names))))
+            and found.stored is not None
+            and not self._is_used(self._resolvers[wish.resolver].storage, wish.names)
+        ]
+        for name in unused:
+            del self._on_demand[name]
+        if unused:
+            self._make_plan()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -175,6 +210,7 @@ class Manager:
 
     async def tidy(self) -> None:
         """Remove certificates that have ended a while ago and that nobody wants."""
+        self._forget_unused()
         now = self._clock()
         wanted = {(resolver, tuple(sorted(names))) for resolver, names in self._managed}
         for key, stored in list(self._stored.items()):

@@ -66,6 +66,10 @@ class OnDemand:
         # A client that goes away does not end the order the others wait for.
         return await asyncio.shield(task)
 
+    async def used(self, name: str) -> bool:
+        """Tell whether a name that is used may still have a certificate."""
+        return not await self.refusal(name.lower())
+
     async def _decide(self, name: str) -> str:
         reason = await self.refusal(name) or self._limit() or await self._obtain(name)
         if reason:

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+
+UNUSED = timedelta(days=30)
+"""A certificate on demand that no client has asked for in this time is not renewed."""
 
 
 @dataclass(frozen=True, slots=True)

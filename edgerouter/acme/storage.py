@@ -10,6 +10,7 @@
           certificate-<serial>.pem
           key-<serial>.pem
           order.json                    an order that is not finished
+          on-demand                     its time: when a client last asked for it
         ledger.json                     see ``ledger``
 
 ``meta.json`` is replaced last, so that certificate and key always fit. Several processes
@@ -18,11 +19,12 @@ may use the same directory.
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -132,6 +134,20 @@ class Storage:
                 if stored is not None:
                     found.append(stored)
         return found
+
+    def note_use(self, names: Sequence[str], now: datetime) -> None:
+        """Keep when a certificate on demand was last asked for."""
+        mark = self._directory(names) / "on-demand"
+        mark.touch(mode=0o600)
+        os.utime(mark, (now.timestamp(), now.timestamp()))
+
+    def last_use(self, names: Sequence[str]) -> datetime | None:
+        """Return when a certificate on demand was last asked for; None when it is another."""
+        try:
+            seconds = (self._directory(names) / "on-demand").stat().st_mtime
+        except FileNotFoundError:
+            return None
+        return datetime.fromtimestamp(seconds, UTC)
 
     def remove(self, stored: Stored, now: datetime) -> bool:
         """Remove what is kept of a certificate that has ended; tell whether it is gone.

@@ -66,6 +66,8 @@ class Publisher:
         """Called when a worker has come, gone or acknowledged."""
         self.certificate_wanted: Callable[[str], Awaitable[object]] = _nothing
         """Gets a certificate for the server name of a client to the workers, if it may have one."""
+        self.certificate_used: Callable[[str], Awaitable[object]] = _nothing
+        """Learns now and then that clients use the certificate of a name."""
         self._answering: set[asyncio.Task[None]] = set()
         self._slots: set[Slot] = set()
         self._fenced: frozenset[str] = frozenset()
@@ -238,7 +240,10 @@ class Publisher:
                 slot.ready = True
                 self.set_absent(slot.worker, is_absent=False)
             case "certificate":
-                task = asyncio.create_task(self._answer(slot, message["name"]))
+                if message.get("used"):
+                    task = asyncio.create_task(self._note_use(message["name"]))
+                else:
+                    task = asyncio.create_task(self._answer(slot, message["name"]))
                 self._answering.add(task)
                 task.add_done_callback(self._answering.discard)
                 return
@@ -255,6 +260,9 @@ class Publisher:
             case unknown:
                 log.warning("Unknown frame", extra=fields(worker=slot.worker, frame=unknown))
         self.changed()
+
+    async def _note_use(self, name: str) -> None:
+        await self.certificate_used(name)
 
     async def _answer(self, slot: Slot, name: str) -> None:
         """Answer a worker whose client needs a certificate, when it has it or is refused."""

@@ -97,6 +97,10 @@ class Certificates:
             found = self._names.get("*." + name.partition(".")[2])
         return found
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is a certificate for just this name."""
+        return name in self._names
+
     @property
     def default(self) -> ServedCertificate | None:
         return self._default

@@ -159,8 +159,11 @@ class Worker:
             await self._tell({"type": "ready"})
         await self._tell({"type": "applied", "version": snapshot["version"], "errors": errors})
 
-    def _ask_for_certificate(self, name: str) -> None:
-        question = asyncio.create_task(self._tell({"type": "certificate", "name": name}))
+    def _ask_for_certificate(self, name: str, *, used: bool = False) -> None:
+        message: Message = {"type": "certificate", "name": name}
+        if used:
+            message["used"] = True
+        question = asyncio.create_task(self._tell(message))
         self._questions.add(question)
         question.add_done_callback(self._questions.discard)
 

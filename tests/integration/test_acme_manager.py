@@ -413,6 +413,42 @@ async def test_one_name_on_demand(bench: Bench, pebble: Pebble, relay: Relay) ->
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_what_was_obtained_on_demand_is_renewed_while_it_is_used(
+    bench: Bench, pebble: Pebble, relay: Relay
+) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(pebble)
+    running = asyncio.create_task(bench.manager.run())
+    assert await bench.manager.obtain("le", "used.example.com") == ""
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    relay.current = bench.start().answers
+    bench.resolve(pebble)
+    assert bench.manager.managed == []
+    bench.manager.adopt_on_demand("le")
+    await bench.look()
+    managed = bench.one()
+    assert managed.renewal is not None
+    bench.manager.used("used.example.com")
+    bench.clock.move_to(datetime.now(UTC) + timedelta(days=29))
+    await bench.manager.tidy()
+    assert bench.manager.managed == [managed]
+    bench.clock.move_to(managed.renewal)
+    bench.manager.used("used.example.com")
+    before = managed.stored
+    await bench.look()
+    assert managed.stored != before, "it is renewed"
+    bench.clock.move_to(bench.clock() + timedelta(days=31))
+    await bench.manager.tidy()
+    assert bench.manager.managed == []
+
+    bench.start()
+    bench.resolve(pebble)
+    bench.manager.adopt_on_demand("le")
+    assert bench.manager.managed == [], "nobody has asked for it"
+
+
 async def test_what_has_ended_and_nobody_wants_is_removed(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     acme = ACME.model_validate(

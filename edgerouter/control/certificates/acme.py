@@ -20,14 +20,12 @@ from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
 from edgerouter.control.certificates.names import ascii_name, is_local
+from edgerouter.control.certificates.publication import Publication
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import Certificate, Challenges, Demand, KeyPair
 from edgerouter.observability.logs import fields
 
 log = logging.getLogger(__name__)
-
-POLL = 0.02
-"""Seconds between two looks at whether workers have a challenge."""
 
 
 class AcmeSource:
@@ -40,18 +38,12 @@ class AcmeSource:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._configuration = configuration
-        self._publisher = publisher
+        self._publication = Publication(publisher)
         self._environ = environ
         self._callback: Callable[[], None] = lambda: None
         self.tell_containers: Callable[[Sequence[str]], Awaitable[None]] = _nobody
         """Told the names of a certificate whose copy has changed."""
         self._obtained: asyncio.Queue[Stored] = asyncio.Queue()
-        self._changes = 0
-        """How often challenges have changed."""
-        self._gathered = 0
-        """How many of these changes are in the snapshot that is being made."""
-        self._published = (0, 0)
-        """How many of them are in which version of the snapshot."""
         self.manager = Manager(
             self._publish, self._changed, preflight=make_preflight(configuration)
         )
@@ -125,7 +117,7 @@ class AcmeSource:
         return None
 
     def challenges(self) -> Challenges:
-        self._gathered = self._changes
+        self._publication.gathered()
         answers = self.manager.answers
         return Challenges(
             answers.http01, {host: KeyPair(*pair) for host, pair in answers.acme_tls.items()}
@@ -133,7 +125,7 @@ class AcmeSource:
 
     def demand(self, demands: Sequence[Demand]) -> None:
         # Demands follow every snapshot.
-        self._published = self._gathered, self._publisher.version
+        self._publication.published()
         known = self._configuration.certificates_resolvers
         self.manager.want(
             Wish(each.resolver, tuple(map(ascii_name, (each.main, *each.sans))), each.routers)
@@ -157,15 +149,7 @@ class AcmeSource:
 
     async def _publish(self) -> None:
         """Return once every worker has the challenges and certificates of now."""
-        self._changes += 1
-        mine = self._changes
-        self._callback()
-        while True:
-            await asyncio.sleep(POLL)
-            changes, version = self._published
-            slots = [slot for slot in self._publisher.slots if slot.ready]
-            if changes >= mine and all(slot.applied >= version for slot in slots):
-                return
+        await self._publication.wait(self._callback)
 
 
 async def _nobody(_names: Sequence[str]) -> None:

@@ -9,9 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from edgerouter.acme.internal_ca import InternalCA, Leaf
+from edgerouter.acme.plan import UNUSED
 from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.certificates.names import is_local
+from edgerouter.control.certificates.publication import Publication
+from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import Certificate, Challenges, Demand
 
 log = logging.getLogger(__name__)
@@ -36,11 +39,15 @@ class InternalSource:
         self,
         configuration: StaticConfiguration,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        publisher: Publisher | None = None,
     ) -> None:
         own = configuration.edgerouter
         self._ca = internal_ca(configuration)
         self._clock = clock
-        self._resolvers = {
+        self._publication = Publication(publisher or Publisher())
+        self._on_demand: dict[tuple[str, ...], datetime] = {}
+        """When names that clients asked for were last used."""
+        self.resolvers = {
             name
             for name, each in own.certificates_resolvers.items()
             if each.internal is not None and name not in configuration.certificates_resolvers
@@ -60,9 +67,11 @@ class InternalSource:
         return None if leaf is None else _served(leaf)
 
     def challenges(self) -> Challenges:
+        self._publication.gathered()
         return Challenges()
 
     def demand(self, demands: Sequence[Demand]) -> None:
+        self._publication.published()
         wanted = {(each.main, *each.sans) for each in demands if each.main and self._is_mine(each)}
         if demands and self._for_all:
             wanted.add(DEFAULT_NAMES)
@@ -71,13 +80,25 @@ class InternalSource:
             self._wake.set()
 
     def _is_mine(self, demand: Demand) -> bool:
-        if demand.resolver in self._resolvers:
+        if demand.resolver in self.resolvers:
             return True
         local = all(map(is_local, (demand.main, *demand.sans)))
         return self._for_all and (not demand.resolver or local)
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callback = callback
+
+    async def obtain(self, name: str) -> str:
+        """Certify a name from now on, for as long as it is used; workers have it then."""
+        self._on_demand[name,] = self._clock()
+        await self.look()
+        await self._publication.wait(self._callback)
+        return ""
+
+    def used(self, name: str) -> None:
+        """Take note that clients still ask for a name that they were given on demand."""
+        if (name,) in self._on_demand:
+            self._on_demand[name,] = self._clock()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -91,12 +112,16 @@ class InternalSource:
     async def look(self) -> None:
         """Issue what is missing or half over, forget what nobody wants."""
         now = self._clock()
+        for names, used in list(self._on_demand.items()):
+            if used + UNUSED <= now:
+                del self._on_demand[names]
+        wanted = self._wanted | self._on_demand.keys()
         due = [
             names
-            for names in sorted(self._wanted)
+            for names in sorted(wanted)
             if names not in self._leaves or self._leaves[names].renewal <= now
         ]
-        gone = self._leaves.keys() - self._wanted
+        gone = self._leaves.keys() - wanted
         for names in gone:
             del self._leaves[names]
         for names in due:

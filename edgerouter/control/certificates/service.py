@@ -5,6 +5,7 @@ ACME and its libraries are loaded only when there is a resolver for it.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -46,24 +47,34 @@ class Certificates:
             self.acme = module.AcmeSource(configuration, publisher)
             self.acme.open()
             self.sources.append(self.acme)
-        self.sources.append(InternalSource(configuration))
+        self._internal = InternalSource(configuration, publisher=publisher)
+        self.sources.append(self._internal)
         manager = self.acme.manager if self.acme is not None else None
         self.inventory = Inventory(manager, self.acme.broken if self.acme is not None else {})
         self.commands = Commands(self.inventory, manager)
+        self._note_use: Callable[[str], None] = lambda _name: None
         self._on_demand = self._make_on_demand(configuration.edgerouter.on_demand)
         publisher.certificate_wanted = self.on_demand
+        publisher.certificate_used = self.used_on_demand
 
     def _make_on_demand(self, options: OnDemandOptions) -> "OnDemand | None":
         if not options.resolver:
             return None
-        if self.acme is None or options.resolver not in self.acme.manager.resolvers:
+        obtain: Callable[[str], Awaitable[str]]
+        if options.resolver in self._internal.resolvers:
+            obtain, self._note_use = self._internal.obtain, self._internal.used
+        elif self.acme is not None and options.resolver in self.acme.manager.resolvers:
+            self.acme.manager.adopt_on_demand(options.resolver)
+            obtain = partial(self.acme.obtain, options.resolver)
+            self._note_use = self.acme.manager.used
+        else:
             log.error(
                 "There are no certificates on demand: the resolver is not there",
                 extra=fields(resolver=options.resolver, option="edgerouter.onDemand.resolver"),
             )
             return None
         module = import_module("edgerouter.acme.on_demand")
-        made: OnDemand = module.OnDemand(options, partial(self.acme.obtain, options.resolver))
+        made: OnDemand = module.OnDemand(options, obtain)
         return made
 
     async def on_demand(self, name: str) -> str:
@@ -74,6 +85,11 @@ class Certificates:
         if self._on_demand is None:
             return "there are no certificates on demand"
         return await self._on_demand.request(name)
+
+    async def used_on_demand(self, name: str) -> None:
+        """Learn that clients use a certificate; one on demand that may be is renewed."""
+        if self._on_demand is not None and await self._on_demand.used(name):
+            self._note_use(name)
 
     async def run(self, directory: Path) -> None:
         """Work until cancelled; orders are taken on a socket in ``directory``."""

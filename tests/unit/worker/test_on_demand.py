@@ -1,5 +1,7 @@
 """Questions of a worker for certificates."""
 
+import pytest
+
 from edgerouter.tls.selection import Certificates
 from edgerouter.worker import on_demand
 from edgerouter.worker.on_demand import OnDemand
@@ -15,9 +17,19 @@ def certificates(*names: str) -> Certificates:
     return found
 
 
+class Asked(list[str]):
+    """The questions of a worker, and what it has told of names that are used."""
+
+    def __init__(self) -> None:
+        self.used: list[str] = []
+
+    def __call__(self, name: str, *, used: bool = False) -> None:
+        (self.used if used else self).append(name)
+
+
 async def test_one_question_for_all_who_wait() -> None:
-    asked: list[str] = []
-    questions = OnDemand(certificates("known.org"), asked.append)
+    asked = Asked()
+    questions = OnDemand(certificates("known.org"), asked)
     assert questions("known.org") is None
     assert questions("") is None
     first, second = questions("new.org"), questions("new.org")
@@ -31,10 +43,22 @@ async def test_one_question_for_all_who_wait() -> None:
 
 
 async def test_not_everybody_waits() -> None:
-    asked: list[str] = []
-    questions = OnDemand(certificates(), asked.append)
+    asked = Asked()
+    questions = OnDemand(certificates(), asked)
     for number in range(on_demand.MAX_WAITING):
         assert questions(f"n{number}.org") is not None
     assert questions("more.org") is None
     assert questions("n1.org") is not None
     assert len(asked) == on_demand.MAX_WAITING
+
+
+async def test_what_is_used_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked()
+    questions = OnDemand(certificates("known.org", "*.wild.org"), asked)
+    for _ in range(3):
+        assert questions("known.org") is None
+        assert questions("a.wild.org") is None
+    assert (asked, asked.used) == ([], ["known.org"])
+    monkeypatch.setattr(on_demand, "USE_INTERVAL", 0.0)
+    questions("known.org")
+    assert asked.used == ["known.org"] * 2

@@ -100,3 +100,22 @@ def test_names_in_other_scripts() -> None:
     assert ascii_name("*.bücher.example") == "*.xn--bcher-kva.example"
     assert ascii_name("*.a.example") == "*.a.example"
     assert ascii_name("ä" * 80) == "ä" * 80
+
+
+async def test_names_on_demand_stay_while_they_are_used(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, certificatesResolvers={"intern": {"internal": {}}})
+
+    def snapshot() -> None:
+        bench.source.challenges()
+        bench.source.demand([])
+
+    bench.source.on_change(snapshot)
+    assert await bench.source.obtain("new.lan") == ""
+    assert await bench.names() == [("new.lan",)]
+    bench.now += timedelta(days=29)
+    bench.source.used("new.lan")
+    bench.source.used("other.lan")
+    bench.now += timedelta(days=29)
+    assert await bench.names() == [("new.lan",)]
+    bench.now += timedelta(days=2)
+    assert await bench.names() == []

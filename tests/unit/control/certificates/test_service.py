@@ -64,3 +64,28 @@ async def test_certificates_on_demand(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "the resolver is not there" in caplog.text
     on = make(tmp_path, {"le": {"tlsChallenge": {}}}, onDemand={"resolver": "le"})
     assert await on.on_demand("a.org") == "it is none of edgerouter.onDemand.hosts"
+
+
+async def test_the_internal_ca_certifies_on_demand_and_uses_are_noted_if_allowed(
+    tmp_path: Path,
+) -> None:
+    made = make(
+        tmp_path,
+        {},
+        certificatesResolvers={"intern": {"internal": {}}},
+        onDemand={"resolver": "intern", "hosts": ["*.lan"]},
+    )
+    (source,) = made.sources
+
+    def snapshot() -> None:
+        source.challenges()
+        source.demand([])
+
+    source.on_change(snapshot)
+    assert await made.on_demand("new.lan") == ""
+    assert [each.names for each in source.certificates()] == [("new.lan",)]
+    used: list[str] = []
+    made._note_use = used.append
+    await made.used_on_demand("new.lan")
+    await made.used_on_demand("other.org")
+    assert used == ["new.lan"]
