@@ -30,6 +30,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     security, cors = Security(options), Cors(options)
     change_request = _request_changes(options)
     change_response = _response_changes(options, security, cors)
+    has_security, has_cors = bool(security), bool(cors)
 
     def headers(handler: Handler) -> Handler:
         async def refuse(request: Request, response: Response) -> Response:
@@ -42,19 +43,18 @@ def build(options: Options, _context: BuildContext) -> Middleware:
                 handler, request, lambda fields: change_response(request, fields, secured)
             )
 
-        async def immediate(response: Response) -> Response:
-            return response
-
-        following = answered if security or cors or options.custom_response_headers else handler
+        following: Handler = answered
+        if not has_security and not has_cors:
+            following = _customised(handler, options)
 
         def handle(request: Request) -> Awaitable[Response]:
-            if cors and request.method == "OPTIONS":
+            if has_cors and request.method == "OPTIONS":
                 preflight = cors.preflight(request)
                 if preflight is not None:
-                    return immediate(preflight)
+                    return _immediate(preflight)
             if change_request is not None:
                 request = change_request(request)
-            if security:
+            if has_security:
                 refusal = security.refusal(request)
                 if refusal is not None:
                     return refuse(request, refusal)
@@ -63,6 +63,26 @@ def build(options: Options, _context: BuildContext) -> Middleware:
         return handle
 
     return headers
+
+
+async def _immediate(response: Response) -> Response:
+    return response
+
+
+def _customised(handler: Handler, options: Options) -> Handler:
+    """Return ``handler`` with the custom fields of answers, the only thing many want."""
+    if not options.custom_response_headers:
+        return handler
+    custom = field_map(options.custom_response_headers, "customResponseHeaders")
+    touched = frozenset(name.lower() for name in custom)
+    added = [(name, value) for name, value in custom.items() if value]
+
+    def change(fields: Headers) -> Headers:
+        changed = Headers([pair for pair in fields if pair[0].lower() not in touched])
+        changed += added
+        return changed
+
+    return lambda request: amended(handler, request, change)
 
 
 def _request_changes(options: Options) -> Callable[[Request], Request] | None:

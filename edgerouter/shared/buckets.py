@@ -48,11 +48,13 @@ class Buckets:
                 tokens = capacity
             else:
                 # A larger rate or capacity may have come with a new configuration meanwhile.
-                tokens = min(capacity, tokens + max(0.0, now - last) * rate)
+                tokens += (now - last) * rate if now > last else 0.0
+                tokens = min(capacity, tokens)
             wait = (1.0 - tokens) / rate if tokens < 1.0 else 0.0
             if wait <= patience:
                 tokens -= 1.0
             RECORD.pack_into(self._memory, offset, now, tokens)
         finally:
-            table.unlock(number)
+            if not table.alone:
+                table.unlock(number)
         return wait, tokens

@@ -17,9 +17,10 @@ import fcntl
 import math
 import mmap
 import struct
+from functools import lru_cache
 from hashlib import blake2b
 
-from edgerouter.http.memory import remembered
+from edgerouter.http.memory import LONGEST
 
 WAYS = 8
 """Places in a set."""
@@ -48,7 +49,7 @@ class Table:
         alone: bool = False,
     ) -> None:
         """Prepare; who is ``alone`` with a table needs no locks."""
-        self._alone = alone
+        self.alone = alone
         self._memory = memory
         self._descriptor = descriptor
         self._start = start
@@ -56,15 +57,17 @@ class Table:
         self._sets = sets
         self._size = record
         self._secret = secret
-        self._place = remembered(_REMEMBERED)(self._place_anew)
+        self._place = lru_cache(_REMEMBERED)(self._place_anew)
 
     def lock(self, key: bytes) -> tuple[int, int]:
         """Lock the set of ``key``; return its number for ``unlock`` and where the record is.
 
         A new record is all zero. It is at -1 where every place is taken for good.
         """
-        digest, number = self._place(key)
-        if not self._alone:
+        # As ``memory.remembered`` does it, without a call: this is done for most requests.
+        place = self._place if len(key) <= LONGEST else self._place_anew
+        digest, number = place(key)
+        if not self.alone:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, self._start + number)
         index = self._start + number * _INDEX
         found = self._memory.find(digest, index, index + _INDEX)
@@ -75,7 +78,7 @@ class Table:
 
     def unlock(self, number: int) -> None:
         """Unlock the set."""
-        if self._alone:
+        if self.alone:
             return
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, self._start + number)
 
@@ -111,7 +114,7 @@ class Table:
 
     def lock_set(self, number: int) -> None:
         """Lock a set by its number, as ``occupied`` gives it."""
-        if self._alone:
+        if self.alone:
             return
         fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, self._start + number)
 
