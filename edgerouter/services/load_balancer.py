@@ -16,6 +16,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.services.balancer import WeightedRoundRobin
 from edgerouter.services.observed import Observed, failure_limit, success_rates
 from edgerouter.services.queueing import Queue
+from edgerouter.services.replicas import Replicas
 from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.slots import Slots
 from edgerouter.services.sticky import StickyCookie, by_value, server_value
@@ -85,9 +86,11 @@ class LoadBalancer:
     def _set_sticky(self, options: Mapping[str, Any]) -> None:
         cookie = (options.get("sticky") or {}).get("cookie")
         self._sticky = None if cookie is None else StickyCookie(self.name, cookie)
+        self.replicas = Replicas(self.name, options)
         self._by_value: dict[bytes, Server] = {}
         if self._sticky is not None:
-            self._by_value = by_value({server.url: server for server in self.servers})
+            names = {self.replicas.name(server.url): server for server in self.servers}
+            self._by_value = by_value(names)
 
     def _observe(self, options: Mapping[str, Any], *, counts: bool) -> None:
         limit = failure_limit(options)
@@ -299,8 +302,10 @@ class LoadBalancer:
 
     async def _stay(self, request: Request, server: Server, sticky: StickyCookie) -> Response:
         response = await self._ask(request, server)
-        answered = server_value(request.exchange.server)
-        if answered != sticky.chosen(request.headers):
+        answered = server_value(self.replicas.name(request.exchange.server))
+        chosen = sticky.chosen(request.headers)
+        self.replicas.is_back(answered)
+        if answered != chosen and not self.replicas.is_away(chosen):
             response.headers = response.headers.extended([sticky.header(answered)])
         return response
 

@@ -233,6 +233,8 @@ class _Run:
             name, made, builder._fences, options, builder._health, room, builder._counts
         )
         balancer.tunnels = builder.tunnels
+        if isinstance(former, LoadBalancer):
+            balancer.replicas.inherit(former.replicas)
         if room is not None:
             room.current = balancer
             if balancer.up:

@@ -24,6 +24,8 @@ from edgerouter_docker.network import (
 )
 from edgerouter_docker.options import Options
 
+_NUMBER = "com.docker.compose.container-number"
+
 AnyServer = TypeVar("AnyServer", Server, TCPServer, UDPServer)
 AnyService = TypeVar("AnyService", Service, TCPService, UDPService)
 
@@ -125,7 +127,8 @@ class _Filler:
     ) -> list[Server] | list[TCPServer] | list[UDPServer]:
         match balancer:
             case ServersLoadBalancer():
-                return [self._http_server(element, next(iter(balancer.servers), Server()))]
+                server = self._http_server(element, next(iter(balancer.servers), Server()))
+                return [self._with_replica(server, balancer)]
             case TCPServersLoadBalancer():
                 tcp = next(iter(balancer.servers), TCPServer())
                 target = self._target(element, tcp.port, protocol)
@@ -145,6 +148,13 @@ class _Filler:
         url = f"{server.scheme or 'http'}://{target}"
         self.result.urls.add(url)
         return _with(server, url=url, port="", scheme="")
+
+    def _with_replica(self, server: Server, balancer: ServersLoadBalancer) -> Server:
+        cookie = balancer.sticky.cookie if balancer.sticky is not None else None
+        if cookie is None or not cookie.replica or server.replica:
+            return server
+        number = self.container.labels.get(_NUMBER)
+        return _with(server, replica=number or self.container.name)
 
     def _target(self, element: str, port_label: str, protocol: str) -> _Target:
         target = self._choose(port_label, protocol)

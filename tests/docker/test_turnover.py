@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from docker import DockerClient
 
 from tests.conftest import unavailable
 from tests.support.docker.compose import BINARY, Compose
 from tests.support.docker.load import Load, Sample
-from tests.support.docker.routes import routed, wait_for_status
-from tests.support.eventually import eventually
+from tests.support.docker.routes import backend, routed, wait_for_status
+from tests.support.eventually import ask, eventually
 from tests.support.router_process import RouterProcess
 
 pytestmark = pytest.mark.slow
@@ -115,3 +116,39 @@ def test_rolling_update(
             for _ in range(3):
                 recreate(compose, running)
         assert failures(running) == [], said(router)
+
+
+@pytest.mark.timeout(60)
+def test_sticky_clients_find_their_replica_again(
+    router_with: Callable[..., RouterProcess], compose: Compose, docker_client: DockerClient
+) -> None:
+    cookie = {
+        "traefik.http.services.app.loadbalancer.sticky.cookie.name": "stay",
+        "edgerouter.http.services.app.loadbalancer.sticky.cookie.replica": "true",
+    }
+    compose.write("app", routed("app", **cookie), environment=FINISHES, replicas=3)
+    compose.up()
+    with router_with(LOGGED) as router:
+        wait_for_status(router, "app", 200)
+        cookies: dict[str, str] = {}
+        eventually(
+            lambda: cookies.update(_number_and_cookie(router, docker_client)) or len(cookies),
+            lambda count: count == 3,
+        )
+        compose.up("--force-recreate")
+        for number, value in cookies.items():
+            found = eventually(
+                lambda value=value: _number_and_cookie(router, docker_client, value),
+                lambda found, number=number: number in found,
+            )
+            assert found == {number: ""}, "no new cookie"
+
+
+def _number_and_cookie(
+    router: RouterProcess, client: DockerClient, cookie: str = ""
+) -> dict[str, str]:
+    """Ask; return the number of the container that answers and the cookie it gives."""
+    answer = ask(router.ports["web"], host="app.test", headers={"Cookie": cookie})
+    labels = client.containers.get(backend(answer)).labels
+    given = answer.headers.get("set-cookie", "").partition(";")[0]
+    return {labels["com.docker.compose.container-number"]: given}

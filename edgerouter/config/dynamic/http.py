@@ -77,6 +77,8 @@ class Cookie(Model):
     """Seconds; 0 makes a session cookie, a negative value expires it at once."""
     path: str = "/"
     domain: str = ""
+    replica: bool | None = None
+    """Ours: the value names the replica, which a re-created container is again."""
 
 
 class Sticky(Model):
@@ -96,6 +98,8 @@ class Server(Model):
     """Ours: asked only when no other server can be."""
     down: bool | None = None
     """Ours: never asked."""
+    replica: str = ""
+    """Ours: what ``sticky.cookie.replica`` names; containers get their number in the project."""
     scheme: Annotated[str, LABEL_ONLY] = ""
     port: Annotated[str, LABEL_ONLY] = ""
 

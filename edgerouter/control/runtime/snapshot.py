@@ -84,4 +84,6 @@ def _server(server: dict[str, Any]) -> dict[str, Any]:
         "weight": 1 if server["weight"] is None else server["weight"],
         "preservePath": server["preservePath"],
     }
+    if server["replica"]:
+        sent["replica"] = server["replica"]
     return sent | {name: True for name in ("backup", "down") if server[name]}

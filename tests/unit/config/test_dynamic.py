@@ -26,7 +26,7 @@ TRAEFIK = {
     http.HighestRandomWeight: ("services healthCheck+"),
     http.WeightedService: ("name weight"),
     http.Sticky: ("cookie+"),
-    http.Cookie: ("name secure httpOnly sameSite maxAge path domain"),
+    http.Cookie: ("name secure httpOnly sameSite maxAge path domain replica"),
     http.ServersLoadBalancer: (
         "sticky+ servers strategy healthCheck passiveHealthCheck passHostHeader "
         "responseForwarding serversTransport "
@@ -34,7 +34,7 @@ TRAEFIK = {
         "maxConnections maxQueue queueTimeout queueByPriority slowStart"
     ),
     http.ResponseForwarding: ("flushInterval"),
-    http.Server: ("url weight preservePath scheme* port* backup down"),
+    http.Server: ("url weight preservePath scheme* port* backup down replica"),
     http.ServerHealthCheck: (
         "scheme mode path method status port interval unhealthyInterval timeout hostname "
         "followRedirects headers"
