@@ -20,7 +20,8 @@ TEXT = (
     "Stop: one of the two containers of a service gets SIGTERM, closes its listener at once and "
     "ends after half a second, while 100 new requests a second are sent to the service; "
     "failed are those that did not get 200. "
-    "Removal: from the end of a container to the first 404 for its route. "
+    "Removal: from the end of a container to the first 404 for its route, with "
+    "edgerouter.turnover.hold=0 (by default edgerouter lets requests wait ten seconds for a new one). "
     "nginx is left out: it has no provider."
 )
 LABEL = "er.bench"
@@ -105,7 +106,8 @@ def _run(
 
 def _router(stack: ExitStack, name: str, host: str, containers: int) -> Running:
     directory = stack.enter_context(scratch())
-    flags = (f"--providers.docker.endpoint={host}", *FLAGS)
+    ours = ("--edgerouter.turnover.hold=0",) if name == "edgerouter" else ()
+    flags = (f"--providers.docker.endpoint={host}", *FLAGS, *ours)
     running = stack.enter_context(CONTESTANTS[name](directory, None, *flags))
     running.wait(f"crowd-{containers - 1}.example.com")
     return running
