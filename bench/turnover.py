@@ -21,7 +21,7 @@ TEXT = (
     "ends after half a second, while 100 new requests a second are sent to the service; "
     "failed are those that did not get 200. "
     "Removal: from the end of a container to the first 404 for its route, with "
-    "edgerouter.turnover.hold=0 (by default edgerouter lets requests wait ten seconds for a new one). "
+    "edgerouter.turnover.hold=0 (by default requests wait ten seconds for another one). "
     "nginx is left out: it has no provider."
 )
 LABEL = "er.bench"
