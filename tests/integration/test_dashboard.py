@@ -21,11 +21,17 @@ DYNAMIC = {
                 "middlewares": ["strip"],
             },
             "odd": {"rule": f"Host(`a`) && Path(`/{HOSTILE}`)", "service": "shop"},
+            "secure": {"rule": "Host(`secure.example.com`)", "service": "shop", "tls": {}},
             "lost": {"rule": "Host(`b.example.com`)", "service": HOSTILE},
         },
         "middlewares": {"strip": {"stripPrefix": {"prefixes": ["/v1"]}}},
         "services": {"shop": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:9"}]}}},
     }
+}
+FLAGS = {
+    "certificatesresolvers.bad.acme.email": "me@example.com",
+    "certificatesresolvers.bad.acme.storage": "{directory}/acme.json",
+    "edgerouter.internalca.storage": "{directory}/internal-ca",
 }
 Show = Callable[[str], str]
 
@@ -35,7 +41,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     browser = needed("chromium")
     command = [sys.executable, "-m", "edgerouter"]
     directory = tmp_path_factory.mktemp("dashboard")
-    with RouterProcess(command, directory, ["web"], {}, DYNAMIC) as router:
+    with RouterProcess(command, directory, ["web"], FLAGS, DYNAMIC) as router:
         address = f"http://127.0.0.1:{router.ports['traefik']}/dashboard/"
 
         def show(view: str) -> str:
@@ -86,6 +92,8 @@ def test_routers_are_shown_as_text(show: Show) -> None:
     [
         ("services", "http://127.0.0.1:9"),
         ("middlewares", '{"prefixes":["/v1"]}'),
+        ("certificates", "secure.example.com"),
+        ("certificates", "needs exactly one of httpChallenge"),
         ("problems", "http.routers.lost"),
     ],
 )

@@ -62,6 +62,10 @@ class InternalSource:
         leaves = [self._leaves[names] for names in sorted(self._leaves) if names != DEFAULT_NAMES]
         return [_served(leaf) for leaf in leaves]
 
+    def renewals(self) -> dict[str, datetime]:
+        """Return when each certificate is renewed, by its chain."""
+        return {leaf.chain: leaf.renewal for leaf in self._leaves.values()}
+
     def default(self) -> Certificate | None:
         leaf = self._leaves.get(DEFAULT_NAMES)
         return None if leaf is None else _served(leaf)

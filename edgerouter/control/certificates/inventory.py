@@ -1,7 +1,7 @@
 """The certificates that are served, as Traefik's API shows them, and what is planned for them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,15 @@ SOON_FRACTION = 1 / 3
 class Inventory:
     """What the API and the command line show of certificates."""
 
-    def __init__(self, manager: "Manager | None", broken: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        manager: "Manager | None",
+        broken: Mapping[str, str],
+        renewals: Callable[[], Mapping[str, datetime]] = dict,
+    ) -> None:
+        """Show what ``manager`` does; ``renewals`` are those of the internal CA, by chain."""
         self._manager = manager
+        self._renewals = renewals
         self._broken = broken
         self.served: Sequence[Mapping[str, Any]] = ()
         """``tls.certificates`` of the newest snapshot."""
@@ -35,10 +42,13 @@ class Inventory:
     def items(self) -> list[Item]:
         """Return the certificates that are served, one item each (Traefik's)."""
         found: dict[str, Item] = {}
+        renewals = self._renewals()
         for entry in self.served:
             item = described(entry["certificate"])
             if item is not None:
                 own = {"origin": entry["origin"], **self._plan(item["serialNumber"])}
+                if renewal := renewals.get(entry["certificate"]):
+                    own |= {"state": "valid", "renewal": _time(renewal)}
                 found.setdefault(item["name"], {**item, **_status(item), "edgerouter": own})
         return sorted(found.values(), key=lambda item: (item.get("commonName", ""), item["name"]))
 

@@ -50,7 +50,8 @@ class Certificates:
         self._internal = InternalSource(configuration, publisher=publisher)
         self.sources.append(self._internal)
         manager = self.acme.manager if self.acme is not None else None
-        self.inventory = Inventory(manager, self.acme.broken if self.acme is not None else {})
+        broken = self.acme.broken if self.acme is not None else {}
+        self.inventory = Inventory(manager, broken, self._internal.renewals)
         self.commands = Commands(self.inventory, manager)
         self._note_use: Callable[[str], None] = lambda _name: None
         self._on_demand = self._make_on_demand(configuration.edgerouter.on_demand)

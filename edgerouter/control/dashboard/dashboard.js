@@ -91,6 +91,56 @@ function diagnostic(item) {
     facts([["Provider", item.provider], ["Source", item.source], ["Set by", code(item.key)]]));
 }
 
+const when = (text) => (text ? new Date(text).toLocaleString() : "");
+const TONES = { valid: "enabled", failing: "disabled" };
+
+// What a resolver is to obtain; the reason is that of the last failure or of the wait.
+function plan(item) {
+  const tone = item.state === "failing" ? "bad" : "odd";
+  return make("article", { class: `element ${TONES[item.state] || "warning"}` },
+    make("h3", {}, list(item.names) || item.resolver, make("span", { class: "state" }, item.state)),
+    item.reason ? make("p", { class: tone }, item.reason) : null,
+    facts([
+      ["Resolver", item.resolver],
+      ["Routers", list(item.routers)],
+      ["Ends", when(item.notAfter)],
+      ["Renewal", item.state === "valid" ? when(item.renewal) : ""],
+      ["Next try", item.state === "valid" ? "" : when(item.nextLook)],
+    ]));
+}
+
+function certificate(item) {
+  const own = item.edgerouter || {};
+  return element(list(item.sans) || item.commonName, item.status, facts([
+    ["Ends", when(item.notAfter)],
+    ["Renewal", when(own.renewal)],
+    ["From", own.origin],
+    ["Issuer", item.issuerCN],
+    ["Key", `${item.keyType || ""} ${item.keySize || ""}`.trim()],
+  ]));
+}
+
+async function certificates() {
+  const wanted = byId("search").value.trim().toLowerCase();
+  const fits = (item) => JSON.stringify(item).toLowerCase().includes(wanted);
+  const [plans, served] = await Promise.all([get("edgerouter/certificates"), everything("certificates")]);
+  const shownPlans = plans.filter(fits), shownServed = served.filter(fits);
+  return [
+    make("h2", {}, `Wanted of resolvers (${shownPlans.length})`), shownPlans.slice(0, PAGE).map(plan),
+    make("h2", {}, `Served (${shownServed.length})`), shownServed.slice(0, PAGE).map(certificate),
+  ];
+}
+
+async function everything(path) {
+  const found = [];
+  for (let next = 1; ;) {
+    const page = await read(path, { per_page: 1000, page: next });
+    found.push(...page.data);
+    if (page.next <= next) return found;
+    next = page.next;
+  }
+}
+
 function counts(title, kind, found) {
   const { total, warnings, errors: broken } = found;
   return make("a", { class: "card", href: `#${kind}` }, title, make("b", {}, String(total)),
@@ -168,6 +218,7 @@ const VIEWS = {
   routers: { title: "Routers", draw: listing("routers", router), search: true, status: true },
   services: { title: "Services", draw: listing("services", service), search: true, status: true },
   middlewares: { title: "Middlewares", draw: listing("middlewares", middleware), search: true, status: true },
+  certificates: { title: "Certificates", draw: certificates, search: true },
   problems: { title: "Problems", draw: problems, search: true },
 };
 

@@ -59,7 +59,7 @@ def snapshot(labels: dict[str, str]) -> dict[str, Any]:
         {container.id: container}
     )
     assert [str(found) for found in assembled.diagnostics] == []
-    points = {"web": {"address": ":80"}}
+    points = {"web": {"address": ":80"}, "websecure": {"address": ":443"}}
     static = decode(StaticConfiguration, {"entryPoints": points}).value
     runtime = build_runtime(static, {"docker": assembled.configuration})
     elements = [*runtime.http.routers.values(), *runtime.http.middlewares.values()]
