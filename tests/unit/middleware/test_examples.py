@@ -60,7 +60,9 @@ def snapshot(labels: dict[str, str]) -> dict[str, Any]:
     )
     assert [str(found) for found in assembled.diagnostics] == []
     points = {"web": {"address": ":80"}, "websecure": {"address": ":443"}}
-    static = decode(StaticConfiguration, {"entryPoints": points}).value
+    resolvers = {"letsencrypt": {"acme": {}}}
+    options = {"entryPoints": points, "certificatesResolvers": resolvers}
+    static = decode(StaticConfiguration, options).value
     runtime = build_runtime(static, {"docker": assembled.configuration})
     elements = [*runtime.http.routers.values(), *runtime.http.middlewares.values()]
     assert {each.name: each.errors for each in elements if each.errors} == {}
