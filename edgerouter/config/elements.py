@@ -11,6 +11,7 @@ from edgerouter.config.decode import OWN_VALUE, Problem, decode
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.dynamic.http import MiddlewareDefinition
+from edgerouter.config.own_root import overlaid
 from edgerouter.config.schema import FieldSpec, fields_of
 from edgerouter.config.types import NotInLabels, printable, suggestion
 
@@ -32,7 +33,12 @@ def decode_mapping(
         prefix: Stands before every reported key.
     """
     start = f"{prefix.rstrip('.')}." if prefix else ""
-    return read_elements(raw, source=source, provider=provider, text=False, key_of=start.__add__)
+    content, place = overlaid(raw)
+
+    def key_of(path: str) -> str:
+        return start + place(path)
+
+    return read_elements(content, source=source, provider=provider, text=False, key_of=key_of)
 
 
 def read_elements(
