@@ -3,7 +3,7 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +98,8 @@ def load(
     path: str = "/",
     connections: int = 32,
     seconds: float,
+    scheme: str = "http",
+    fields: Mapping[str, str] = HEADERS,
 ) -> Iterator[Load]:
     """Start wrk, which asks for each of the hosts in turn on keep-alive connections."""
     script = directory / "load.lua"
@@ -105,10 +107,10 @@ def load(
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--threads", "1"]
     command += ["--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"]
     command += ["--timeout", "10s", "--script", str(script)]
-    for name, value in HEADERS.items():
+    for name, value in fields.items():
         command += ["--header", f"{name}: {value}"]
     process = subprocess.Popen(
-        [*command, f"http://127.0.0.1:{port}/"],
+        [*command, f"{scheme}://127.0.0.1:{port}/"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
