@@ -74,6 +74,8 @@ class Exchange:
     origin_length: int | None = None
     """The length the server gave its body, None without."""
     retries = 0
+    resets = 0
+    """How many servers went away with the request."""
     error = ""
     """Why the exchange failed, for people."""
     hop_fields: frozenset[bytes] = frozenset()

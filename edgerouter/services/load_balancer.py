@@ -22,7 +22,7 @@ from edgerouter.services.slots import Slots
 from edgerouter.services.sticky import StickyCookie, by_value, server_value
 from edgerouter.services.strategies import COUNTING, chooser_of
 from edgerouter.services.tunnels import Tunnels
-from edgerouter.services.waiting import MAX_REPEATS, Room
+from edgerouter.services.waiting import Room
 from edgerouter.shared.in_flight import InFlight
 from edgerouter.shared.memory import private
 
@@ -251,7 +251,7 @@ class LoadBalancer:
                 response = await server.forward(request)
             except ExchangeError as error:
                 exchange.origin_duration = perf_counter() - start
-                if error.retry != "always" and not self._may_repeat(request, error, failed):
+                if error.retry != "always" and not self._may_repeat(request, error):
                     raise
                 failed.append(server)
                 another = self._another(request, failed)
@@ -270,15 +270,12 @@ class LoadBalancer:
                     )
                 return response
 
-    def _may_repeat(self, request: Request, error: ExchangeError, failed: Sequence[Server]) -> bool:
+    def _may_repeat(self, request: Request, error: ExchangeError) -> bool:
         """Tell whether another server may be asked although something was sent."""
-        room = self._room
-        return (
-            room is not None
-            and isinstance(error, UpstreamReset)
-            and len(failed) < MAX_REPEATS
-            and room.repeats(request)
-        )
+        if not isinstance(error, UpstreamReset):
+            return False
+        request.exchange.resets += 1
+        return self._room is not None and self._room.repeats(request)
 
     def _another(self, request: Request, failed: Sequence[Server]) -> Server | None:
         try:

@@ -117,7 +117,12 @@ class Room:
 
         Only without a body and with a method that changes nothing (RFC 9110, section 9.2.2).
         """
-        return bool(self.hold) and request.method in _REPEATABLE and request.body.length == 0
+        return (
+            bool(self.hold)
+            and request.method in _REPEATABLE
+            and request.body.length == 0
+            and request.exchange.resets <= MAX_REPEATS
+        )
 
     async def _hold(
         self, request: Request, service: Attempt, error: ExchangeError, woken: asyncio.Event
@@ -128,7 +133,6 @@ class Room:
         loop = asyncio.get_running_loop()
         began = loop.time()
         deadline = self._deadline(error, began)
-        repeats = MAX_REPEATS
         self.waiting += 1
         self._hall.waiting += 1
         try:
@@ -145,10 +149,8 @@ class Room:
                     response = await (self.current or service).attempt(request)
                 except _FAILURES as newest:
                     error = newest
-                    if isinstance(error, UpstreamReset):
-                        repeats -= 1
-                        if not repeats or not self.repeats(request):
-                            raise
+                    if isinstance(error, UpstreamReset) and not self.repeats(request):
+                        raise
                 else:
                     self._refused_since = None
                     return response
