@@ -93,6 +93,7 @@ DIFFERENCES: dict[str, Difference] = {
     "co-include: no type, 2400, accept: br": _served(
         "with includedContentTypes, content without a type is not compressed"
     ),
+    "limit: rl-down": _served("while Redis is away, the limit holds for each router by itself"),
     "rpr-bounds: /axxb": _served(_SLASH),
     "rpr-noslash: /api/x": _served(_SLASH),
     "answer: cut body": Difference(
