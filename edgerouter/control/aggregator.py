@@ -16,7 +16,7 @@ from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.dynamic.http import Service
 
-QUIET = 0.1
+QUIET = 0.05
 """Seconds without a change that end a burst."""
 
 SHARE = 4

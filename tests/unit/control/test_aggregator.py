@@ -5,7 +5,7 @@ import pytest
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration, HTTPConfiguration
-from edgerouter.config.dynamic.http import Router
+from edgerouter.config.dynamic.http import Router, Server, ServersLoadBalancer, Service
 from edgerouter.control.aggregator import QUIET, Aggregator, Publications
 from tests.support import virtual_time
 
@@ -63,7 +63,7 @@ def test_a_burst_goes_out_once_it_is_quiet_with_its_newest_state() -> None:
 
 
 def test_an_endless_burst_goes_out_after_the_throttle_duration() -> None:
-    script = [(1 + step * 0.05, "file", str(step)) for step in range(100)]
+    script = [(1 + step * 0.02, "file", str(step)) for step in range(250)]
     moments = [moment for moment, _ in play(script, 5.9)]
     assert moments == [1, 3, 5]
 
@@ -95,3 +95,65 @@ def test_new_diagnostics_alone_are_a_change() -> None:
         return len(rebuilds.calls)
 
     assert virtual_time.run(main()) == 2
+
+
+def served(*servers: str) -> DynamicConfiguration:
+    balancer = ServersLoadBalancer(servers=[Server(url=url) for url in servers])
+    services = {"s": Service(load_balancer=balancer)}
+    return DynamicConfiguration(
+        http=HTTPConfiguration(routers={"r": Router(rule="r")}, services=services)
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_urgent"),
+    [
+        ((), ("http://a",), True),
+        (("http://a",), ("http://a", "http://b"), False),
+        (("http://a",), (), False),
+        (("http://a",), ("http://b",), False),
+    ],
+)
+def test_the_first_server_of_a_service_that_had_none_does_not_wait(
+    before: tuple[str, ...], after: tuple[str, ...], is_urgent: bool
+) -> None:
+    async def main() -> list[float]:
+        rebuilds = Rebuilds()
+        aggregator = Aggregator(THROTTLE, rebuilds)
+        loop = asyncio.get_running_loop()
+        loop.call_at(1, aggregator.offer, "docker", served(*before))
+        loop.call_at(1.5, aggregator.offer, "docker", served(*after))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(aggregator.run(), 5)
+        return [moment for moment, _ in rebuilds.calls]
+
+    assert virtual_time.run(main()) == [1, 1.5 if is_urgent else 1.5 + QUIET]
+
+
+def test_an_urgent_change_ends_the_wait_of_another() -> None:
+    async def main() -> list[float]:
+        rebuilds = Rebuilds()
+        aggregator = Aggregator(THROTTLE, rebuilds)
+        loop = asyncio.get_running_loop()
+        loop.call_at(1, aggregator.offer, "docker", served())
+        loop.call_at(1.5, aggregator.offer, "file", configuration("a"))
+        loop.call_at(1.55, aggregator.offer, "docker", served("http://a"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(aggregator.run(), 5)
+        return [moment for moment, _ in rebuilds.calls]
+
+    assert virtual_time.run(main()) == [1, 1.55]
+
+
+def test_urgent_changes_leave_time_between_slow_rebuilds() -> None:
+    async def main() -> list[float]:
+        rebuilds = Rebuilds(took=0.1)
+        aggregator = Aggregator(THROTTLE, rebuilds)
+        loop = asyncio.get_running_loop()
+        loop.call_at(1, aggregator.offer, "docker", served())
+        loop.call_at(1.05, aggregator.offer, "docker", served("http://a"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(aggregator.run(), 5)
+        return [moment for moment, _ in rebuilds.calls]
+
+    assert virtual_time.run(main()) == [1, 1.1 + 4 * 0.1]
