@@ -18,7 +18,7 @@ IMAGE = "edgerouter:latest"
 def product_image(docker_host: str) -> str:
     """The image of the Dockerfile, built anew."""
     try:
-        run_script("image.sh", IMAGE, host=docker_host)
+        run_script("image.sh", IMAGE, host=docker_host, timeout=540)
     except EngineUnavailable as error:
         unavailable(error)
     return IMAGE

@@ -13,7 +13,7 @@ from tests.support.docker.engine import ROOT, Fleet, container_ip
 from tests.support.eventually import Answer, ask, eventually
 from tests.support.router_process import free_ports
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)  # The first test builds the image, and so compiles.
 
 QUICKSTART = ROOT / "examples" / "compose" / "quickstart"
 COMPOSE = ROOT / ".tools/usr/libexec/docker/cli-plugins/docker-compose"

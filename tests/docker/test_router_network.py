@@ -9,7 +9,7 @@ from tests.support.docker.engine import RUN_LABEL, Fleet, container_ip
 from tests.support.docker.routes import backend, routed, short_id
 from tests.support.eventually import Answer, ask, eventually
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)  # The first test builds the image, and so compiles.
 
 
 def run_router(
