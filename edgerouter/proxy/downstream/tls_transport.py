@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-READ_SIZE = 256 * 1024
+READ_SIZE = 16 * 1024
+"""The most a TLS record holds and so a read gives; for more, each read would allocate in vain."""
 
 
 class TlsTransport(asyncio.Transport, asyncio.Protocol):
