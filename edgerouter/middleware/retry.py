@@ -23,6 +23,10 @@ from edgerouter.middleware.statuses import statuses
 
 _NOT_IDEMPOTENT = frozenset(("POST", "PATCH", "LOCK"))
 _NOTHING: frozenset[int] = frozenset()
+BUDGET_PERCENT = 20
+"""Of 100 requests under way so many may be repeated at the same time, and"""
+MIN_RETRY_CONCURRENCY = 3
+"""always so many (Envoy's names and defaults)."""
 _IN_MEMORY = 1_048_576
 """Bytes of a body kept in memory; the rest is kept on disk."""
 
@@ -63,17 +67,19 @@ def build(options: Options, context: BuildContext) -> Middleware:
     if options.attempts == 1:
         return lambda handler: handler
 
+    budget = _Budget(is_limited=not context.as_traefik)
+
     def retry(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
             by_status = repeated
             if request.method in _NOT_IDEMPOTENT and not options.retry_non_idempotent_method:
                 by_status = _NOTHING
             if request.body.length == 0:
-                return _Tries(options, by_status).run(handler, request)
+                return _Tries(options, budget, by_status).run(handler, request)
             if by_status and (context.as_traefik or not streams(request.headers)):
-                return _keeping_body(options, by_status, handler, request)
+                return _keeping_body(options, budget, by_status, handler, request)
             body = _Watched(request.body)
-            return _Tries(options, _NOTHING, body).run(handler, request.evolve(body=body))
+            return _Tries(options, budget, _NOTHING, body).run(handler, request.evolve(body=body))
 
         return handle
 
@@ -81,7 +87,11 @@ def build(options: Options, context: BuildContext) -> Middleware:
 
 
 async def _keeping_body(
-    options: Options, repeated: frozenset[int], handler: Handler, request: Request
+    options: Options,
+    budget: "_Budget",
+    repeated: frozenset[int],
+    handler: Handler,
+    request: Request,
 ) -> Response:
     """Try with a body that is kept, unless it turns out to be too large."""
     limit = options.max_request_body_bytes
@@ -91,10 +101,10 @@ async def _keeping_body(
         body = request.body
         if (body.length or 0) <= limit and await spool.fill(body, limit):
             request = request.evolve(expects_continue=False)
-            response = await _Tries(options, repeated, spool=spool).run(handler, request)
+            response = await _Tries(options, budget, repeated, spool=spool).run(handler, request)
         else:
             watched = _Watched(_Rejoined(spool, body))
-            tries = _Tries(options, _NOTHING, watched)
+            tries = _Tries(options, budget, _NOTHING, watched)
             response = await tries.run(handler, request.evolve(body=watched))
     except BaseException:
         spool.close()
@@ -158,19 +168,46 @@ class _Rejoined:
         self._rest.close()
 
 
+class _Budget:
+    """How many requests of one middleware may be repeated at once, in one worker (Envoy).
+
+    A server that cannot keep up must not get several times as many requests for it.
+    """
+
+    __slots__ = ("_is_limited", "active", "repeating")
+
+    def __init__(self, *, is_limited: bool) -> None:
+        self._is_limited = is_limited
+        self.active = 0
+        """Requests under way,"""
+        self.repeating = 0
+        """and those of them that have been repeated after a server had got them."""
+
+    def allows_more(self) -> bool:
+        return not self._is_limited or self.repeating < max(
+            MIN_RETRY_CONCURRENCY, self.active * BUDGET_PERCENT // 100
+        )
+
+
 class _Tries:
     """The tries of one request."""
 
-    __slots__ = ("_body", "_interval", "_options", "_repeated", "_spool", "_start", "_time")
+    __slots__ = (
+        *("_body", "_budget", "_interval", "_is_repeated", "_options"),
+        *("_repeated", "_spool", "_start", "_time"),
+    )
 
     def __init__(
         self,
         options: Options,
+        budget: _Budget,
         repeated: frozenset[int],
         body: _Watched | None = None,
         spool: Spool | None = None,
     ) -> None:
         self._options = options
+        self._budget = budget
+        self._is_repeated = False
         self._repeated = repeated
         self._body = body
         self._spool = spool
@@ -179,6 +216,14 @@ class _Tries:
         self._interval = options.initial_interval
 
     async def run(self, handler: Handler, request: Request) -> Response:
+        self._budget.active += 1
+        try:
+            return await self._run(handler, request)
+        finally:
+            self._budget.active -= 1
+            self._budget.repeating -= self._is_repeated
+
+    async def _run(self, handler: Handler, request: Request) -> Response:
         for _ in range(self._options.attempts - 1):
             if self._spool is not None:
                 request = request.evolve(body=self._spool.body())
@@ -190,6 +235,8 @@ class _Tries:
             else:
                 if response.status not in self._repeated or self._is_late():
                     return response
+                if not self._is_affordable():
+                    return response
                 response.close()
             await self._pause()
             request.exchange.retries += 1
@@ -200,10 +247,17 @@ class _Tries:
     def _may_repeat(self, error: ExchangeError) -> bool:
         if error.source == "downstream" or self._is_late():
             return False
-        if error.status in self._repeated:
-            return True
         unsent = error.retry == "always" and not self._options.disable_retry_on_network_error
-        return unsent and (self._body is None or not self._body.touched)
+        if unsent and (self._body is None or not self._body.touched):
+            return True  # No server has got it, so it costs none anything.
+        return error.status in self._repeated and self._is_affordable()
+
+    def _is_affordable(self) -> bool:
+        """Tell whether the budget has room for this request to be repeated; take it."""
+        if not self._is_repeated and self._budget.allows_more():
+            self._is_repeated = True
+            self._budget.repeating += 1
+        return self._is_repeated
 
     def _is_late(self) -> bool:
         timeout = self._options.timeout

@@ -166,3 +166,40 @@ async def test_a_stream_of_the_client_is_not_kept_for_another_try() -> None:
     assert (await handler(sent)).status == 503
     assert not isinstance(server.requests[0].body, FixedBody)
     assert server.requests[0].body.length is None
+
+
+class Overloaded:
+    """Answers 503 to all, once the last of ``count`` requests has come."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._all_there = asyncio.Event()
+        self.asked = 0
+
+    async def __call__(self, _request: Request) -> Response:
+        self.asked += 1
+        if self.asked >= self._count:
+            self._all_there.set()
+        await self._all_there.wait()
+        await asyncio.sleep(0.01)
+        return Response(503, Headers())
+
+
+async def tries(count: int, context: BuildContext) -> int:
+    server = Overloaded(count)
+    handler = build(Options(attempts=2, status=("503",)), context)(server)
+    answers = await asyncio.gather(*(handler(request()) for _ in range(count)))
+    assert {answer.status for answer in answers} == {503}
+    return server.asked
+
+
+async def test_an_overloaded_server_gets_a_fifth_more_and_not_twice_as_much() -> None:
+    assert await tries(100, BuildContext("m")) <= 120
+    assert await tries(3, BuildContext("m")) == 6, "a few are always repeated"
+    assert await tries(100, BuildContext("m", as_traefik=True)) == 200
+
+
+async def test_the_budget_is_given_back() -> None:
+    server = Answers(*[503, 200] * 50)
+    handler = retrying(server, status=("503",))
+    assert {(await handler(request())).status for _ in range(50)} == {200}
