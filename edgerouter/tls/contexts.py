@@ -14,6 +14,9 @@ from typing import Any
 from edgerouter.tls.native import OPENSSL, TICKET_KEY_SIZE
 from edgerouter.tls.options import ACME_TLS, TlsOptions
 
+MAX_CONTEXTS = 800
+"""Contexts of one worker at the same time, of 40 KB each; another one takes half a millisecond."""
+
 
 class CertificateError(ValueError):
     """OpenSSL does not take a certificate or its key; the message says why."""
@@ -78,6 +81,9 @@ class Contexts:
             options.apply(context)
             certificate.load(context)
             self._set_ticket_keys(context, key)
+            if len(self._contexts) >= MAX_CONTEXTS:
+                # The oldest goes; sessions begun with it are resumed with its successor.
+                del self._contexts[next(iter(self._contexts))]
             self._contexts[key] = context
         return context
 
