@@ -4,6 +4,7 @@ Pure: bytes in, facts out. It is read only to choose who answers; OpenSSL reads 
 again and is the one to judge it.
 """
 
+import struct
 from dataclasses import dataclass
 
 HANDSHAKE = 0x16
@@ -11,6 +12,8 @@ HANDSHAKE = 0x16
 MAX_HELLO = 64 * 1024
 """Bytes of a hello with its records; real ones have less than 4 KiB."""
 
+_short = struct.Struct(">H").unpack_from
+_two_shorts = struct.Struct(">HH").unpack_from
 _CLIENT_HELLO = 1
 _RECORD_HEAD = 5
 _MAX_RECORD = 16384
@@ -120,7 +123,7 @@ class HelloReader:
 def _parsed(body: bytes) -> ClientHello:
     try:
         return _parse(body)
-    except (IndexError, UnicodeDecodeError) as error:
+    except (IndexError, struct.error, UnicodeDecodeError) as error:
         raise HelloError("the ClientHello is malformed", DECODE_ERROR) from error
 
 
@@ -153,22 +156,29 @@ class _Reader:
 
 
 def _parse(body: bytes) -> ClientHello:
-    reader = _Reader(body)
-    reader.take(34)  # Version and random.
-    reader.vector(1)  # Session id.
-    reader.vector(2)  # Cipher suites.
-    reader.vector(1)  # Compression methods.
-    if not reader:
+    # By positions, as every connection passes here and most of it is of no interest.
+    position = 34  # Version and random.
+    position += 1 + body[position]  # Session id.
+    position += 2 + _short(body, position)[0]  # Cipher suites.
+    position += 1 + body[position]  # Compression methods.
+    if position == len(body):
         return ClientHello()
-    extensions = _Reader(reader.vector(2))
+    end = position + 2 + _short(body, position)[0]
+    if end > len(body):
+        raise IndexError
+    position += 2
     name = ""
     protocols: tuple[str, ...] = ()
-    while extensions:
-        kind, content = extensions.number(2), extensions.vector(2)
+    while position < end:
+        kind, size = _two_shorts(body, position)
+        start = position + 4
+        position = start + size
+        if position > end:
+            raise IndexError
         if kind == _SERVER_NAME:
-            name = _server_name(content)
+            name = _server_name(body[start:position])
         elif kind == _ALPN:
-            protocols = _protocols(content)
+            protocols = _protocols(body[start:position])
     return ClientHello(name, protocols)
 
 
