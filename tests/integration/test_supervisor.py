@@ -16,7 +16,6 @@ from edgerouter.config.static.address import EntryPointAddress as Address
 from edgerouter.control.listeners import Listener, listen
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.supervisor import HEARTBEAT, Supervisor, describe_exit
-from edgerouter.ipc.channel import encode
 
 TINY_WORKER = Path(__file__).parents[1] / "support" / "tiny_worker.py"
 DRAIN = {"type": "drain", "acceptGrace": {"web": 0}, "grace": {"web": 1}}
@@ -43,7 +42,7 @@ class Site:
         await self.until(lambda: sum(slot.ready for slot in self.publisher.slots) == count)
 
     def publish(self, version: int) -> None:
-        self.publisher.publish(version, encode({"type": "snapshot", "version": version}))
+        self.publisher.publish({"type": "snapshot", "version": version})
 
     async def ask(self) -> Any:
         """Send a request and return the facts of the worker that answers."""
