@@ -4,17 +4,19 @@ An order that fails counts against the CA's limits; a look costs nothing. What i
 holds the order back (``pending-dns``), what is doubtful has it rehearsed first.
 """
 
+import hashlib
 import http.client
 import logging
 import secrets
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from edgerouter.acme.attempt import Finding, Preflight
-from edgerouter.acme.challenges import Challenge, HTTPSolver
+from edgerouter.acme.challenges import Challenge, HTTPSolver, TLSSolver
 from edgerouter.acme.resolver import Resolver
 from edgerouter.config.static import StaticConfiguration
 
@@ -24,6 +26,8 @@ TIMEOUT = 5.0
 """Seconds for each name."""
 
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
+
+ACME_TLS = "acme-tls/1"
 
 PUBLIC_CAS = {
     "acme-v02.api.letsencrypt.org": ("letsencrypt.org",),
@@ -50,7 +54,7 @@ def make_preflight(configuration: StaticConfiguration) -> Preflight:
     return look
 
 
-def examine(resolver: Resolver, names: Sequence[str], port: int = 80) -> Finding | None:
+def examine(resolver: Resolver, names: Sequence[str], port: int | None = None) -> Finding | None:
     """Return what is in the way of an order: the first that is certain, else a doubt."""
     doubt: Finding | None = None
     issuers = PUBLIC_CAS.get(urlsplit(resolver.directory).hostname or "", ())
@@ -64,14 +68,16 @@ def examine(resolver: Resolver, names: Sequence[str], port: int = 80) -> Finding
     return doubt
 
 
-def _way_here(resolver: Resolver, name: str, port: int) -> Finding | None:
+def _way_here(resolver: Resolver, name: str, port: int | None) -> Finding | None:
     try:
         addresses = _addresses(name)
     except OSError as error:
         reason = error.strerror or str(error)
         return Finding(f"{name} has no address in DNS ({reason}); let it point to this router")
     if isinstance(resolver.solver, HTTPSolver):
-        return _asks_itself(resolver.solver, name, addresses, port)
+        return _asks_itself(resolver.solver, name, addresses, port or 80)
+    if isinstance(resolver.solver, TLSSolver):
+        return _shakes_hands(resolver.solver, name, addresses, port or 443)
     return None
 
 
@@ -112,9 +118,37 @@ def _asks_itself(
     return None
 
 
-def _elsewhere(name: str, address: str, status: int) -> Finding:
+def _shakes_hands(
+    solver: TLSSolver, name: str, addresses: Sequence[str], port: int
+) -> Finding | None:
+    """Put a challenge in place and look at it as the CA would (RFC 8737, section 3)."""
+    challenge = Challenge(name, "", secrets.token_urlsafe(24), "")
+    solver.present([challenge], threading.Event())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols([ACME_TLS])
+    digest = hashlib.sha256(challenge.key_authorization.encode()).digest()
+    try:
+        for address in addresses:
+            try:
+                with (
+                    socket.create_connection((address, port), TIMEOUT) as plain,
+                    context.wrap_socket(plain, server_hostname=name) as tls,
+                ):
+                    certificate = tls.getpeercert(binary_form=True) or b""
+            except OSError as error:  # Refusals by an alert are, too.
+                reason = str(error) or type(error).__name__
+                return Finding(f"{name}: {address} port {port}: {reason}", is_certain=False)
+            if digest not in certificate:
+                return _elsewhere(name, address, "with another certificate")
+    finally:
+        solver.clean_up([challenge])
+    return None
+
+
+def _elsewhere(name: str, address: str, answer: int | str) -> Finding:
     return Finding(
-        f"{name} leads to {address}, which answers {status} instead of our challenge;"
+        f"{name} leads to {address}, which answers {answer} instead of our challenge;"
         " let its DNS records point to this router"
     )
 

@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 
 from edgerouter.acme.caa import allowed_issuers
-from edgerouter.acme.challenges import Answers, Challenge, HTTPSolver
+from edgerouter.acme.challenges import (
+    Answers,
+    Challenge,
+    HTTPSolver,
+    TLSSolver,
+    challenge_certificate,
+)
 from edgerouter.acme.preflight import examine, make_preflight
 from edgerouter.acme.resolver import Resolver
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
-from tests.support.acme_responder import http_responder, running
+from tests.support.acme_responder import http_responder, running, tls_responder
 from tests.support.dns_server import Zone, dns_server
 from tests.support.router_process import free_ports
 
@@ -93,6 +99,27 @@ def test_a_name_without_an_address(resolver: Resolver) -> None:
     assert finding is not None
     assert finding.is_certain
     assert finding.message.startswith("nowhere.invalid has no address in DNS")
+
+
+def test_tls_challenges_are_seen_as_the_ca_would(tmp_path: Path, answers: Answers) -> None:
+    solver = make_resolver(tmp_path, TLSSolver(answers))
+    with tls_responder(answers) as port:
+        assert examine(solver, ["127.0.0.1"], port) is None
+    assert answers.acme_tls == {}, "nothing is left behind"
+    finding = examine(solver, ["127.0.0.1"], port)
+    assert finding is not None
+    assert not finding.is_certain, "behind NAT it cannot be reached from inside"
+
+
+def test_tls_challenges_that_somebody_else_answers(tmp_path: Path, answers: Answers) -> None:
+    other = Answers(lambda wait: None)
+    pair = challenge_certificate("127.0.0.1", "another key authorization")
+    other.add({}, {"127.0.0.1": pair})
+    with tls_responder(other) as port:
+        finding = examine(make_resolver(tmp_path, TLSSolver(answers)), ["127.0.0.1"], port)
+    assert finding is not None
+    assert finding.is_certain
+    assert "answers with another certificate instead of our challenge" in finding.message
 
 
 def test_dns_challenges_need_no_way_here(tmp_path: Path) -> None:
