@@ -47,7 +47,7 @@ def _names(group: dict[str, Any], provider: str) -> dict[str, Any]:
 def _http(model: HTTPConfiguration, provider: str) -> HTTPConfiguration:
     services = {name: _service(service, provider) for name, service in model.services.items()}
     return HTTPConfiguration(
-        routers=_names(_with_middlewares(model.routers, provider), provider),
+        routers=_names(_routers(model.routers, provider), provider),
         services=_names(services, provider),
         middlewares=_names(model.middlewares, provider),
         models=_names(model.models, provider),
@@ -55,13 +55,18 @@ def _http(model: HTTPConfiguration, provider: str) -> HTTPConfiguration:
     )
 
 
-def _with_middlewares(routers: dict[str, Any], provider: str) -> dict[str, Any]:
-    return {
-        name: router.model_copy(update={"middlewares": qualified_all(router.middlewares, provider)})
-        if router.middlewares
-        else router
-        for name, router in routers.items()
+def _routers(routers: dict[str, Any], provider: str) -> dict[str, Any]:
+    return {name: _router(router, provider) for name, router in routers.items()}
+
+
+def _router(router: Any, provider: str) -> Any:
+    references = ("middlewares", "parent_refs")
+    update = {
+        name: qualified_all(names, provider)
+        for name in references
+        if (names := getattr(router, name, None))
     }
+    return router.model_copy(update=update) if update else router
 
 
 def _service(service: Service, provider: str) -> Service:
@@ -82,7 +87,7 @@ def _stream(
             routers=_names(model.routers, provider), services=_names(model.services, provider)
         )
     return TCPConfiguration(
-        routers=_names(_with_middlewares(model.routers, provider), provider),
+        routers=_names(_routers(model.routers, provider), provider),
         services=_names(model.services, provider),
         middlewares=_names(model.middlewares, provider),
         servers_transports=_names(model.servers_transports, provider),

@@ -27,11 +27,14 @@ def router_item(info: RouterInfo, static: StaticConfiguration, errors: Sequence[
     shown: Item = represent(info.config)
     shown["entryPoints"] = _entry_points(info, static)
     shown["middlewares"] = _middlewares(info, static)
-    shown["priority"] = info.priority if info.using else info.config.priority
-    shown["observability"] = {
-        **represent(EntryPointObservability()),
-        **represent(info.observability),
-    }
+    shown["priority"] = info.priority if info.using or info.parents else info.config.priority
+    if info.config.parent_refs:
+        shown["parentRefs"] = info.parents or info.config.parent_refs
+    else:
+        shown["observability"] = {
+            **represent(EntryPointObservability()),
+            **represent(info.observability),
+        }
     if info.tls is not None:
         shown["tls"] = {"options": "default", **represent(info.tls)}
     number = str(shown["priority"])
@@ -97,7 +100,7 @@ def _entry_points(info: RouterInfo, static: StaticConfiguration) -> list[str]:
 def _middlewares(info: RouterInfo, static: StaticConfiguration) -> list[str]:
     """Return the entry point's and the router's own; chains stay chains here."""
     before: list[str] = []
-    if len(info.using) == 1:
+    if len(info.using) == 1 and not info.config.parent_refs:
         before = static.entry_points[info.using[0]].http.middlewares
     return qualified_all([*before, *info.config.middlewares], info.provider)
 

@@ -167,7 +167,7 @@ def _clf(
             _quoted_header(request, b"referer", referer),
             _quoted_header(request, b"user-agent", agent),
             count,
-            f'"{exchange.router}"' if exchange.router else '"-"',
+            f'"{exchange.router}{exchange.below}"' if exchange.router else '"-"',
             f'"{exchange.server}"' if exchange.server else '"-"',
             int(duration * 1000),
         ]
@@ -302,7 +302,7 @@ def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[
     if exchange.response_size and exchange.response_size != origin_size:
         record["GzipRatio"] = origin_size / exchange.response_size
     if exchange.router:
-        record["RouterName"] = exchange.router
+        record["RouterName"] = exchange.router + exchange.below
     if exchange.server:
         record["ServiceAddr"] = exchange.server.partition("://")[2].partition("/")[0]
         record["ServiceName"] = exchange.service

@@ -32,6 +32,7 @@ from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.tunnels import Tunnels
 from edgerouter.shared.memory import Shared, private
 from edgerouter.tls.selection import Certificates
+from edgerouter.worker.layers import Layer, ordered
 from edgerouter.worker.services import BuildError, Built, ServiceBuilder
 from edgerouter.worker.tables import Tables, compiled
 from edgerouter.worker.tls import answer_challenges
@@ -238,17 +239,17 @@ class Builder:
             names = dict.fromkeys((*self._touched(patch, "routers"), *users))
         before, built = self._routes, dict(self._routes)
         handlers: list[tuple[Route, Handler]] = []
-        for name in names:
+        for name in (changed := ordered(names, definitions)):
             old = built.pop(name, None)
             definition = definitions.get(name)
             if definition is None:
                 continue
             try:
-                built[name] = self._route(name, definition, old, handlers)
+                built[name] = self._route(name, definition, old, built, handlers)
             except (BuildError, RuleError, ValueError) as error:
                 errors[f"routers/{name}"] = [str(error)]
                 _log.error("A router cannot be built: %s: %s", name, error)
-        self._tables.update(before, built, names, snapshot)
+        self._tables.update(before, built, changed, snapshot)
         self._routes = built
         for route, handler in handlers:
             route.handler = handler
@@ -258,6 +259,7 @@ class Builder:
         name: str,
         definition: Definition,
         old: _Made | None,
+        built: Mapping[str, _Made],
         handlers: list[tuple[Route, Handler]],
     ) -> _Made:
         """Return a router's route; the ``old`` one, with a new handler, if it stands where it did.
@@ -266,7 +268,7 @@ class Builder:
             BuildError: A part of it does not exist.
             RuleError: Its rule cannot be used.
         """
-        parts = self._parts(definition)
+        parts = self._parts(definition, built)
         key = (definition, *parts)
         if old is not None and old[0] == key:
             return old
@@ -280,9 +282,13 @@ class Builder:
             route = before
         return key, route
 
-    def _parts(self, definition: Definition) -> tuple[Any, ...]:
-        """Return the service and the middlewares of a router."""
-        service = self.services.get(definition["service"])
+    def _parts(self, definition: Definition, built: Mapping[str, _Made]) -> tuple[Any, ...]:
+        """Return the service, or the routers below, and the middlewares of a router."""
+        service: Handler | None
+        if "children" in definition:
+            service = Layer([built[name][1] for name in definition["children"] if name in built])
+        else:
+            service = self.services.get(definition["service"])
         if service is None:
             message = f"its service {definition['service']} could not be built"
             raise BuildError(message)

@@ -19,6 +19,7 @@ from edgerouter.control.runtime.internal import (
     challenge_entry_points,
     internal_configuration,
 )
+from edgerouter.control.runtime.layers import connect, settle
 from edgerouter.control.runtime.middlewares import check_chains, decode_middleware, expand
 from edgerouter.control.runtime.model import (
     ElementInfo,
@@ -134,15 +135,18 @@ def _routers(
 ) -> list[Diagnostic]:
     defaults = default_entry_points(static)
     checker = RouterChecker(static, http, defaults, precedences(static))
-    found: list[Diagnostic] = []
-    for name, config in merged.http.routers.items():
-        whole = _info(RouterInfo, merged, f"http.routers.{name}", config)
+    families = {
+        name: split(_info(RouterInfo, merged, f"http.routers.{name}", config), static, defaults)
+        for name, config in merged.http.routers.items()
+    }
+    found = connect(families)
+    for infos in families.values():
         mistakes: dict[Diagnostic, None] = {}
-        for info in split(whole, static, defaults):
+        for info in infos:
             mistakes.update(dict.fromkeys(checker.check(info)))
             http.routers[info.name] = info
         found += mistakes
-    return found + check_tls(http.routers, merged.tls, static)
+    return [*found, *settle(http.routers), *check_tls(http.routers, merged.tls, static)]
 
 
 def _streams(runtime: RuntimeConfiguration, merged: DynamicConfiguration) -> list[Diagnostic]:

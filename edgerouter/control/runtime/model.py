@@ -82,6 +82,10 @@ class RouterInfo(ElementInfo):
     """Qualified."""
     tls: RouterTLS | None = None
     observability: RouterObservability = field(default_factory=RouterObservability)
+    parents: list[str] = field(default_factory=list)
+    """Routers it is below of (``parentRefs``), copies for entry points included."""
+    children: list[str] = field(default_factory=list)
+    """Routers below it: one of them takes the place of a service."""
 
 
 @dataclass(slots=True)

@@ -96,12 +96,10 @@ class RouterChecker:
             if name not in self.static.entry_points:
                 near = suggestion(name, self.static.entry_points)
                 yield "warn", f'the entry point "{name}" does not exist{near}'
-        if not info.using:
+        if not info.using and not router.parent_refs:
             yield "disable", "the router has no entry point"
 
     def _rule(self, info: RouterInfo, router: Router) -> Iterator[tuple[str, str]]:
-        if router.parent_refs:
-            yield "disable", "parentRefs are not served yet"
         if not router.rule.strip():
             yield "disable", "the router has no rule; write one such as Host(`example.com`)"
             return
@@ -109,12 +107,23 @@ class RouterChecker:
             compile_rule(router.rule, info.rule_syntax)
         except RuleError as error:
             yield "disable", f"the rule {router.rule} is not valid: {error}"
-        if info.priority > MAX_USER_PRIORITY and info.provider != PROVIDER:
+        is_root = not router.parent_refs
+        if is_root and info.priority > MAX_USER_PRIORITY and info.provider != PROVIDER:
             limit = f"{MAX_USER_PRIORITY}, the largest a router may have"
             yield "disable", f"priority: {info.priority} is above {limit}"
 
     def _service(self, info: RouterInfo, router: Router) -> Iterator[tuple[str, str]]:
         info.service = qualified(router.service, info.provider)
+        if info.children:
+            if info.service:
+                yield (
+                    "disable",
+                    (
+                        f"it has a service and routers below it ({', '.join(info.children)}); "
+                        "give the service to a router below"
+                    ),
+                )
+            return
         if not info.service:
             yield "disable", "the router has no service"
             return
@@ -167,15 +176,18 @@ def split(info: RouterInfo, static: StaticConfiguration, defaults: list[str]) ->
     """Return the router once for the entry points that add nothing, and once for each that does.
 
     Entry points may add middlewares, TLS or other observability; with several entry points
-    the copies are called ``<entry point>-<router>``, as Traefik calls them.
+    the copies are called ``<entry point>-<router>``, as Traefik calls them. A router
+    below others (``parentRefs``) stands on no entry point.
     """
     router: Router = info.config
     wanted = router.entry_points or defaults
+    if router.parent_refs:
+        wanted = router.entry_points
     info.using = sorted({name for name in wanted if name in static.entry_points})
     info.middlewares = list(router.middlewares)
     info.tls = router.tls
     special = [name for name in info.using if _adds(static.entry_points[name])]
-    if not special:
+    if not special or router.parent_refs:
         return [info]
     plain = [name for name in info.using if name not in special]
     parts = [_copy(info, info.name, plain)] if plain else []

@@ -1,6 +1,7 @@
 """The runtime view as workers get it: what is in service, ready to be written as JSON."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from edgerouter.config.dynamic.http import Router
@@ -15,7 +16,11 @@ def snapshot_of(runtime: RuntimeConfiguration, version: int) -> dict[str, Any]:
     return {
         "type": "snapshot",
         "version": version,
-        "routers": {name: _router(info) for name, info in http.routers.items() if info.is_served},
+        "routers": {
+            name: _router(info) | _layers(info, http.routers)
+            for name, info in http.routers.items()
+            if info.is_served
+        },
         "middlewares": {
             name: {"type": info.type, "options": dataclasses.asdict(info.options)}
             for name, info in http.middlewares.items()
@@ -57,6 +62,16 @@ def _router(info: RouterInfo) -> dict[str, Any]:
         "tls": tls,
         "observability": info.observability.model_dump(mode="json", by_alias=True),
         **({"defaultRule": True} if _has_default_rule(info) else {}),
+    }
+
+
+def _layers(info: RouterInfo, routers: Mapping[str, RouterInfo]) -> dict[str, list[str]]:
+    """Return which routers in service are above and below this one, if any are."""
+    named = {"parents": info.parents, "children": info.children}
+    return {
+        side: [name for name in names if routers[name].is_served]
+        for side, names in named.items()
+        if names
     }
 
 

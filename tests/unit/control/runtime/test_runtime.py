@@ -87,7 +87,7 @@ def test_entry_points_of_a_router_that_names_none(points: Any, expected: list[st
         ({"service": "rest@internal"}, 'the service "rest@internal" is not served yet'),
         ({"middlewares": ["nope"]}, 'the middleware "nope@file" does not exist'),
         ({"priority": MAX_INT - 999}, f"priority: {MAX_INT - 999} is above {MAX_INT - 1000}, "),
-        ({"parentRefs": ["x"]}, "parentRefs are not served yet"),
+        ({"parentRefs": ["x"]}, 'the parent router "x@file" does not exist'),
         ({"priority": "x"}, 'http.routers.r.priority: expected an integer, got "x"'),
     ],
 )
