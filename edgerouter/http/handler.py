@@ -1,6 +1,7 @@
 """Handlers and middlewares: how the parts of a route are put together.
 
-1. A handler returns when the final head is known; the body may still flow.
+1. A handler returns when the final head is known; the body may still flow. One that knows its
+   answer at once returns the response itself, which can be awaited like a coroutine.
 2. Reading is what lets the peer send. Nobody reads ahead.
 3. Who receives a ``Response`` closes it or passes it on.
 4. Closing a response ends everything it owns.

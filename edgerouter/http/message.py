@@ -6,6 +6,7 @@ classes, treated as immutable (``Request.evolve`` makes a changed copy).
 """
 
 import asyncio
+from collections.abc import Generator
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,8 @@ class Exchange:
     """
 
     router = ""
+    below = ""
+    """``" -> name"`` of each router below that one which the request has passed."""
     service = ""
     server = ""
     """The URL of the server that answered, or was asked last."""
@@ -160,7 +163,8 @@ class Request:
 class Response:
     """One final response: a head, and a body or a tunnel.
 
-    Who receives a response closes it or passes it on.
+    Who receives a response closes it or passes it on. A handler that knows its answer at once
+    returns it instead of a coroutine: awaiting a response gives the response.
     """
 
     __slots__ = ("body", "headers", "status", "tunnel", "upload")
@@ -178,6 +182,10 @@ class Response:
         self.tunnel = tunnel
         self.upload: asyncio.Task[None] | None = None
         """The request body still on its way to the server that gave this response."""
+
+    def __await__(self) -> Generator[None, None, "Response"]:
+        yield from ()  # Awaiting demands a generator, even of nothing.
+        return self
 
     def close(self) -> None:
         """Give back everything the response owns; safe to call twice."""

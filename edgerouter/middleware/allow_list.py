@@ -22,7 +22,7 @@ def allow_list(ranges: Sequence[str], strategy: IPStrategy | None, status: int) 
     source = client_address(strategy)
     phrase = status_text(status, "rejectStatusCode")
 
-    async def reject(request: Request, address: str) -> Response:
+    def reject(request: Request, address: str) -> Response:
         request.exchange.error = f"the address {address!r} is in no range that may pass"
         return answer(status, phrase)
 

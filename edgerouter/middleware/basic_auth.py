@@ -52,7 +52,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     )
 
     def basic_auth(handler: Handler) -> Handler:
-        async def refuse() -> Response:
+        def refuse() -> Response:
             return answer(401, UNAUTHORIZED, challenge)
 
         async def check(request: Request, user: str, password: bytes) -> Response:
@@ -64,7 +64,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
                 request.exchange.error = "too many passwords wait to be checked"
                 return answer(503, b"Service Unavailable", ((b"Retry-After", b"1"),))
             if not (is_right and is_known):
-                return await refuse()
+                return refuse()
             return await handler(identified.as_user(request, user))
 
         def handle(request: Request) -> Awaitable[Response]:

@@ -83,7 +83,7 @@ def build(
             # Traefik's latencies last until the answer has been written.
             return when_done(response, partial(count, key, router, response.status, start))
 
-        async def refused(request: Request) -> Response:
+        def refused(request: Request) -> Response:
             request.exchange.error = "the circuit breaker is open"
             return plain(options.response_code)
 

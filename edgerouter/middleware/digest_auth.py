@@ -62,7 +62,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     )
 
     def digest_auth(handler: Handler) -> Handler:
-        async def refuse(*, stale: bool) -> Response:
+        def refuse(*, stale: bool) -> Response:
             return answer(401, UNAUTHORIZED, digest.challenge(stale=stale))
 
         def handle(request: Request) -> Awaitable[Response]:

@@ -33,7 +33,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     has_security, has_cors = bool(security), bool(cors)
 
     def headers(handler: Handler) -> Handler:
-        async def refuse(request: Request, response: Response) -> Response:
+        def refuse(request: Request, response: Response) -> Response:
             response.headers = change_response(request, response.headers, {})
             return response
 
@@ -51,7 +51,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
             if has_cors and request.method == "OPTIONS":
                 preflight = cors.preflight(request)
                 if preflight is not None:
-                    return _immediate(preflight)
+                    return preflight
             if change_request is not None:
                 request = change_request(request)
             if has_security:
@@ -63,10 +63,6 @@ def build(options: Options, _context: BuildContext) -> Middleware:
         return handle
 
     return headers
-
-
-async def _immediate(response: Response) -> Response:
-    return response
 
 
 def _customised(handler: Handler, options: Options) -> Handler:

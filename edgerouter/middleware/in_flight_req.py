@@ -50,7 +50,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     return in_flight_req
 
 
-async def _refuse(amount: int) -> Response:
+def _refuse(amount: int) -> Response:
     text = f"max connections reached: {amount}"
     return Response(429, Headers([(b"Date", http_date())]), FixedBody(text.encode()))
 

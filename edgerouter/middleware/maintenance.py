@@ -54,7 +54,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     if not options.enabled:
         return lambda handler: handler
 
-    async def refuse() -> Response:
+    def refuse() -> Response:
         return answer(options.status, body, headers)
 
     def maintenance(handler: Handler) -> Handler:

@@ -122,7 +122,7 @@ def _in_redis(
                     raise
                 wait, _ = local.take(key.encode("latin-1"), *limit)
             if wait > limit.patience:
-                return await _refuse(wait)
+                return _refuse(wait)
             return await _delay(wait, handler, request)
 
         return handle
@@ -136,7 +136,7 @@ async def _delay(wait: float, handler: Handler, request: Request) -> Response:
     return await handler(request)
 
 
-async def _refuse(wait: float) -> Response:
+def _refuse(wait: float) -> Response:
     fields = [
         (b"Retry-After", b"%d" % math.ceil(wait)),
         (b"X-Retry-In", format_duration(wait).encode()),

@@ -44,7 +44,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
                 return handler(request)
             return _redirect(request, new)
 
-        async def _redirect(request: Request, new: str) -> Response:
+        def _redirect(request: Request, new: str) -> Response:
             return redirection(request, location(new), permanent=options.permanent)
 
         return handle

@@ -60,7 +60,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
                 return handler(request)
             return _redirect(request, new)
 
-        async def _redirect(request: Request, new: str) -> Response:
+        def _redirect(request: Request, new: str) -> Response:
             return redirection(request, new, permanent=options.permanent)
 
         return handle

@@ -123,7 +123,7 @@ class _Limit:
             response.headers = response.headers.extended(self._fields(tokens))
         return response
 
-    async def _refuse(self, wait: float) -> Response:
+    def _refuse(self, wait: float) -> Response:
         headers = Headers([(b"Retry-After", b"%d" % math.ceil(wait)), (b"Date", http_date())])
         if self._options.headers:
             headers.extend(self._fields(1.0 - wait * self._rate))

@@ -151,7 +151,7 @@ class EntryPoint:
                 message = f"the path holds {found[0]}, which this entry point does not allow"
                 raise BadRequestAsTraefik(message) if self.as_traefik else BadRequest(message)
 
-    async def _unmatched(self, request: Request) -> Response:
+    def _unmatched(self, request: Request) -> Response:
         response = error_response(404, "404 page not found\n")
         reason = self._on_unmatched(request) if self._on_unmatched is not None else ""
         if reason and self.shows_reason and _is_trusted(request.peer):
@@ -165,7 +165,7 @@ class EntryPoint:
             ExchangeError: The request is refused.
         """
         if request.target == "*" and request.method == "OPTIONS":
-            return _own_options()
+            return Response(200, Headers())  # About us, no server (RFC 9110, section 9.3.7).
         if self.real_ip is not None:
             request = self.real_ip(request)
         table = self.table if request.peer.tls is None else self.secure
@@ -176,11 +176,6 @@ class EntryPoint:
             self.check_path(request.path)
         request.exchange.router = route.name
         return route.handler(request)
-
-
-async def _own_options() -> Response:
-    """Answer ``OPTIONS *``, which asks about us and no server (RFC 9110, section 9.3.7)."""
-    return Response(200, Headers())
 
 
 def failed(

@@ -7,9 +7,10 @@ goes away. Counterpart towards servers: ``proxy/upstream/h1.py``.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
+from edgerouter.http.body import EMPTY
 from edgerouter.http.errors import (
     BadRequest,
     BodyLateAsTraefik,
@@ -26,12 +27,12 @@ from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.head import HeadReader, RequestHead
 from edgerouter.proxy.downstream.parser import HeadParser
 from edgerouter.proxy.downstream.writer import (
-    BODILESS,
     CONTINUE,
     chunk,
     ignore_interim,
     interim_head,
     last_chunk,
+    ready_content,
     refusal,
     response_head,
 )
@@ -101,16 +102,14 @@ class DownstreamH1(FlowControlled):
             self._body.fail(ClientDisconnected("the client closed the connection"))
         if self._tunnel is not None:
             self._tunnel.lost()
-        if self._task is not None:
-            self._task.cancel("the client closed the connection")
+        self._cancel()
         self.resume_writing()
 
     def eof_received(self) -> bool:
         if self._tunnel is not None:
             self._tunnel.feed_eof()
             return True
-        if self._task is not None:  # Closing could wait for ever for the client to read.
-            self._task.cancel("the client closed the connection")
+        self._cancel()  # Closing could wait for ever for the client to read.
         return False  # Closes the transport: a client that says goodbye wants no answer.
 
     def data_received(self, data: bytes) -> None:
@@ -170,7 +169,12 @@ class DownstreamH1(FlowControlled):
             self._deadline.set(self._entrypoint.write_timeout)
         elif self._body is None:
             self._deadline.clear()
-        self._task = self._loop.create_task(self._serve(request))
+        self._answer(request)
+
+    def _cancel(self) -> None:
+        """Cancel the exchange because the client is gone; not before its task has begun to run."""
+        if self._task is not None:
+            self._loop.call_soon(self._task.cancel, "the client closed the connection")
 
     def _begin_body(self, head: RequestHead, rest: bytes) -> None:
         body: IncomingBody
@@ -240,20 +244,45 @@ class DownstreamH1(FlowControlled):
 
     # Exchanges.
 
-    async def _serve(self, request: Request) -> None:
+    def _answer(self, request: Request) -> None:
+        """Begin to answer; what is known at once and whole goes out without a task."""
+        answer: Awaitable[Response]
+        try:
+            answer = self._entrypoint.dispatch(request)
+        except Exception as error:  # noqa: BLE001 - the border of a request: nothing may pass.
+            answer = self._failed(request, error)
+        if (
+            type(answer) is Response
+            and request.body is EMPTY
+            and not self._pending  # Else answer and next request would call each other in turn.
+            and not self._write_paused
+            and answer.tunnel is None
+            and (data := ready_content(request, answer)) is not None
+        ):
+            request.exchange.status = answer.status
+            self._write_whole(request, answer, data)
+            answer.close()
+            if self._entrypoint.finished is not None:
+                self._entrypoint.finished(request, answer)
+            self._end()
+        else:
+            self._task = self._loop.create_task(self._serve(request, answer))
+
+    def _failed(self, request: Request, error: Exception) -> Response:
+        shows_reason = self._entrypoint.shows_reason
+        return failed(request, error, as_traefik=self._as_traefik, shows_reason=shows_reason)
+
+    async def _serve(self, request: Request, answer: Awaitable[Response]) -> None:
         response: Response | None = None
         exchange = request.exchange
         try:
             try:
-                response = await self._entrypoint.dispatch(request)
+                response = await answer
             except Exception as error:  # noqa: BLE001 - the border of a request: nothing may pass.
-                shows_reason = self._entrypoint.shows_reason
-                response = failed(
-                    request, error, as_traefik=self._as_traefik, shows_reason=shows_reason
-                )
+                response = self._failed(request, error)
             exchange.status = response.status
             if response.tunnel is None:
-                data = _ready(request, response)
+                data = ready_content(request, response)
                 if data is not None:
                     self._write_whole(request, response, data)
                     if self._write_paused:
@@ -281,16 +310,17 @@ class DownstreamH1(FlowControlled):
                 self._entrypoint.finished(request, response)
             self._end()
 
+    def _head(self, request: Request, response: Response) -> bytes:
+        method, version, keep_alive = request.method, request.version, self._keep_alive
+        as_traefik = self._as_traefik
+        return response_head(
+            response, method, version, keep_alive=keep_alive, as_traefik=as_traefik
+        )
+
     def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
         if self._body is not None:
             self._keep_alive = False
-        head = response_head(
-            response,
-            request.method,
-            request.version,
-            keep_alive=self._keep_alive,
-            as_traefik=self._as_traefik,
-        )
+        head = self._head(request, response)
         self._head_sent = True
         if request.method != "HEAD":
             request.exchange.response_size = len(data)
@@ -305,13 +335,7 @@ class DownstreamH1(FlowControlled):
         chunked = body.length is None and request.version >= (1, 1)
         if body.length is None and not chunked:
             self._keep_alive = False
-        head = response_head(
-            response,
-            request.method,
-            request.version,
-            keep_alive=self._keep_alive,
-            as_traefik=self._as_traefik,
-        )
+        head = self._head(request, response)
         exchange = request.exchange
         transport = self._transport
         self._head_sent = True
@@ -424,10 +448,3 @@ class DownstreamH1(FlowControlled):
             self._refuse(RequestTimeout("the request head did not come in time"))
         else:
             self._transport.close()
-
-
-def _ready(request: Request, response: Response) -> bytes | None:
-    """Return the content to send if all of it is there, none for answers that have none."""
-    if request.method == "HEAD" or response.status in BODILESS:
-        return b""
-    return None if response.body.length is None else response.body.ready()

@@ -7,7 +7,7 @@ from edgerouter.http.canonical import canonical
 from edgerouter.http.date import http_date
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
-from edgerouter.http.message import Response
+from edgerouter.http.message import Request, Response
 from edgerouter.proxy.errorpage import error_response, reason
 
 _STATUS_LINES = {
@@ -76,6 +76,13 @@ def chunk(data: bytes) -> bytes:
 def last_chunk(trailers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the end of a chunked body."""
     return b"0\r\n" + _lines(trailers) + b"\r\n"
+
+
+def ready_content(request: Request, response: Response) -> bytes | None:
+    """Return the content to send if all of it is there, none for answers that have none."""
+    if request.method == "HEAD" or response.status in BODILESS:
+        return b""
+    return None if response.body.length is None else response.body.ready()
 
 
 def refusal(error: ExchangeError, *, as_traefik: bool = False) -> bytes:
