@@ -10,7 +10,7 @@ COPY scripts/compile.py scripts/hatch_build.py scripts/
 COPY edgerouter edgerouter
 COPY providers providers
 RUN if echo '#include <Python.h>' | gcc -E -I"$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')" - >/dev/null; \
-    then export EDGEROUTER_COMPILE=1; else echo "NOT COMPILED: the image will be slower"; fi \
+    then export COMPILE_EDGEROUTER=1; else echo "NOT COMPILED: the image will be slower"; fi \
  && python -m venv /opt/edgerouter \
  && /opt/edgerouter/bin/python -m pip install --no-cache-dir --disable-pip-version-check ".[redis]" \
  && /opt/edgerouter/bin/python -m pip uninstall --yes --quiet pip

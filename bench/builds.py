@@ -1,4 +1,4 @@
-"""Which build of edgerouter is measured: the compiled one, unless EDGEROUTER_COMPILE is 0."""
+"""Which build of edgerouter is measured: the compiled one, unless COMPILE_EDGEROUTER is 0."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ COMPILED = ROOT / "build" / "compiled"
 @cache
 def python_path() -> str:
     """Return the PYTHONPATH of the build; a compiled one is made first, from the present source."""
-    if os.environ.get("EDGEROUTER_COMPILE") == "0":
+    if os.environ.get("COMPILE_EDGEROUTER") == "0":
         return f"{ROOT}{os.pathsep}{ROOT / 'providers'}"
     print("Compiling", file=sys.stderr, flush=True)
     command = [sys.executable, str(ROOT / "scripts" / "compile.py"), str(COMPILED)]

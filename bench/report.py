@@ -29,7 +29,7 @@ load generator (wrk) share another. All have the same routes; they take turns, r
 router. Shown is the median, below it the smallest and the largest value; ratios are of medians,
 edgerouter's to the other's. Other work on the machine changes rates and latencies more than CPU
 times. edgerouter is measured with its hot path compiled, as it is in the image;
-`EDGEROUTER_COMPILE=0 make bench` measures plain Python.
+`COMPILE_EDGEROUTER=0 make bench` measures plain Python.
 """
 
 

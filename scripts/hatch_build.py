@@ -1,4 +1,4 @@
-"""Build hook of the package: wheels are compiled when ``EDGEROUTER_COMPILE=1`` asks for it.
+"""Build hook of the package: wheels are compiled when ``COMPILE_EDGEROUTER=1`` asks for it.
 
 Anything else, and every editable installation, stays plain Python, which needs no C compiler.
 """
@@ -41,4 +41,4 @@ class CompileHook(BuildHookInterface):  # type: ignore[type-arg,misc]
 
 
 def _is_wanted() -> bool:
-    return os.environ.get("EDGEROUTER_COMPILE") == "1"
+    return os.environ.get("COMPILE_EDGEROUTER") == "1"

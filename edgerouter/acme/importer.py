@@ -79,10 +79,17 @@ def import_resolver(content: dict[str, Any], storage: Storage, directory: str) -
 
 
 def _entries(part: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    for entry in part.get("Certificates") or ():
-        domain = entry.get("domain") or {}
-        names = [domain.get("main") or "", *(domain.get("sans") or ())]
-        yield tuple(dict.fromkeys(name.lower() for name in names if name)), entry
+    entries = part.get("Certificates")
+    for entry in entries if isinstance(entries, list) else ():
+        entry = _mapping(entry)  # noqa: PLW2901 - what is none has nothing of what is asked for
+        domain = _mapping(entry.get("domain"))
+        sans = domain.get("sans")
+        names = [domain.get("main"), *(sans if isinstance(sans, list) else ())]
+        yield tuple(dict.fromkeys(str(name).lower() for name in names if name)), entry
+
+
+def _mapping(content: object) -> dict[str, Any]:
+    return content if isinstance(content, dict) else {}
 
 
 def _pem(text: str) -> str:
@@ -93,11 +100,11 @@ def _import_account(part: dict[str, Any], storage: Storage, directory: str) -> b
     account = part.get("Account")
     if not isinstance(account, dict) or storage.load_account(directory) is not None:
         return False
-    registration = account.get("Registration") or {}
+    registration = _mapping(account.get("Registration"))
     url = str(registration.get("uri") or "")
-    if urlsplit(url).hostname != urlsplit(directory).hostname:
-        return False
     try:
+        if urlsplit(url).hostname != urlsplit(directory).hostname:
+            return False
         der = base64.b64decode(account["PrivateKey"], validate=True)
         key = load_der_private_key(der, None)
     except (KeyError, TypeError, ValueError):

@@ -6,7 +6,12 @@ otherwise, so that the answer tells which router was taken.
 
 from typing import Any
 
-from tests.oracle import config_middlewares_a, config_middlewares_b, config_middlewares_c
+from tests.oracle import (
+    config_layers,
+    config_middlewares_a,
+    config_middlewares_b,
+    config_middlewares_c,
+)
 from tests.oracle.config_rules import RULES
 from tests.support.router_process import free_ports
 
@@ -105,6 +110,7 @@ ROUTERS: dict[str, dict[str, Any]] = {
     **config_middlewares_a.routers(),
     **config_middlewares_b.routers(),
     **config_middlewares_c.routers(),
+    **config_layers.ROUTERS,
 }
 
 MIDDLEWARES: dict[str, Any] = {
@@ -117,6 +123,7 @@ MIDDLEWARES: dict[str, Any] = {
     },
     **config_middlewares_b.middlewares(),
     **config_middlewares_c.middlewares(),
+    **config_layers.MIDDLEWARES,
 }
 
 

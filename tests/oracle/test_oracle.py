@@ -8,6 +8,7 @@ import pytest
 from tests.oracle import (
     cases_border,
     cases_http,
+    cases_layers,
     cases_middlewares_a,
     cases_middlewares_b,
     cases_middlewares_c,
@@ -21,6 +22,7 @@ CASES = [
     *cases_routing.CASES,
     *cases_http.CASES,
     *cases_border.CASES,
+    *cases_layers.CASES,
     *cases_middlewares_a.CASES,
     *cases_middlewares_b.CASES,
     *cases_middlewares_c.CASES,
@@ -61,6 +63,7 @@ def routers(subject: Subject) -> dict[str, dict[str, Any]]:
             "middlewares": router.get("middlewares"),
             "service": router["service"],
             "rule": router.get("rule"),
+            "parentRefs": router.get("parentRefs"),
         }
         for router in listed
         if router["provider"] == "file"

@@ -49,9 +49,7 @@ class Own(Section):
     real_ip: RealIp = Field(
         default_factory=RealIp, description="Clients behind trusted proxies, for all entry points."
     )
-    turnover: Turnover = Field(
-        default_factory=Turnover, description="Containers that come and go."
-    )
+    turnover: Turnover = Field(default_factory=Turnover, description="Containers that come and go.")
     internal_ca: InternalCA = Field(
         default_factory=InternalCA, alias="internalCA", description="The internal CA."
     )
