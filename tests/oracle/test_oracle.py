@@ -58,12 +58,16 @@ def routers(subject: Subject) -> dict[str, dict[str, Any]]:
         router["name"]: {
             "status": router["status"],
             "priority": router.get("priority"),
-            "entryPoints": sorted(set(router["entryPoints"]) - {_COPIED_BY_TRAEFIK}),
+            "entryPoints": sorted(set(router.get("entryPoints") or ()) - {_COPIED_BY_TRAEFIK}),
             "using": sorted(set(router.get("using") or ()) - {_COPIED_BY_TRAEFIK}),
             "middlewares": router.get("middlewares"),
-            "service": router["service"],
+            "service": router.get("service"),
             "rule": router.get("rule"),
-            "parentRefs": router.get("parentRefs"),
+            "parentRefs": [
+                name
+                for name in router.get("parentRefs") or ()
+                if not name.startswith(f"{_COPIED_BY_TRAEFIK}-")
+            ],
         }
         for router in listed
         if router["provider"] == "file"

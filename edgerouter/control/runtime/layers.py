@@ -76,7 +76,7 @@ def _link(info: RouterInfo, families: Mapping[str, Sequence[RouterInfo]]) -> Ite
 
 
 class _Walk:
-    """Goes from roots down, and cuts circles where they close."""
+    """Goes from roots down, and opens circles where they close."""
 
     def __init__(self, routers: Mapping[str, RouterInfo]) -> None:
         self._routers = routers
@@ -91,10 +91,9 @@ class _Walk:
             child = self._routers[name]
             if name in path:
                 info.children.remove(name)
-                child.parents.remove(info.name)
                 circle = " -> ".join([*path[path.index(name) :], name])
-                message = f"the parentRefs go in a circle, which is cut here: {circle}"
-                self.found += _report(info, "warn", message)
+                message = f"the parentRefs go in a circle: {circle}"
+                self.found += _report(info, "disable", message)
                 continue
             if name not in self.heights and len(path) < DEEPEST:
                 self.visit(child, path)

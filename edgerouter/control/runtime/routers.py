@@ -116,13 +116,8 @@ class RouterChecker:
         info.service = qualified(router.service, info.provider)
         if info.children:
             if info.service:
-                yield (
-                    "disable",
-                    (
-                        f"it has a service and routers below it ({', '.join(info.children)}); "
-                        "give the service to a router below"
-                    ),
-                )
+                below = ", ".join(info.children)
+                yield "warn", f"its service is not used, for routers are below it: {below}"
             return
         if not info.service:
             yield "disable", "the router has no service"
