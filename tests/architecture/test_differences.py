@@ -1,0 +1,260 @@
+"""Each row of docs/differences.md is shown by a test: by which one, by the row's first words.
+
+A test is a file and a function; what has no file is a case of the comparison with Traefik
+(``tests/oracle``), which fails as soon as the difference is gone.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.differences import DIFFERENCES
+from tests.oracle.test_compat import NOT_UNDONE, VARIES
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+_COPIES = "oracle/test_oracle.py::test_the_api_lists_the_same_routers"
+_FILE = "unit/middleware/test_basic_auth.py::test_a_changed_file_is_read_again"
+_FORGED = "unit/middleware/test_basic_auth.py::test_the_header_of_the_user_cannot_be_forged"
+_LIMITS = "integration/test_limits.py::test_a_rate_survives_changes_and_killed_workers"
+_CIRCUITS = "unit/middleware/test_circuit_breaker.py::test_its_state_outlives_a_new_table"
+_NO_PATH = "unit/middleware/test_replace_path.py::test_what_is_no_path_is_refused"
+_OURS = "integration/test_differences.py::"
+_SNIFFED = ("answer: early hints", "answer: two interim")
+
+ROWS: dict[str, dict[str, tuple[str, ...]]] = {
+    "Requests": {
+        "**Refusals say why.**": (
+            f"{_OURS}test_refusals_say_why",
+            f"{_OURS}test_a_404_says_why",
+        ),
+        "**What RFC 9112 forbids": (
+            "body: length and chunked",
+            "body: two lengths, equal",
+            "body: coding in HTTP/1.0",
+            "body: chunked twice",
+            "bad: folded field",
+            "request: GET *",
+            "query passed on: fragment",
+            "bad: Host with a bad port",
+            "bad: version 3.0",
+        ),
+        "Absolute targets": ("line: foreign scheme",),
+        "A line that can become no request": (
+            f"{_OURS}test_a_line_without_a_version_is_refused_at_once",
+        ),
+        "An empty line": ("bad: empty line first",),
+        "A body that comes too late": ("limit: slow body", "body: bad chunk size"),
+        "HTTP/1.0 requests": ("1.0: early hints", "1.0: expectation"),
+    },
+    "Header fields": {
+        "An untrusted client": ("forwarded: spoofed, untrusted", "forwarded: spoofed, not listed"),
+        "An empty `X-Forwarded-For`": ("forwarded: trusted, empty",),
+        "Trailers of requests": ("body: chunked with trailers", "header: hop-by-hop"),
+        "Traefik asks servers for `gzip`": (
+            f"{_OURS}test_the_server_gets_what_the_client_sent",
+            "header: empty user agent",
+            "header: user agent twice",
+        ),
+        "A field kept by": ("header: kept by option",),
+        "Field names keep": (f"{_OURS}test_the_server_gets_what_the_client_sent",),
+    },
+    "Routing": {
+        "`HostRegexp`": ("host: regexp with dot",),
+        "Redirections of an entry point": ("redirection: no Host to keep",),
+        "A router with `parentRefs`": (
+            "unit/control/runtime/test_layers.py::test_reasons_to_disable_a_child",
+            "oracle/test_oracle.py::test_the_api_describes_routers_alike",
+        ),
+        "An entry point that refuses": (_COPIES,),
+    },
+    "Answers": {
+        "A server that breaks off": ("answer: cut head", "answer: cut body"),
+        "`rateLimit` counts": (
+            _LIMITS,
+            "oracle/test_compat.py::test_a_bucket_is_full_after_a_pause",
+            "limit: rl-down",
+        ),
+        "A path rewritten by": ("rpr-bounds: /axxb", "rpr-noslash: /api/x"),
+        "A `replacePath`": (_NO_PATH,),
+        "`compress` leaves": (
+            "co: text/event-stream, 2400, accept: br",
+            'co: text/plain, 2400, ETag: "abc", accept: gzip',
+            "co: text/plain, 2400, accept: BR",
+            "co: text/plain, 2400, accept: *",
+        ),
+        "`retry` repeats": (
+            (
+                "unit/middleware/test_retry.py"
+                "::test_an_overloaded_server_gets_a_fifth_more_and_not_twice_as_much"
+            ),
+        ),
+        "`buffering` lets": (
+            "unit/middleware/test_buffering.py::test_streams_of_clients_pass",
+            "unit/middleware/test_buffering.py::test_streams_pass",
+            "unit/middleware/test_retry.py::test_a_stream_of_the_client_is_not_kept_for_another_try",
+        ),
+        "`circuitBreaker` counts": (
+            f"{_CIRCUITS}_but_not_new_options",
+            (
+                "unit/middleware/test_circuit_breaker.py"
+                "::test_a_long_download_is_a_slow_answer_in_traefik_only"
+            ),
+        ),
+        "No `Content-Type`": _SNIFFED,
+    },
+    "Containers": {
+        "Unhealthy, starting": (
+            "docker/test_router_containers.py::test_health",
+            "docker/test_router_containers.py::test_paused",
+            "docker/test_router_containers.py::test_unhealthy_loses_its_route_when_told_so",
+        ),
+        "Requests wait for a service": (
+            "docker/test_turnover.py::test_recreation_of_the_only_container",
+            "docker/test_turnover.py::test_rolling_update",
+        ),
+    },
+    "Not undone by compat": {
+        "Interim answers": ("1.0: early hints", "1.0: expectation"),
+        "No `Content-Type`": _SNIFFED,
+        "What came of a body": ("answer: cut body",),
+        "A late request body": ("limit: slow body",),
+        "Behind a refused field name": (f"{_OURS}test_the_connection_ends_with_a_refusal",),
+        "A request line without": (f"{_OURS}test_a_line_without_a_version_is_refused_at_once",),
+        "The API does not list copies": (_COPIES,),
+        "Fields of different names": (f"{_OURS}test_fields_keep_their_order",),
+        "Of middlewares": (),
+        "`rateLimit`, `circuitBreaker`": (_LIMITS, f"{_CIRCUITS}_but_not_new_options"),
+        "What protects": (
+            "unit/control/test_representation.py::test_credentials_in_addresses_are_not_shown",
+            "unit/middleware/test_headers.py::test_options_that_cannot_work",
+            _FORGED,
+            "unit/middleware/test_basic_auth.py::test_too_many_checks_at_once_are_refused",
+        ),
+        "A `usersFile`": (_FILE,),
+        "A `replacePath`": (_NO_PATH,),
+    },
+    "Middlewares": {
+        "`basicAuth`, `digestAuth`: a `usersFile`": (
+            _FILE,
+            "integration/test_admin_api.py::test_options_of_middlewares_are_shown_alike",
+            "unit/middleware/test_basic_auth.py::test_too_many_checks_at_once_are_refused",
+        ),
+        "`basicAuth`, `digestAuth`: what the client": (_FORGED,),
+        "`forwardAuth`: what a client": (
+            "unit/middleware/test_forward_auth.py::test_no_client_can_say_who_it_is",
+        ),
+        "`digestAuth`: a nonce": (
+            "unit/middleware/test_digest_auth.py::test_all_workers_accept_a_nonce",
+            "unit/middleware/test_digest_auth.py::test_an_old_nonce_is_stale",
+            "unit/middleware/test_digest_auth.py::test_shorter_paths_as_traefik",
+        ),
+        "`forwardAuth`: the server": (
+            "unit/middleware/test_forward_auth.py::test_what_it_is_told",
+            "unit/middleware/test_forward_auth.py::test_a_sign_in_stays_on_the_host",
+        ),
+        "`headers`": ("unit/middleware/test_headers.py::test_options_that_cannot_work",),
+    },
+    "Services": {
+        "A service without a server": (
+            "answer: no server",
+            f"{_OURS}test_without_a_server_clients_learn_when_to_come_again",
+        ),
+        "An `https://` server": ("oracle/test_services.py::test_servers_that_are_not_trusted",),
+        "`minVersion`": (
+            "unit/proxy/upstream/test_tls.py::test_versions_and_suites",
+            (
+                "unit/control/runtime/test_transports.py"
+                "::test_a_mistake_takes_https_servers_out_of_service"
+            ),
+        ),
+        "Health checks": (
+            "unit/control/test_health.py::test_a_server_is_probed_at_once_and_again",
+            "integration/test_services.py::test_health_outlives_reloads",
+        ),
+        "`failover`": (f"{_OURS}test_failover_needs_no_health_checks",),
+        "A server that refuses": (
+            "integration/test_exchange_failures.py::test_other_server_is_asked_when_one_refuses",
+        ),
+        "A mirror": ("oracle/test_services.py::test_mirrors_without_bodies",),
+    },
+    "TLS": {
+        "Suites": ("oracle/test_tls.py::test_difference",),
+        "Certificate files": (
+            (
+                "integration/test_tls_process.py"
+                "::test_a_changed_file_is_served_and_old_connections_live_on"
+            ),
+        ),
+        "The self-signed": (f"{_OURS}test_the_default_certificate_has_an_elliptic_curve_key",),
+        "Names of routers": (
+            (
+                "integration/test_acme_end_to_end.py"
+                "::test_names_that_no_public_ca_certifies_have_the_internal_one"
+            ),
+        ),
+        "[ACME]": (
+            "integration/test_acme_manager.py::test_the_ca_says_when_to_renew",
+            (
+                "integration/test_acme_manager.py"
+                "::test_a_wanted_certificate_is_obtained_and_renewed_by_age"
+            ),
+            "integration/test_acme_manager.py::test_vanished_names_are_served_and_not_renewed",
+        ),
+        "`/api/certificates`": ("unit/control/certificates/test_inventory.py::test_status",),
+    },
+    "Logs": {
+        "The program log": (
+            "unit/config/test_static_defaults.py::test_the_level_of_the_log",
+            f"{_OURS}test_the_log_tells_what_happens_and_not_only_errors",
+        ),
+        "The access log": ("oracle/test_settings.py::test_access_log",),
+    },
+    "Not served yet": {
+        "HTTP/2": ("integration/test_tls.py::test_alpn",),
+        "TCP and UDP": (
+            "unit/control/runtime/test_runtime.py::test_tcp_and_udp_are_shown_and_said_to_be_unserved",
+        ),
+        "Plug-ins": (
+            "unit/config/test_loader.py::test_an_option_we_lack_starts_with_exactly_one_warning",
+        ),
+        "Metrics": (
+            "unit/config/test_loader.py::test_an_option_we_lack_starts_with_exactly_one_warning",
+        ),
+    },
+}
+
+
+def rows() -> list[tuple[str, str]]:
+    """Return the section and the text of every row of the page."""
+    found, section = [], ""
+    text = (ROOT / "docs" / "differences.md").read_text()
+    for heading, row in re.findall(r"^## (.+)$|^ *\* (.+)$", text, re.MULTILINE):
+        section = heading or section
+        if row:
+            found.append((section, row))
+    return found
+
+
+@pytest.mark.parametrize(("section", "row"), rows())
+def test_every_row_has_its_test(section: str, row: str) -> None:
+    assert len([words for words in ROWS[section] if row.startswith(words)]) == 1
+
+
+def test_every_test_has_its_row() -> None:
+    told = rows()
+    for section, known in ROWS.items():
+        for words in known:
+            assert any(each[0] == section and each[1].startswith(words) for each in told), words
+
+
+@pytest.mark.parametrize(
+    "name", sorted({t for rows in ROWS.values() for row in rows.values() for t in row})
+)
+def test_the_test_exists(name: str) -> None:
+    file, separator, function = name.partition("::")
+    if separator:
+        assert f"def {function}(" in (TESTS / file).read_text()
+    else:
+        assert name in {*DIFFERENCES, *NOT_UNDONE, *VARIES}
