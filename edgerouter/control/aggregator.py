@@ -87,7 +87,9 @@ class Aggregator:
             while (pause := self._pause(finished, took)) > 0:
                 self._hurried.clear()
                 with suppress(TimeoutError):  # An urgent change may come meanwhile.
-                    await asyncio.wait_for(self._hurried.wait(), pause)
+                    # Not wait_for, which loses a cancellation that comes with the event.
+                    async with asyncio.timeout(pause):
+                        await self._hurried.wait()
             self._changed.clear()
             self._is_urgent = False
             began = self._clock()

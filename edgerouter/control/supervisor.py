@@ -161,7 +161,8 @@ class Supervisor:
             )
             if young:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._stopping.wait()
                     return
                 pause = min(max(0.1, pause * 2), LONGEST_PAUSE)
             else:

@@ -64,7 +64,8 @@ class Target:
         head = self._head(request)
         body = request.body
         # First the connection: while there is none, nothing of the body may be taken.
-        connection = self.pool.take_idle() or await self.pool.connect()
+        careful = request.method not in _IDEMPOTENT
+        connection = self.pool.take_idle(careful=careful) or await self.pool.connect()
         data = None if body.length is None else body.ready()
         if data is None:
             return await self._exchange_upload(connection, request, head)

@@ -118,6 +118,15 @@ class Builder:
         self._is_whole = True
         return errors
 
+    def fence(self, urls: frozenset[str]) -> None:
+        """Ask the servers at ``urls`` no more, and all others; keep no idle connections to them."""
+        new = urls - self.fences.urls
+        self.fences.urls = urls
+        if new:
+            for target in self.services.targets:
+                if target.url in new:
+                    target.pool.close_idle()
+
     def _touched(self, patch: Definition, section: str) -> list[str]:
         """Return the elements that a patch touches, and those that could not be built so far."""
         failed = (name.partition("/") for name in self._errors)

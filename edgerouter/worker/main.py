@@ -104,7 +104,7 @@ class Worker:
             case "patch":
                 await self._patch(message)
             case "fence":
-                self._builder.fences.urls = frozenset(message["urls"])
+                self._builder.fence(frozenset(message["urls"]))
             case "health":
                 down = {name: frozenset(urls) for name, urls in message["down"].items()}
                 self._builder.health.replace(down)

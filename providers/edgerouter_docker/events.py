@@ -27,20 +27,23 @@ class Event:
     container_id: str
     signal: int = 0
     """The signal of a ``kill``."""
+    network_id: str = ""
+    """The network of a ``connect`` or ``disconnect``."""
 
 
 def event_of(data: Mapping[str, Any]) -> Event | None:
     """Return the event of a decoded line, or None when it is about no container."""
     actor = data.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
+    network_id = ""
     if data.get("Type") == "network":
-        container_id = attributes.get("container", "")
+        container_id, network_id = attributes.get("container", ""), str(actor.get("ID") or "")
     else:
         container_id = actor.get("ID") or data.get("id") or ""
     action = str(data.get("Action") or data.get("status") or "").partition(":")[0]
     if not container_id or not action:
         return None
-    return Event(action, container_id, signal_number(attributes.get("signal", "")))
+    return Event(action, container_id, signal_number(attributes.get("signal", "")), network_id)
 
 
 def signal_number(name: str) -> int:

@@ -1,7 +1,8 @@
 """Which servers get no new request because their container is going, before any table changes.
 
 Synchronous bookkeeping with the time passed in. A container is fenced when a
-signal that ends it was sent and when it has stopped or paused; the fence is
+signal that ends it was sent, when it has stopped or paused, and when it has left
+the network by which it is reached; the fence is
 lifted when it turns out to live on, and lingers behind a dead one until tables
 without it have arrived everywhere.
 """
@@ -9,6 +10,7 @@ without it have arrived everywhere.
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from edgerouter_docker.events import signal_number
 from edgerouter_docker.inventory import Container
@@ -60,6 +62,20 @@ class Fences:
         known = self._fences.get(container.id)
         all_urls = frozenset(urls) | (known.urls if known is not None else frozenset())
         self._fences[container.id] = _Fence(all_urls, container.started_at, now + LINGER, True)
+
+    def cut_off(
+        self, container: Container, network_id: str, urls: Iterable[str], now: float
+    ) -> None:
+        """Fence those of a container's servers that were reached by a network it has left.
+
+        No packet gets there or back, and no end of a connection either. The fence is lifted when
+        the container has been looked at: tables then have its other address, or none.
+        """
+        attachments = container.networks.values()
+        left = {a.address for a in attachments if a.address and a.network_id == network_id}
+        lost = [url for url in urls if urlsplit(url).hostname in left]
+        if lost and container.id not in self._fences:
+            self.gone(container, lost, now)
 
     def seen(self, container: Container) -> None:
         """Take note of what a container looks like after its events."""

@@ -136,6 +136,9 @@ class Session:
         if container is not None and event.action in _GONE:
             self._state.fences.gone(container, urls, now)
             self._send_fences()
+        elif container is not None and event.action == "disconnect":
+            self._state.fences.cut_off(container, event.network_id, urls, now)
+            self._send_fences()
         self._marked.add(event.container_id)
         self._wake.set()
 

@@ -1,5 +1,8 @@
-"""Containers that die, pause, lose their network, refuse or come late, under load."""
+"""Containers that die, pause, hang, lose their network, refuse or come late, under load."""
 
+import os
+import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -22,6 +25,8 @@ Run = Callable[..., Container]
 Routers = Callable[..., RouterProcess]
 HOLD = {"edgerouter.turnover.hold": "10s"}
 WORK = "/?bytes=0&wait_ms=10"
+FENCE = 0.5
+"""Seconds; asked for are 0.05 on a machine that does nothing else."""
 FINISHES = {"STOP_MS": "300"}
 
 
@@ -131,9 +136,33 @@ def test_a_network_is_lost(
     with router_with(HOLD) as router:
         net = network("lost")
         one, other = two(router, run_container, network=net)
-        net.disconnect(one)
-        wait_for_backends(router, "app", {short_id(other)})
         with load(router) as running:
             answered_since(running)
-        assert running.failures == []
-        assert backend(request(router, "app")) == short_id(other)
+            net.disconnect(one)
+            since = time.monotonic()
+            wait_for_backends(router, "app", {short_id(other)})
+            answered_since(running)
+            net.connect(one)
+            wait_for_backends(router, "app", {short_id(one), short_id(other)})
+        # What it had when its network went hangs: no end of a connection gets through.
+        assert [s for s in running.failures if s.sent > since + FENCE] == []
+
+
+def test_one_of_two_hangs(router_with: Routers, run_container: Run) -> None:
+    """Its port is open and its process stands still: after one time-out it rests."""
+    labels = routed("app") | {
+        "traefik.http.services.app.loadbalancer.passivehealthcheck.maxfailedattempts": "1",
+        "traefik.http.services.app.loadbalancer.passivehealthcheck.failurewindow": "30s",
+    }
+    times = {"serversTransport.forwardingTimeouts.responseHeaderTimeout": "300ms"}
+    with router_with(HOLD | times) as router:
+        one, other = run_container(labels=labels), run_container(labels=labels)
+        wait_for_backends(router, "app", {short_id(one), short_id(other)})
+        os.kill(one.attrs["State"]["Pid"], signal.SIGSTOP)
+        try:
+            answers = [request(router, "app") for _ in range(20)]
+        finally:
+            os.kill(one.attrs["State"]["Pid"], signal.SIGCONT)
+        # Each worker finds out for itself.
+        assert [a.status for a in answers].count(504) <= 4
+        assert {backend(a) for a in answers if a.status == 200} == {short_id(other)}

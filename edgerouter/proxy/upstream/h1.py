@@ -5,6 +5,7 @@ Counterpart towards clients: ``proxy/downstream/h1.py``.
 """
 
 import asyncio
+import select
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -157,6 +158,15 @@ class UpstreamH1(FlowControlled):
             self._body.fail(UpstreamReset("the exchange was given up"))
             self._body = None
         self._transport.abort()
+
+    def has_ended(self) -> bool:
+        """Tell whether something has arrived on an idle connection: its end, or what nobody asked.
+
+        Costs a call to the kernel, which knows before the event loop does.
+        """
+        poller = select.poll()
+        poller.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poller.poll(0))
 
     def close(self) -> None:
         """Close an idle connection."""

@@ -52,13 +52,21 @@ class Pool:
         """Connections that carry an exchange or a tunnel."""
         return len(self._open) - len(self._idle)
 
-    def take_idle(self) -> UpstreamH1 | None:
-        """Return a connection that is free, the one used last first, or None."""
+    def take_idle(self, *, careful: bool = False) -> UpstreamH1 | None:
+        """Return a connection that is free, the one used last first, or None.
+
+        Args:
+            careful: Ask the kernel whether the server has closed it: what is to be sent cannot be
+                sent again, and the event loop may not have come round to telling.
+        """
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if not connection.closed:
+            if connection.closed:
+                continue
+            if not careful or not connection.has_ended():
                 return connection
+            connection.close()
         return None
 
     async def connect(self) -> UpstreamH1:
@@ -83,6 +91,10 @@ class Pool:
     def close(self) -> None:
         """Close what is idle; connections in use close after their exchange."""
         self._max_idle = -1
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close what is idle: the server goes away, and another may get its address."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

@@ -145,6 +145,26 @@ def test_an_urgent_change_ends_the_wait_of_another() -> None:
     assert virtual_time.run(main()) == [1, 1.55]
 
 
+def test_a_cancellation_that_comes_with_an_urgent_change_is_not_lost() -> None:
+    async def main() -> bool:
+        aggregator = Aggregator(THROTTLE, Rebuilds())
+        aggregator.offer("docker", served())
+        task = asyncio.create_task(aggregator.run())
+        await asyncio.sleep(1)
+        aggregator.offer("file", configuration("a"))
+        await asyncio.sleep(QUIET / 2)
+        aggregator.offer("docker", served("http://a"))
+        await asyncio.sleep(0)  # The event is there, the one who waits for it not yet.
+        task.cancel()
+        await asyncio.wait([task], timeout=60)
+        try:
+            return task.cancelled()
+        finally:
+            task.cancel()
+
+    assert virtual_time.run(main())
+
+
 def test_urgent_changes_leave_time_between_slow_rebuilds() -> None:
     async def main() -> list[float]:
         rebuilds = Rebuilds(took=0.1)

@@ -27,7 +27,7 @@ from edgerouter_docker.events import Event, event_of, signal_number
                 "Action": "connect",
                 "Actor": {"ID": "net", "Attributes": {"container": "abc"}},
             },
-            Event("connect", "abc"),
+            Event("connect", "abc", network_id="net"),
         ),
         ({"Type": "network", "Action": "connect", "Actor": {"ID": "net"}}, None),
         ({"status": "die", "id": "abc"}, Event("die", "abc")),

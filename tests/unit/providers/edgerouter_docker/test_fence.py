@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from edgerouter_docker.fence import KILL_MARGIN, LINGER, Fences, is_ending
-from edgerouter_docker.inventory import Container
+from edgerouter_docker.inventory import Attachment, Container
 
 API = Container("api", "api", stop_timeout=10, started_at="1")
 URLS = frozenset({"http://10.0.0.2:80"})
@@ -78,6 +78,27 @@ def test_a_restarted_container_is_let_in() -> None:
     fences.killed(API, URLS, now=0)
     fences.seen(replace(API, started_at="3"))
     assert fences.urls(SERVERS) == frozenset()
+
+
+def test_a_container_that_leaves_a_network_is_fenced_until_it_has_been_looked_at() -> None:
+    networks = {"front": Attachment("f1", "10.0.0.2"), "back": Attachment("b1", "10.0.1.2")}
+    api = replace(API, networks=networks)
+    fences = Fences()
+    fences.cut_off(api, "b1", URLS, now=0)
+    assert fences.urls(SERVERS) == frozenset(), "it is not asked there"
+    fences.cut_off(api, "f1", {*URLS, "http://10.0.1.2:80"}, now=0)
+    assert fences.urls(SERVERS) == URLS
+    fences.seen(api)
+    assert fences.urls(SERVERS) == frozenset()
+
+
+def test_a_killed_container_that_leaves_its_network_stays_fenced() -> None:
+    api = replace(API, networks={"front": Attachment("f1", "10.0.0.2")})
+    fences = Fences()
+    fences.killed(api, URLS, now=0)
+    fences.cut_off(api, "f1", URLS, now=0)
+    fences.seen(api)
+    assert fences.urls(SERVERS) == URLS
 
 
 def test_an_address_taken_over_by_a_living_container_is_not_fenced() -> None:
