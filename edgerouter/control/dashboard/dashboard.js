@@ -49,6 +49,7 @@ function router(item) {
   return element(item.name, item.status, errors(item), facts([
     ["Rule", code(item.rule)],
     ["Entry points", list(item.using || item.entryPoints)],
+    ["Below", list(item.parentRefs)],
     ["Service", item.service],
     ["Middlewares", list(item.middlewares)],
     ["Priority", item.priorityStr || String(item.priority)],

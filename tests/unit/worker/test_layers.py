@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.message import Request, Response
@@ -122,3 +124,57 @@ def test_those_below_come_first() -> None:
         "p",
         "other",
     ]
+
+
+PATHS = ["/a", "/b", "/a/b"]
+LEAVES = st.dictionaries(
+    st.sampled_from(["x", "y", "z"]),
+    st.tuples(
+        st.sampled_from(PATHS),
+        st.sampled_from(["ping@internal", "noop@internal", "gone"]),
+        st.lists(st.sampled_from(["p", "q", "m"]), min_size=1, unique=True),
+    ),
+)
+
+
+def tree(leaves: dict[str, tuple[str, str, list[str]]]) -> dict[str, Any]:
+    """Return routers: ``p`` and ``q`` at the top, ``m`` below both, and ``leaves``."""
+    below = {
+        name: [leaf for leaf, (_, _, parents) in leaves.items() if name in parents]
+        for name in ("p", "q", "m")
+    }
+    routers = {
+        leaf: child(path, *parents, service=service)
+        for leaf, (path, service, parents) in leaves.items()
+    }
+    if below["m"]:
+        routers["m"] = child("/a", "p", "q", children=below["m"])
+        below["p"].append("m")
+        below["q"].append("m")
+    for name in ("p", "q"):
+        if below[name]:
+            routers[name] = parent(*below[name], rule=f"Host(`{name}`)")
+    return routers
+
+
+@given(st.lists(LEAVES, min_size=2, max_size=5))
+async def test_patches_lead_where_the_whole_snapshot_leads(
+    steps: list[dict[str, tuple[str, str, list[str]]]],
+) -> None:
+    step, whole = Plane(), Plane()
+    last: dict[str, Any] | None = None
+    for version, leaves in enumerate(steps):
+        new = snapshot(version, tree(leaves), SERVICES)
+        patch = difference(last, new) if last is not None else None
+        assert step.builder.apply(new, patch) == whole.apply(**new)
+        for host in ("p", "q"):
+            for path in PATHS:
+                assert await seen(step, host, path) == await seen(whole, host, path)
+        last = new
+
+
+async def seen(plane: Plane, host: str, path: str) -> tuple[int, str]:
+    made = request(host, path)
+    made.target = path
+    response = await plane.entrypoint.dispatch(made)
+    return response.status, made.exchange.router + made.exchange.below
