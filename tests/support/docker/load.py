@@ -19,6 +19,8 @@ class Sample:
     error: str = ""
     took: float = 0.0
     """Seconds until the answer had come."""
+    reason: str = ""
+    """What the router says of an error of its own."""
 
 
 class Load:
@@ -117,4 +119,6 @@ class Load:
         except (OSError, http.client.HTTPException) as error:
             return Sample(sent, 0, "", repr(error))
         took = time.monotonic() - sent
-        return Sample(sent, response.status, response.getheader("X-Backend", ""), took=took)
+        backend = response.getheader("X-Backend", "")
+        reason = response.getheader("X-Edgerouter-Reason", "")
+        return Sample(sent, response.status, backend, took=took, reason=reason)
