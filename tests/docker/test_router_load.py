@@ -151,6 +151,7 @@ def test_address_goes_to_another_container(
     old = run("old")
     wait_for_backends(quick_router, "old", {short_id(old)})
     with Load(quick_router.ports["web"], "old.test", rate=100) as load:
+        eventually(lambda: load.samples, lambda samples: samples[-1:] and samples[-1].status == 200)
         for name in ("new", "newer"):
             old.remove(force=True)
             new = run(name)

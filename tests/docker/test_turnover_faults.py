@@ -95,6 +95,7 @@ def test_nothing_listens_in_one_of_two(router_with: Routers, run_container: Run)
     """Without the wait for its port it is asked, and refuses; nothing was sent."""
     with router_with(HOLD | {"edgerouter.turnover.portWait": "0s"}) as router:
         served = run_container(labels=routed("app"))
+        wait_for_backends(router, "app", {short_id(served)})
         run_container(labels=routed("app"), environment={"WHOAMI_PORT_NUMBER": "81"})
         eventually(
             lambda: router.get("/api/http/services/app@docker")["loadBalancer"]["servers"],

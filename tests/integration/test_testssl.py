@@ -44,6 +44,7 @@ def test_nothing_weak_by_default(tmp_path: Path) -> None:
             timeout=200,
         )
     findings = {each["id"]: each for each in json.loads(report.read_text())}
+    findings.pop("engine_problem", None)  # About the scanner: its OpenSSL knows no GOST.
     assert findings["TLS1_3"]["severity"] == "OK"
     assert findings["heartbleed"]["severity"] == "OK"
     bad = [each for each in findings.values() if each["severity"] not in ("OK", "INFO")]

@@ -12,7 +12,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.buffering import Options, ResponseTooLarge, build
-from edgerouter.shared.memory import private
+from tests.support.open_files import open_files
 from tests.unit.middleware.bodies import Answers, Pieces, content, page
 from tests.unit.middleware.exchange import request
 
@@ -25,17 +25,11 @@ def posted(*pieces: bytes, length: int | None = None, method: str = "POST") -> R
     return request(method=method).evolve(body=Pieces(*pieces, length=length))
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @pytest.mark.parametrize("memory", [0, 1000])
 async def test_bodies_are_complete_before_they_are_passed_on(
     memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    private()  # It is opened once.
-    before = descriptors()
     server = Answers(Response(200, Headers(), Pieces(b"an", b"swer")))
     handler = buffering(server, mem_request_body_bytes=memory, mem_response_body_bytes=memory)
     response = await handler(posted(b"ques", b"tion").evolve(expects_continue=True))
@@ -45,7 +39,7 @@ async def test_bodies_are_complete_before_they_are_passed_on(
     assert response.body.length == 6
     assert await content(response.body) == b"answer"
     response.close()
-    assert descriptors() == before
+    assert open_files(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -60,9 +54,11 @@ async def test_large_requests_are_refused(length: int | None) -> None:
 
 
 @pytest.mark.parametrize("length", [11, None])
-async def test_large_answers_are_refused(length: int | None) -> None:
+async def test_large_answers_are_refused(
+    length: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     body = Pieces(b"hello ", b"world", length=length)
-    before = descriptors()
     with pytest.raises(ResponseTooLarge, match="10 bytes"):
         await buffering(
             Answers(Response(200, Headers(), body)),
@@ -70,7 +66,7 @@ async def test_large_answers_are_refused(length: int | None) -> None:
             mem_response_body_bytes=1,
         )(request())
     assert body.closed
-    assert descriptors() == before
+    assert open_files(tmp_path) == []
 
 
 async def test_answers_to_head_have_no_size() -> None:
@@ -107,7 +103,11 @@ async def test_streams_are_read_as_by_traefik() -> None:
     assert response.body.ready() == b"data: 1\n\n"
 
 
-async def test_a_broken_answer_leaves_nothing_open() -> None:
+async def test_a_broken_answer_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
     class Broken(Pieces):
         async def read(self) -> bytes:
             data = await super().read()
@@ -116,7 +116,6 @@ async def test_a_broken_answer_leaves_nothing_open() -> None:
             return data
 
     body = Broken(b"half")
-    before = descriptors()
     with pytest.raises(UpstreamReset):
         await buffering(
             Answers(Response(200, Headers(), body)),
@@ -124,7 +123,7 @@ async def test_a_broken_answer_leaves_nothing_open() -> None:
             mem_response_body_bytes=0,
         )(posted(b"body"))
     assert body.closed
-    assert descriptors() == before
+    assert open_files(tmp_path) == []
 
 
 async def test_an_expression_repeats_requests() -> None:

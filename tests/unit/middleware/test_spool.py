@@ -12,16 +12,16 @@ from edgerouter.http.body import FixedBody
 from edgerouter.http.headers import Headers
 from edgerouter.middleware import spool as module
 from edgerouter.middleware.spool import CHUNK, Spool, SpoolClosed
+from tests.support.open_files import open_files
 from tests.unit.middleware.bodies import Pieces, content
 
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    before = len(list(Path("/proc/self/fd").iterdir()))
     yield tmp_path
     assert list(tmp_path.iterdir()) == []
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_files(tmp_path) == []
 
 
 @pytest.mark.parametrize("memory", [0, 4, 1000])
