@@ -22,7 +22,6 @@ _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
 """Methods that announce ``Content-Length: 0`` when they have no body, as Go's client does."""
 CONTINUE_WAIT = 1.0
 """Seconds to wait for ``100 Continue`` before the body is sent all the same."""
-_join_pair = b": ".join
 
 
 class Target:
@@ -89,40 +88,43 @@ class Target:
             connection = self.pool.take_idle() or await self.pool.connect()
 
     def _head(self, request: Request) -> bytes:
-        headers = request.headers
         authority = self._authority
         if authority is None:
             authority = request.authority.encode("latin-1")
         path = self._path + request.path if self._path else request.path
         target = path if request.query is None else f"{path}?{request.query}"
-        lines = [
-            f"{request.method} {target} HTTP/1.1\r\nHost: ".encode("utf-8", "surrogateescape")
-            + authority,
-            *map(_join_pair, headers),
-        ]
+        first = f"{request.method} {target} HTTP/1.1\r\nHost: "
+        parts = [first.encode("utf-8", "surrogateescape"), authority, b"\r\n"]
+        fields: list[tuple[bytes, bytes]] = request.headers
+        peer = request.peer
+        forwarded = peer.appends_forwarded_for
+        chain: list[bytes] = []
+        for pair in fields:
+            name = pair[0]
+            # To compare lengths first is cheaper than to change the case of every name.
+            if forwarded and len(name) == 15 and name.lower() == b"x-forwarded-for":
+                chain.append(pair[1])
+                continue
+            parts.append(name)
+            parts.append(b": ")
+            parts.append(pair[1])
+            parts.append(b"\r\n")
         length = request.body.length
         if length is None:
-            lines.append(b"Transfer-Encoding: chunked")
+            parts.append(b"Transfer-Encoding: chunked\r\n")
         elif length or request.method in _WITH_LENGTH:
-            lines.append(b"Content-Length: %d" % length)
+            parts.append(b"Content-Length: %d\r\n" % length)
         if request.upgrade:
-            lines.append(b"Connection: Upgrade\r\nUpgrade: " + request.upgrade.encode("latin-1"))
+            upgrade = request.upgrade.encode("latin-1")
+            parts.append(b"Connection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n")
         if request.expects_continue:
-            lines.append(b"Expect: 100-continue")
-        head = b"\r\n".join(lines)
-        peer = request.peer
-        if peer.appends_forwarded_for:
-            if b"\r\nx-forwarded-for:" in head.lower():
-                return self._append_forwarded_for(request, lines)
-            return head + b"\r\nX-Forwarded-For: " + peer.ip_bytes + b"\r\n\r\n"
-        return head + b"\r\n\r\n"
-
-    def _append_forwarded_for(self, request: Request, lines: list[bytes]) -> bytes:
-        """Join the ``X-Forwarded-For`` fields there are and the peer into one."""
-        chain = [*request.headers.all(b"x-forwarded-for"), request.peer.ip_bytes]
-        kept = [line for line in lines if not line.lower().startswith(b"x-forwarded-for:")]
-        kept.append(b"X-Forwarded-For: " + b", ".join(value for value in chain if value))
-        return b"\r\n".join(kept) + b"\r\n\r\n"
+            parts.append(b"Expect: 100-continue\r\n")
+        if forwarded:
+            parts.append(b"X-Forwarded-For: ")
+            parts.append(_joined(chain, peer.ip_bytes) if chain else peer.ip_bytes)
+            parts.append(b"\r\n")
+        parts.append(b"\r\n")
+        return b"".join(parts)
 
     async def _exchange_upload(
         self, connection: UpstreamH1, request: Request, message: bytes
@@ -152,6 +154,11 @@ class Target:
         except TimeoutError as error:
             message = f"the server {self.url} did not answer in {self._response_timeout:g} s"
             raise ResponseTimeout(message) from error
+
+
+def _joined(chain: list[bytes], ip: bytes) -> bytes:
+    """Return the fields there are and the peer as one ``X-Forwarded-For``."""
+    return b", ".join([value for value in (*chain, ip) if value])
 
 
 def _unasked_switch() -> UpstreamProtocolError:

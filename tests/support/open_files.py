@@ -1,7 +1,6 @@
 """Which files this process has open."""
 
 import contextlib
-import os
 from pathlib import Path
 
 
@@ -10,5 +9,5 @@ def open_files(directory: Path) -> list[str]:
     found = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # The descriptor of the listing itself.
-            found.append(os.readlink(descriptor))
+            found.append(str(descriptor.readlink()))
     return [name for name in found if name.startswith(str(directory))]

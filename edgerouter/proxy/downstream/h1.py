@@ -8,7 +8,6 @@ goes away. Counterpart towards servers: ``proxy/upstream/h1.py``.
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import Any
 
 from edgerouter.http.body import EMPTY
 from edgerouter.http.errors import (
@@ -22,6 +21,7 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.http.tls import TlsFacts
+from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.head import HeadReader, RequestHead
@@ -139,22 +139,22 @@ class DownstreamH1(FlowControlled):
         except ExchangeError as error:
             self._refuse(error)
 
-    def _begin(self, message: Any, rest: bytes) -> None:
+    def _begin(self, found: Head, rest: bytes) -> None:
         """Start the exchange of a complete head; ``rest`` is what came behind it.
 
         Raises:
             ExchangeError: The request must be refused.
         """
         self._requests += 1
-        version = message.version
-        self._keep_alive = not message.should_close
-        if message.method == "CONNECT":
+        version = found.version
+        self._keep_alive = found.keep_alive
+        if found.method == "CONNECT":
             text = "CONNECT is not supported: this is not a forward proxy"
             raise MethodNotImplemented(text)
         if version[0] != 1:
             text = "only HTTP/1.0 and HTTP/1.1 are spoken here"
             raise BadRequest(text)
-        head = self._reader.read(message.method, message.path, version, message.raw_headers)
+        head = self._reader.read(found)
         request = head.request
         request.inform = self._inform if version >= (1, 1) else ignore_interim
         if self._entrypoint.wants_close(self._requests, self._loop.time() - self._opened):

@@ -1,4 +1,4 @@
-"""From a parsed request head to a ``Request``: one pass over the fields.
+"""From a request head to a ``Request``.
 
 Refuses what must not be forwarded (RFC 9112, sections 3 and 6), sorts out
 fields of this hop, drops ``X-Forwarded-*`` of peers that are not trusted and
@@ -9,12 +9,12 @@ from edgerouter.http import fields
 from edgerouter.http.body import EMPTY
 from edgerouter.http.errors import BadRequest, ExchangeError, UnsupportedTransferCoding
 from edgerouter.http.headers import Headers, tokens
+from edgerouter.http.lines import Line
 from edgerouter.http.message import Exchange, Peer, Request
+from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.target import host_name, host_name_as_traefik, split_target
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.paths import normalise
-
-_SEEN = fields.KINDS_SEEN
 
 
 class RefusedName(BadRequest):
@@ -56,38 +56,21 @@ class HeadReader:
         self._host = ""
         self._added: list[tuple[bytes, bytes]] = []
 
-    def read(
-        self,
-        method: str,
-        target: str,
-        version: tuple[int, int],
-        raw_headers: tuple[tuple[bytes, bytes], ...],
-    ) -> RequestHead:
+    def read(self, found: Head) -> RequestHead:
         """Return the request with its framing.
 
         Raises:
             ExchangeError: It must be refused.
         """
-        headers = Headers()
-        append = headers.append
-        special: list[tuple[int, tuple[bytes, bytes]]] = []
-        for pair in raw_headers:
-            kind = _SEEN.get(pair[0])
-            if kind is None:
-                kind = fields.classify(pair[0])
-            if kind:
-                special.append((kind, pair))
-            else:
-                append(pair)
-
         request = Request()
         head = RequestHead(request)
+        headers = found.plain
         request.expects_continue = False
-        request.method = method
-        request.target = target
-        request.version = version
+        request.method = found.method
+        request.target = found.target
+        request.version = found.version
         request.headers = headers
-        authority, connection, upgrade = self._read_special(special, head, version)
+        authority, connection, upgrade = self._read_special(found.special, head, found.version)
         request.upgrade = ""
         if connection:
             # An upgrade to h2c would hide requests from us (RFC 9113, section 3.1, ended it).
@@ -148,7 +131,7 @@ class HeadReader:
 
     def _read_special(
         self,
-        special: list[tuple[int, tuple[bytes, bytes]]],
+        special: list[Line],
         head: RequestHead,
         version: tuple[int, int],
     ) -> tuple[bytes, list[bytes], bytes]:
@@ -156,7 +139,8 @@ class HeadReader:
         authority = upgrade = b""
         connection: list[bytes] = []
         as_traefik = self._entrypoint.as_traefik
-        for kind, pair in special:
+        for line in special:
+            kind, pair = line.kind, line.pair
             if kind == fields.HOST:
                 authority = pair[1]
             elif kind == fields.CONNECTION:
@@ -217,8 +201,8 @@ class HeadReader:
         return Headers([pair for pair in headers if pair[0].lower() not in dropped])
 
 
-def _is_chunked(special: list[tuple[int, tuple[bytes, bytes]]]) -> bool:
-    return any(kind == fields.TRANSFER_ENCODING for kind, _ in special)
+def _is_chunked(special: list[Line]) -> bool:
+    return any(line.kind == fields.TRANSFER_ENCODING for line in special)
 
 
 def _read_framing(

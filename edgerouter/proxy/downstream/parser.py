@@ -1,8 +1,9 @@
-"""Finds request heads in a stream of bytes and has aiohttp's C parser read them.
+"""Finds request heads in a stream of bytes and has them read.
 
-The parser is fed whole heads and nothing else: bodies are framed by
-``proxy/framing.py``, which keeps trailers and lets the reader pull. What the
-C parser is too narrow for is read by ``plain_head.py``.
+Common heads are read by ``common_head.py``, all others by aiohttp's C parser. It is
+fed whole heads and nothing else: bodies are framed by ``proxy/framing.py``, which
+keeps trailers and lets the reader pull. What the C parser is too narrow for is read
+by ``plain_head.py``.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from aiohttp import http_exceptions
 from aiohttp.http_parser import HttpRequestParser
 
 from edgerouter.http.errors import BadRequest, ExchangeError, HeadTooLarge
-from edgerouter.proxy.downstream import plain_head
+from edgerouter.proxy.downstream import common_head, plain_head
+from edgerouter.proxy.downstream.common_head import Head
 
 _END_AS_TRAEFIK = re.compile(rb"\n\r?\n").search
 _LINE = re.compile(rb"[^ \r\n]+ [^ \r\n]+ HTTP/[0-9.]+\r?\n").match
@@ -50,8 +52,8 @@ class HeadParser:
         self.size = 0
         """Bytes of the current head so far; 0 between heads."""
 
-    def feed(self, data: bytes) -> tuple[Any, bytes] | None:
-        """Return aiohttp's message and what came behind it, or None when more is needed.
+    def feed(self, data: bytes) -> tuple[Head, bytes] | None:
+        """Return a head and what came behind it, or None when more is needed.
 
         Raises:
             ExchangeError: The bytes are not a head (RFC 9112, sections 2 to 5), or too many.
@@ -63,11 +65,12 @@ class HeadParser:
             return self._feed_part(data)
         if end > self._limit:
             raise _too_large()
-        if end == len(data):
-            return self._parse(data), b""
-        return self._parse(data[:end]), data[end:]
+        head = common_head.read(data[: end - 4])
+        if head is None:
+            head = self._parse(data[:end])
+        return head, (b"" if end == len(data) else data[end:])
 
-    def _feed_part(self, data: bytes) -> tuple[Any, bytes] | None:
+    def _feed_part(self, data: bytes) -> tuple[Head, bytes] | None:
         """Collect a head that does not come in one piece, or not at the start of the data."""
         partial = self._partial
         old = len(partial)
@@ -117,7 +120,14 @@ class HeadParser:
         elif not old and not _LINE_BEGUN(partial):
             raise _bad_line()
 
-    def _parse(self, head: bytes) -> Any:
+    def _parse(self, text: bytes) -> Head:
+        message = self._message(text)
+        keep_alive = not message.should_close
+        head = Head(message.method, message.path, message.version, keep_alive=keep_alive)
+        head.add(message.raw_headers)
+        return head
+
+    def _message(self, head: bytes) -> Any:
         try:
             messages, _, _ = self._parser.feed_data(head)
         except Exception as error:

@@ -1,6 +1,7 @@
 """HTTP/1.1 towards servers (RFC 9112): one exchange at a time per connection.
 
-aiohttp's C parser reads heads; bodies are framed by ``proxy/framing.py``.
+Common heads are read by ``head.py``, others by aiohttp's C parser; bodies are framed by
+``proxy/framing.py``.
 Counterpart towards clients: ``proxy/downstream/h1.py``.
 """
 
@@ -30,7 +31,13 @@ from edgerouter.proxy.framing import (
     UntilCloseBody,
 )
 from edgerouter.proxy.tunnel import UpstreamTunnel
-from edgerouter.proxy.upstream.head import ResponseHead, end_to_end, read_head, with_single_length
+from edgerouter.proxy.upstream.head import (
+    ResponseHead,
+    end_to_end,
+    read_common,
+    read_head,
+    with_single_length,
+)
 
 MAX_HEAD = 1024 * 1024
 """Bytes of a response head, as Go's transport allows by default."""
@@ -225,33 +232,44 @@ class UpstreamH1(FlowControlled):
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        while True:
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4:
-                end = data.find(b"\n\n") + 2  # Some servers end lines with a bare LF.
-                if end < 2:
-                    self._buffer = data
-                    if len(data) > MAX_HEAD or not b"HTTP/1.".startswith(data[:7]):
-                        self._fail(UpstreamProtocolError("the server's answer is not HTTP/1.x"))
-                    return
-            head, data = (data, b"") if end == len(data) else (data[:end], data[end:])
-            try:
-                message = self._parse(head)
-            except Exception as error:  # noqa: BLE001 - whatever odd bytes make the parser raise
-                single = with_single_length(head)
-                if single != head:  # RFC 9110, section 8.6, lets equal lengths pass.
-                    self._parser = None
-                    data = single + data
-                    continue
-                text = str(error).partition("\n")[0]
-                self._fail(UpstreamProtocolError(f"the server's answer is not HTTP: {text}"))
+        rest: bytes | None = data
+        while rest:
+            data = rest
+            end = _end_of_head(data)
+            if not end:
+                self._buffer = data
+                if len(data) > MAX_HEAD or not b"HTTP/1.".startswith(data[:7]):
+                    self._fail(UpstreamProtocolError("the server's answer is not HTTP/1.x"))
                 return
-            if message.code >= 200 or message.code == 101:
-                self._final(message, data)
+            text, rest = (data, b"") if end == len(data) else (data[:end], data[end:])
+            head = read_common(text)
+            if head is not None:
+                self._final(head, rest)
                 return
+            rest = self._read_uncommon(text, rest)
+
+    def _read_uncommon(self, text: bytes, rest: bytes) -> bytes | None:
+        """Have a head parsed; return what is to be read next, None after the final one."""
+        try:
+            message = self._parse(text)
+        except Exception as error:  # noqa: BLE001 - whatever odd bytes make the parser raise
+            single = with_single_length(text)
+            if single != text:  # RFC 9110, section 8.6, lets equal lengths pass.
+                self._parser = None
+                return single + rest
+            reason = str(error).partition("\n")[0]
+            self._fail(UpstreamProtocolError(f"the server's answer is not HTTP: {reason}"))
+            return None
+        if message.code < 200 and message.code != 101:
             self._interim_response(message)
-            if not data:
-                return
+            return rest
+        try:
+            head = read_head(message.code, message.version, message.raw_headers)
+        except UpstreamProtocolError as error:
+            self._fail(error)
+        else:
+            self._final(head, rest)
+        return None
 
     def _parse(self, head: bytes) -> Any:
         if self._parser is None:
@@ -277,13 +295,8 @@ class UpstreamH1(FlowControlled):
         elif self._inform is not None:
             self._inform(message.code, end_to_end(message.raw_headers))
 
-    def _final(self, message: Any, data: bytes) -> None:
-        status: int = message.code
-        try:
-            head = read_head(message.version, message.raw_headers)
-        except UpstreamProtocolError as error:
-            self._fail(error)
-            return
+    def _final(self, head: ResponseHead, data: bytes) -> None:
+        status = head.status
         headers = head.headers
         self._keep_alive = head.keep_alive
         future, self._head = self._head, None
@@ -297,14 +310,14 @@ class UpstreamH1(FlowControlled):
                 self._keep_alive = False
             self._free_if_done()
         else:
-            response = self._with_body(status, head, data)
+            response = self._with_body(head, data)
         if future is not None and not future.done():
             future.set_result(response)
         else:
             response.close()
 
-    def _with_body(self, status: int, head: ResponseHead, data: bytes) -> Response:
-        headers, length = head.headers, head.length
+    def _with_body(self, head: ResponseHead, data: bytes) -> Response:
+        status, headers, length = head.status, head.headers, head.length
         if not head.chunked and length is not None and len(data) >= length:
             if len(data) > length:
                 self._keep_alive = False
@@ -379,3 +392,12 @@ class UpstreamH1(FlowControlled):
     def body_abandoned(self) -> None:
         self._body = None
         self._transport.abort()
+
+
+def _end_of_head(data: bytes) -> int:
+    """Return where the first head in ``data`` ends, 0 when it does not."""
+    end = data.find(b"\r\n\r\n")
+    if end >= 0:
+        return end + 4
+    end = data.find(b"\n\n")  # Some servers end lines with a bare LF.
+    return end + 2 if end >= 0 else 0

@@ -6,6 +6,7 @@ import pytest
 
 from edgerouter.http.errors import BadRequest
 from edgerouter.http.message import Peer
+from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.head import (
     ExpectationFailed,
     HeadReader,
@@ -22,6 +23,14 @@ def reader(trusted: bool = False, **options: Any) -> HeadReader:
     return HeadReader(EntryPoint("web", options), Peer("192.0.2.1", 1234, "web", trusted=trusted))
 
 
+def parsed(
+    *pairs: Pair, target: str = "/", method: str = "GET", version: tuple[int, int] = (1, 1)
+) -> Head:
+    head = Head(method, target, version, keep_alive=True)
+    head.add(pairs)
+    return head
+
+
 def read(
     *pairs: Pair,
     target: str = "/",
@@ -30,7 +39,8 @@ def read(
     trusted: bool = False,
     **options: Any,
 ) -> RequestHead:
-    return reader(trusted, **options).read(method, target, version, (HOST, *pairs))
+    head = parsed(HOST, *pairs, target=target, method=method, version=version)
+    return reader(trusted, **options).read(head)
 
 
 def test_a_plain_request() -> None:
@@ -60,7 +70,7 @@ def test_an_absolute_target_wins_over_host(target: str, authority: str, path: st
 def test_hosts_of_two_requests_on_a_connection_are_not_mixed_up() -> None:
     heads = reader()
     for host in (b"a.test", b"b.test:81", b"a.test"):
-        request = heads.read("GET", "/", (1, 1), ((b"Host", host),)).request
+        request = heads.read(parsed((b"Host", host))).request
         assert request.authority == host.decode()
         assert request.headers.all(b"x-forwarded-host") == [host]
         assert request.host == host.decode().partition(":")[0]
