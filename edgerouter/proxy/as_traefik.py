@@ -50,12 +50,9 @@ class TraefikTarget(Target):
             response.body = Unpacked(response.body)
         return response
 
-    def _append_forwarded_for(self, request: Request, lines: list[bytes]) -> bytes:
-        """Join the fields there are, empty ones too, and the peer into one."""
-        chain = [*request.headers.all(b"x-forwarded-for"), request.peer.ip_bytes]
-        kept = [line for line in lines if not line.lower().startswith(b"x-forwarded-for:")]
-        kept.append(b"X-Forwarded-For: " + b", ".join(chain))
-        return b"\r\n".join(kept) + b"\r\n\r\n"
+    def _joined(self, chain: tuple[bytes, ...]) -> bytes:
+        """Return the fields there are, empty ones too, and the peer as one value."""
+        return b", ".join(chain)
 
 
 def _websocket(name: bytes) -> bytes:

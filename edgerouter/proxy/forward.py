@@ -121,10 +121,14 @@ class Target:
             parts.append(b"Expect: 100-continue\r\n")
         if forwarded:
             parts.append(b"X-Forwarded-For: ")
-            parts.append(_joined(chain, peer.ip_bytes) if chain else peer.ip_bytes)
+            parts.append(self._joined((*chain, peer.ip_bytes)) if chain else peer.ip_bytes)
             parts.append(b"\r\n")
         parts.append(b"\r\n")
         return b"".join(parts)
+
+    def _joined(self, chain: tuple[bytes, ...]) -> bytes:
+        """Return the ``X-Forwarded-For`` fields there are and the peer as one value."""
+        return b", ".join([value for value in chain if value])
 
     async def _exchange_upload(
         self, connection: UpstreamH1, request: Request, message: bytes
@@ -154,11 +158,6 @@ class Target:
         except TimeoutError as error:
             message = f"the server {self.url} did not answer in {self._response_timeout:g} s"
             raise ResponseTimeout(message) from error
-
-
-def _joined(chain: list[bytes], ip: bytes) -> bytes:
-    """Return the fields there are and the peer as one ``X-Forwarded-For``."""
-    return b", ".join([value for value in (*chain, ip) if value])
 
 
 def _unasked_switch() -> UpstreamProtocolError:
