@@ -16,7 +16,7 @@ from edgerouter.http.errors import BadRequest, BadRequestAsTraefik, ExchangeErro
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.proxy.errorpage import error_response
-from edgerouter.proxy.forwarded import ForwardedHeaders, Networks
+from edgerouter.proxy.forwarded import ForwardedHeaders, Host, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
 from edgerouter.proxy.unavailable import note
 from edgerouter.routing.route import Route
@@ -95,6 +95,8 @@ class EntryPoint:
         self.closing = False
         """Whether connections are to be closed after the current request (draining)."""
 
+        self.hosts: dict[str, dict[bytes, Host]] = {"http": {}, "https": {}}
+        """What is known of values of ``Host``, by scheme."""
         self.forwarded = ForwardedHeaders(options.get("forwardedHeaders") or {})
         self.append_forwarded_for = not (options.get("forwardedHeaders") or {}).get(
             "notAppendXForwardedFor"

@@ -37,6 +37,19 @@ class Networks:
         return any(address in network for network in self._networks)
 
 
+class Host:
+    """What follows from the ``Host`` of a request, worked out once."""
+
+    __slots__ = ("added", "authority", "name")
+
+    def __init__(self, authority: str, name: str, added: list[tuple[bytes, bytes]]) -> None:
+        self.authority = authority
+        self.name = name
+        """In lower case, without port and trailing dot."""
+        self.added = added
+        """What servers are told besides ``X-Real-Ip``."""
+
+
 class ForwardedHeaders:
     """The ``forwardedHeaders`` options of one entry point."""
 
@@ -49,12 +62,11 @@ class ForwardedHeaders:
         )
 
     def added(
-        self, authority: bytes, ip: bytes, *, secure: bool, websocket: bool
+        self, authority: bytes, *, secure: bool, websocket: bool
     ) -> list[tuple[bytes, bytes]]:
-        """Return the fields for a request that brought none that is believed."""
+        """Return the fields but ``X-Real-Ip`` for a request that brought none that is believed."""
         scheme = ("ws" if websocket else "http") + ("s" if secure else "")
         return [
-            (b"X-Real-Ip", ip),
             (b"X-Forwarded-Proto", scheme.encode()),
             (b"X-Forwarded-Port", port_of(authority) or (b"443" if secure else b"80")),
             *([(b"X-Forwarded-Host", authority)] if authority else []),
@@ -69,7 +81,8 @@ class ForwardedHeaders:
         secure = proto in (b"https", b"wss") if proto else secure
         present = {name.lower() for name, value in headers if value}
         result = headers.without(b"x-forwarded-server")
-        for name, value in self.added(authority, ip, secure=secure, websocket=websocket):
+        added = self.added(authority, secure=secure, websocket=websocket)
+        for name, value in [(b"X-Real-Ip", ip), *added]:
             if name.lower() not in present or name == b"X-Forwarded-Server":
                 result.append((name, value))
         return result

@@ -14,6 +14,7 @@ from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.target import host_name, host_name_as_traefik, split_target
 from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.proxy.forwarded import Host
 from edgerouter.proxy.paths import normalise
 
 
@@ -43,18 +44,23 @@ class RequestHead:
         self.chunked = False
 
 
-class HeadReader:
-    """Makes requests of one connection; remembers what repeats between them."""
+HOSTS = 1024
+"""Values of ``Host`` that are remembered, per entry point."""
+LONGEST_HOST = 255
 
-    __slots__ = ("_added", "_entrypoint", "_host", "_last_host", "_peer", "_scheme")
+
+class HeadReader:
+    """Makes requests of one connection."""
+
+    __slots__ = ("_entrypoint", "_hosts", "_peer", "_real_ip", "_scheme", "_secure")
 
     def __init__(self, entrypoint: EntryPoint, peer: Peer) -> None:
         self._entrypoint = entrypoint
         self._peer = peer
+        self._secure = bool(peer.tls)
         self._scheme = "https" if peer.tls else "http"
-        self._last_host: bytes | None = None
-        self._host = ""
-        self._added: list[tuple[bytes, bytes]] = []
+        self._hosts: dict[bytes, Host] = entrypoint.hosts[self._scheme]
+        self._real_ip = (b"X-Real-Ip", peer.ip_bytes)
 
     def read(self, found: Head) -> RequestHead:
         """Return the request with its framing.
@@ -100,10 +106,11 @@ class HeadReader:
                     authority = absolute.encode("utf-8", "surrogateescape")
             if query and ";" in query:
                 query = query.replace(";", "%3B" if self._entrypoint.encode_semicolons else "&")
-        if authority != self._last_host:
-            self._remember(authority)
-        request.authority = authority.decode("latin-1")
-        request.host = self._host
+        host = self._hosts.get(authority)
+        if host is None:
+            host = self._learn(authority)
+        request.authority = host.authority
+        request.host = host.name
         request.path = (
             normalise(path, sanitise=self._entrypoint.sanitise_path) if path != "*" else path
         )
@@ -114,20 +121,25 @@ class HeadReader:
                 request.headers,
                 authority,
                 self._peer.ip_bytes,
-                secure=self._scheme == "https",
+                secure=self._secure,
                 websocket=websocket,
             )
         else:
-            request.headers += self._added
+            headers: list[tuple[bytes, bytes]] = request.headers
+            headers.append(self._real_ip)
+            headers.extend(host.added)
 
-    def _remember(self, authority: bytes) -> None:
-        """Work out what follows from ``Host``; clients repeat it on a connection."""
+    def _learn(self, authority: bytes) -> Host:
+        """Work out what follows from ``Host``, and remember it: clients repeat it."""
         name_of = host_name_as_traefik if self._entrypoint.as_traefik else host_name
-        self._host = name_of(authority.decode("latin-1"))
-        self._added = self._entrypoint.forwarded.added(
-            authority, self._peer.ip_bytes, secure=self._scheme == "https", websocket=False
-        )
-        self._last_host = authority
+        name = name_of(authority.decode("latin-1"))
+        added = self._entrypoint.forwarded.added(authority, secure=self._secure, websocket=False)
+        host = Host(authority.decode("latin-1"), name, added)
+        if len(authority) <= LONGEST_HOST:
+            if len(self._hosts) >= HOSTS:
+                self._hosts.clear()
+            self._hosts[authority] = host
+        return host
 
     def _read_special(
         self,

@@ -17,7 +17,6 @@ _STATUS_LINES = {
 BODILESS = frozenset((204, 304))
 """Statuses of answers that have no content (RFC 9110, section 6.4.1)."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_join_pair = b": ".join
 
 
 def response_head(
@@ -35,28 +34,29 @@ def response_head(
     answers HTTP/1.0 in its own version, and spells names as Go does.
     """
     status = response.status
-    headers = canonical(response.headers) if as_traefik else response.headers
-    lines = [b"\r\n".join(map(_join_pair, headers))]
-    if lines[0] == b"":
-        lines = []
+    old = as_traefik and version < (1, 1)
+    status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    parts = [status_line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if old else status_line]
+    fields: list[tuple[bytes, bytes]] = response.headers
+    for name, value in canonical(fields) if as_traefik else fields:
+        parts.append(name)
+        parts.append(b": ")
+        parts.append(value)
+        parts.append(b"\r\n")
     if response.tunnel is not None:
         pass
     elif (length := response.body.length) is not None:
         if length or status not in BODILESS:
-            lines.append(b"Content-Length: %d" % length)
+            parts.append(b"Content-Length: %d\r\n" % length)
     elif method != "HEAD" and status not in BODILESS and version >= (1, 1):
-        lines.append(b"Transfer-Encoding: chunked")
-    old = as_traefik and version < (1, 1)
+        parts.append(b"Transfer-Encoding: chunked\r\n")
     if not keep_alive:
         if not old:
-            lines.append(b"Connection: close")
+            parts.append(b"Connection: close\r\n")
     elif version < (1, 1):
-        lines.append(b"Connection: keep-alive")
-    lines.append(b"\r\n")
-    status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    if old:
-        status_line = status_line.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
-    return status_line + b"\r\n".join(lines)
+        parts.append(b"Connection: keep-alive\r\n")
+    parts.append(b"\r\n")
+    return b"".join(parts)
 
 
 def interim_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -6,8 +6,10 @@ import pytest
 
 from edgerouter.http.errors import BadRequest
 from edgerouter.http.message import Peer
+from edgerouter.http.tls import TlsFacts
 from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.head import (
+    HOSTS,
     ExpectationFailed,
     HeadReader,
     RequestHead,
@@ -74,6 +76,25 @@ def test_hosts_of_two_requests_on_a_connection_are_not_mixed_up() -> None:
         assert request.authority == host.decode()
         assert request.headers.all(b"x-forwarded-host") == [host]
         assert request.host == host.decode().partition(":")[0]
+
+
+def test_values_of_host_are_remembered_within_bounds() -> None:
+    heads = reader()
+    for number in range(2 * HOSTS):
+        request = heads.read(parsed((b"Host", b"h%d.test" % number))).request
+        assert request.headers.all(b"x-real-ip") == [b"192.0.2.1"]
+        assert len(heads._hosts) <= HOSTS
+    before = len(heads._hosts)
+    heads.read(parsed((b"Host", b"a." * 200 + b"test")))
+    assert len(heads._hosts) == before
+
+
+def test_what_is_known_of_a_host_differs_with_tls() -> None:
+    entrypoint = EntryPoint("web", {})
+    for tls, port in ((None, b"80"), (TlsFacts("TLSv1.3", ""), b"443"), (None, b"80")):
+        heads = HeadReader(entrypoint, Peer("192.0.2.1", 1234, "web", tls=tls))
+        request = heads.read(parsed((b"Host", b"a.test"))).request
+        assert request.headers.all(b"x-forwarded-port") == [port]
 
 
 def test_fields_of_this_hop_go() -> None:
