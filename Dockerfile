@@ -12,7 +12,7 @@ COPY providers providers
 RUN if echo '#include <Python.h>' | gcc -E -I"$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')" - >/dev/null; \
     then export COMPILE_EDGEROUTER=1; else echo "NOT COMPILED: the image will be slower"; fi \
  && python -m venv /opt/edgerouter \
- && /opt/edgerouter/bin/python -m pip install --no-cache-dir --disable-pip-version-check ".[redis]" \
+ && /opt/edgerouter/bin/python -m pip install --no-cache-dir --disable-pip-version-check ".[redis,dns]" \
  && /opt/edgerouter/bin/python -m pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim

@@ -27,12 +27,7 @@ from edgerouter.acme.dns_accounts import Account, host_and_port, make_account
 from edgerouter.acme.errors import CertificateError
 from edgerouter.config.static.acme import DNSChallenge
 
-PROPAGATION_TIME = 120.0
-"""Seconds a record has to be on all name servers."""
-
-INTERVAL = 2.0
-"""Seconds between two looks."""
-
+DNS_PORT = 53
 QUERY_TIME = 5.0
 MAX_CNAMES = 10
 
@@ -54,6 +49,21 @@ class Record:
     zone: str
     name: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameServer:
+    """One name server with all its addresses that we have a route to."""
+
+    addresses: tuple[str, ...]
+    port: int
+
+    def has(self, record: Record) -> bool:
+        """Ask it itself, at one address after the other."""
+        return any(_has((address, self.port), record) for address in self.addresses)
+
+    def __str__(self) -> str:
+        return f"{self.addresses[0]}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +91,10 @@ class DNSSolver:
         propagation: Propagation = Propagation(),
         *,
         follow: bool = True,
-        authoritative_port: int = 53,
+        authoritative_port: int = DNS_PORT,
     ) -> None:
         self._accounts = accounts
         self._resolver = make_resolver(resolvers)
-        self._recursive = [host_and_port(each) for each in resolvers]
         self._propagation = propagation
         self._follow = follow
         self._port = authoritative_port
@@ -102,9 +111,9 @@ class DNSSolver:
             records.append(record)
         pause(self._propagation.delay, stop)
         if self._propagation.checks:
-            deadline = time.monotonic() + PROPAGATION_TIME
+            started = time.monotonic()
             for record in records:
-                self._await(record, deadline, stop)
+                self._await(record, started, stop)
 
     def clean_up(self, challenges: Sequence[Challenge]) -> None:
         failure: CertificateError | None = None
@@ -154,35 +163,55 @@ class DNSSolver:
             raise CertificateError(f"no DNS account is for the zone {zone}", reached_ca=False)
         return best.account
 
-    def _await(self, record: Record, deadline: float, stop: threading.Event) -> None:
+    def _await(self, record: Record, started: float, stop: threading.Event) -> None:
         """Wait until every server that is to be asked has the record."""
-        servers: list[tuple[str, int]] = []
+        timing = self._account(record.zone).timing
+        servers: list[NameServer] = []
         if self._propagation.authoritative:
             servers += self._name_servers(record.zone)
         if self._propagation.all_recursive or not servers:
-            servers += self._recursive or [(str(each), 53) for each in self._resolver.nameservers]
-        while True:
-            servers = [each for each in servers if not _has(each, record)]
-            if not servers:
-                return
-            if time.monotonic() + INTERVAL > deadline:
-                host, port = servers[0]
+            servers += self._recursive()
+        while servers := [each for each in servers if not each.has(record)]:
+            if time.monotonic() + timing.interval > started + timing.patience:
                 raise CertificateError(
-                    f"the name server {host}:{port} has no TXT record {record.name} with the"
-                    f" value {record.value} after {PROPAGATION_TIME:g} s",
+                    f"the name server {servers[0]} has no TXT record {record.name} with the"
+                    f" value {record.value} after {timing.patience:g} s",
                     reached_ca=False,
                 )
-            pause(INTERVAL, stop)
+            pause(timing.interval, stop)
 
-    def _name_servers(self, zone: str) -> list[tuple[str, int]]:
-        """Return the addresses of a zone's name servers, one of each."""
+    def _name_servers(self, zone: str) -> list[NameServer]:
+        """Return a zone's name servers that we have a route to."""
         found = []
         with suppress(dns.exception.DNSException):
             for server in self._resolver.resolve(zone, "NS"):
                 with suppress(dns.exception.DNSException):
-                    addresses = self._resolver.resolve_name(str(server))
-                    found.append((next(iter(addresses.addresses())), self._port))
+                    hosts = self._resolver.resolve_name(str(server))
+                    # Without IPv6, as in most containers, half of the addresses lead nowhere.
+                    addresses = sorted(hosts.addresses(), key=lambda address: ":" in address)
+                    routed = tuple(each for each in addresses if _has_route(each))
+                    if routed:
+                        found.append(NameServer(routed, self._port))
         return found
+
+    def _recursive(self) -> list[NameServer]:
+        return [
+            NameServer((each.address,), each.port)
+            if isinstance(each, dns.nameserver.Do53Nameserver)
+            else NameServer((str(each),), DNS_PORT)
+            for each in self._resolver.nameservers
+        ]
+
+
+def _has_route(address: str) -> bool:
+    """Whether a packet to an address could be sent; none is."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, DNS_PORT))
+    except OSError:
+        return False
+    return True
 
 
 def _has(server: tuple[str, int], record: Record) -> bool:

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -12,13 +13,13 @@ import dns.rcode
 import dns.tsigkeyring
 import dns.update
 import requests
+from lexicon._private.discovery import find_providers
 from lexicon.config import ConfigResolver
 
-from edgerouter.acme.dns_providers import PROVIDERS, Row, library_options, variable
+from edgerouter.acme.dns_environment import variable
+from edgerouter.acme.dns_providers import PROVIDERS, Row, library_options
+from edgerouter.acme.dns_timing import USUAL, Timing
 from edgerouter.acme.errors import CertificateError
-
-TTL = 120
-"""Seconds records may be cached (lego)."""
 
 TIMEOUT = 60.0
 """Seconds a program or a server has for one record."""
@@ -29,6 +30,8 @@ _ALGORITHMS = ("hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha3
 class Account(Protocol):
     """Writes TXT records. Names are complete, without a final dot; raises ``CertificateError``."""
 
+    timing: Timing
+
     def create(self, zone: str, name: str, value: str) -> None: ...
 
     def delete(self, zone: str, name: str, value: str) -> None: ...
@@ -38,7 +41,7 @@ def make_account(provider: str, environ: Mapping[str, str]) -> Account:
     """Return the account that a provider's environment variables describe.
 
     Raises:
-        ValueError: There is no such provider, or a variable is missing.
+        ValueError: There is no such provider, or a variable or a Python package is missing.
     """
     own: dict[str, Callable[[Mapping[str, str]], Account]] = {
         "exec": ProgramAccount,
@@ -55,6 +58,11 @@ def make_account(provider: str, environ: Mapping[str, str]) -> Account:
         near = get_close_matches(provider, known, 1)
         meant = f'; did you mean "{near[0]}"?' if near else f"; known are {', '.join(known)}"
         raise ValueError(f'the DNS provider "{provider}" is not known{meant}')
+    if not _usable_providers().get(row.library):
+        raise ValueError(
+            f'the DNS provider "{provider}" needs Python packages that are not installed;'
+            f' install them with pip install "dns-lexicon[{row.library}]"'
+        )
     return LibraryAccount(provider, row, environ)
 
 
@@ -70,7 +78,13 @@ def _row_of_the_library(provider: str, environ: Mapping[str, str]) -> Row | None
         _library_provider(provider)
     except (ImportError, AttributeError):
         return None
-    return Row(provider, options)
+    return Row(provider, options, prefixes=(prefix.removesuffix("_"),))
+
+
+@cache
+def _usable_providers() -> Mapping[str, bool]:
+    """Return whether the packages of each provider are installed; slow, so only once."""
+    return find_providers()
 
 
 def _library_provider(name: str) -> Any:
@@ -85,6 +99,7 @@ class LibraryAccount:
         self._provider = provider
         self._row = row
         self._options = library_options(provider, row, environ)
+        self.timing = row.timing.adapted(row.prefixes, environ)
 
     def create(self, zone: str, name: str, value: str) -> None:
         self._do(zone, "create_record", rtype="TXT", name=name, content=value)
@@ -92,16 +107,20 @@ class LibraryAccount:
     def delete(self, zone: str, name: str, value: str) -> None:
         self._do(zone, "delete_record", rtype="TXT", name=name, content=value)
 
-    def _do(self, zone: str, operation: str, **arguments: str) -> None:
+    def provider_for(self, zone: str) -> Any:
+        """Return the library's client; nothing has been asked yet."""
         settings = {
             "provider_name": self._row.library,
             "domain": zone,
-            "ttl": TTL,
+            "ttl": self.timing.ttl,
             self._row.library: dict(self._options),
         }
+        config = ConfigResolver().with_dict(settings)  # type: ignore[no-untyped-call]
+        return _library_provider(self._row.library)(config)
+
+    def _do(self, zone: str, operation: str, **arguments: str) -> None:
         try:
-            config = ConfigResolver().with_dict(settings)  # type: ignore[no-untyped-call]
-            provider = _library_provider(self._row.library)(config)
+            provider = self.provider_for(zone)
             provider.authenticate()
             try:
                 getattr(provider, operation)(**arguments)
@@ -139,10 +158,11 @@ class UpdateAccount:
             except ValueError as error:
                 raise ValueError(f"RFC2136_TSIG_SECRET is not base64: {error}") from error
             self._arguments = {"keyring": ring}
+        self.timing = USUAL.adapted(["RFC2136"], environ)
 
     def create(self, zone: str, name: str, value: str) -> None:
         update = dns.update.UpdateMessage(zone, **self._arguments)
-        update.add(f"{name}.", TTL, "TXT", f'"{value}"')
+        update.add(f"{name}.", self.timing.ttl, "TXT", f'"{value}"')
         self._send(update, zone)
 
     def delete(self, zone: str, name: str, value: str) -> None:
@@ -173,6 +193,7 @@ class ProgramAccount:
         if not self._path:
             raise ValueError('the DNS provider "exec" needs the environment variable EXEC_PATH')
         self._environ = dict(environ)
+        self.timing = USUAL.adapted(["EXEC"], environ)
 
     def create(self, zone: str, name: str, value: str) -> None:
         del zone
@@ -214,6 +235,7 @@ class RequestAccount:
         user = variable(environ, "HTTPREQ_USERNAME")
         password = variable(environ, "HTTPREQ_PASSWORD")
         self._auth = (user, password) if user or password else None
+        self.timing = USUAL.adapted(["HTTPREQ"], environ)
 
     def create(self, zone: str, name: str, value: str) -> None:
         del zone

@@ -1,4 +1,4 @@
-"""Environment files of DNS accounts, so that one resolver can use several."""
+"""Variables of DNS accounts: of the process, or of a file, so that one resolver can use several."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,3 +29,20 @@ def read_environment(where: str, file: str, environ: Mapping[str, str]) -> Mappi
             value = value[1:-1]
         found[name.strip()] = value
     return {**environ, **found}
+
+
+def variable(environ: Mapping[str, str], *names: str) -> str:
+    """Return the first variable that is set; ``<NAME>_FILE`` names a file with the value.
+
+    Raises:
+        ValueError: Such a file cannot be read.
+    """
+    for name in names:
+        if environ.get(name):
+            return environ[name]
+        if path := environ.get(f"{name}_FILE"):
+            try:
+                return Path(path).read_text().strip()
+            except OSError as error:
+                raise ValueError(f"{name}_FILE={path}: {error.strerror or error}") from error
+    return ""

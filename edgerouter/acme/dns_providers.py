@@ -8,7 +8,9 @@ name: ``LEXICON_<PROVIDER>_<OPTION>``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from edgerouter.acme.dns_environment import variable
+from edgerouter.acme.dns_timing import USUAL, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class Row:
     """Options that always have this value."""
     formats: Mapping[str, str] = field(default_factory=dict)
     """How the library wants a value, ``{}`` being the variable's."""
+    timing: Timing = USUAL
+    """Of this provider, as lego has it."""
+    prefixes: tuple[str, ...] = ()
+    """Of the variables that change ``timing``."""
 
 
 def _row(
@@ -31,20 +37,41 @@ def _row(
     optional: str = "",
     fixed: str = "",
     formats: Mapping[str, str] | None = None,
+    timing: Timing = USUAL,
+    prefix: str = "",
 ) -> Row:
-    """Read ``option=VARIABLE|OTHER`` texts."""
+    """Read ``option=VARIABLE|OTHER`` texts; ``prefix`` where it is not a variable's first word."""
     pairs = [text.split("=") for text in (*required, *optional.split())]
     options = {option: tuple(names.split("|")) for option, names in pairs}
     extra = frozenset(text.split("=")[0] for text in optional.split())
+    words = [name.partition("_")[0] for names in options.values() for name in names]
     return Row(
-        library, options, extra, dict(text.split("=") for text in fixed.split()), formats or {}
+        library,
+        options,
+        extra,
+        dict(text.split("=") for text in fixed.split()),
+        formats or {},
+        timing,
+        (prefix,) if prefix else tuple(dict.fromkeys(words)),
     )
 
 
+_MINUTE, _HOUR = 60.0, 3600.0
+
 PROVIDERS: Mapping[str, Row] = {
-    "alidns": _row("aliyun", "auth_key_id=ALICLOUD_ACCESS_KEY", "auth_secret=ALICLOUD_SECRET_KEY"),
-    "arvancloud": _row("arvancloud", "auth_token=ARVANCLOUD_API_KEY"),
-    "auroradns": _row("aurora", "auth_api_key=AURORA_API_KEY", "auth_secret_key=AURORA_SECRET"),
+    "alidns": _row(
+        "aliyun",
+        "auth_key_id=ALICLOUD_ACCESS_KEY",
+        "auth_secret=ALICLOUD_SECRET_KEY",
+        timing=Timing(ttl=600),
+    ),
+    "arvancloud": _row("arvancloud", "auth_token=ARVANCLOUD_API_KEY", timing=Timing(ttl=600)),
+    "auroradns": _row(
+        "aurora",
+        "auth_api_key=AURORA_API_KEY",
+        "auth_secret_key=AURORA_SECRET",
+        timing=Timing(ttl=300),
+    ),
     "azuredns": _row(
         "azure",
         "auth_client_id=AZURE_CLIENT_ID",
@@ -62,6 +89,7 @@ PROVIDERS: Mapping[str, Row] = {
         "cloudns",
         "auth_password=CLOUDNS_AUTH_PASSWORD",
         optional="auth_id=CLOUDNS_AUTH_ID auth_subid=CLOUDNS_SUB_AUTH_ID",
+        timing=Timing(60, 3 * _MINUTE, 10),
     ),
     "conoha": _row(
         "conoha",
@@ -73,7 +101,7 @@ PROVIDERS: Mapping[str, Row] = {
     "constellix": _row(
         "constellix", "auth_username=CONSTELLIX_API_KEY", "auth_token=CONSTELLIX_SECRET_KEY"
     ),
-    "desec": _row("desec", "auth_token=DESEC_TOKEN"),
+    "desec": _row("desec", "auth_token=DESEC_TOKEN", timing=Timing(3600, interval=4)),
     "digitalocean": _row("digitalocean", "auth_token=DO_AUTH_TOKEN"),
     "directadmin": _row(
         "directadmin",
@@ -85,23 +113,36 @@ PROVIDERS: Mapping[str, Row] = {
     "dnsmadeeasy": _row(
         "dnsmadeeasy", "auth_username=DNSMADEEASY_API_KEY", "auth_token=DNSMADEEASY_API_SECRET"
     ),
-    "dreamhost": _row("dreamhost", "auth_token=DREAMHOST_API_KEY"),
+    "dreamhost": _row(
+        "dreamhost", "auth_token=DREAMHOST_API_KEY", timing=Timing(patience=_HOUR, interval=60)
+    ),
     "duckdns": _row("duckdns", "auth_token=DUCKDNS_TOKEN"),
-    "dynu": _row("dynu", "auth_token=DYNU_API_KEY"),
+    "dynu": _row("dynu", "auth_token=DYNU_API_KEY", timing=Timing(300, 3 * _MINUTE, 10)),
     "easydns": _row("easydns", "auth_username=EASYDNS_TOKEN", "auth_token=EASYDNS_KEY"),
     "exoscale": _row("exoscale", "auth_key=EXOSCALE_API_KEY", "auth_secret=EXOSCALE_API_SECRET"),
     "gandiv5": _row(
         "gandi",
         "auth_token=GANDIV5_PERSONAL_ACCESS_TOKEN|GANDIV5_API_KEY",
         fixed="api_protocol=rest",
+        timing=Timing(300, 20 * _MINUTE, 20),
     ),
     "gcloud": _row(
         "googleclouddns",
         "auth_service_account_info=GCE_SERVICE_ACCOUNT_FILE",
         formats={"auth_service_account_info": "file::{}"},
     ),
-    "glesys": _row("glesys", "auth_username=GLESYS_API_USER", "auth_token=GLESYS_API_KEY"),
-    "godaddy": _row("godaddy", "auth_key=GODADDY_API_KEY", "auth_secret=GODADDY_API_SECRET"),
+    "glesys": _row(
+        "glesys",
+        "auth_username=GLESYS_API_USER",
+        "auth_token=GLESYS_API_KEY",
+        timing=Timing(patience=20 * _MINUTE, interval=20),
+    ),
+    "godaddy": _row(
+        "godaddy",
+        "auth_key=GODADDY_API_KEY",
+        "auth_secret=GODADDY_API_SECRET",
+        timing=Timing(ttl=600),
+    ),
     "hetzner": _row("hetzner", "auth_token=HETZNER_API_TOKEN|HETZNER_API_KEY"),
     "hostingde": _row("hostingde", "auth_token=HOSTINGDE_API_KEY"),
     "httpnet": _row("httpnet", "auth_token=HTTPNET_API_KEY"),
@@ -117,13 +158,27 @@ PROVIDERS: Mapping[str, Row] = {
     ),
     "infomaniak": _row("infomaniak", "auth_token=INFOMANIAK_ACCESS_TOKEN"),
     "internetbs": _row(
-        "internetbs", "auth_key=INTERNET_BS_API_KEY", "auth_password=INTERNET_BS_PASSWORD"
+        "internetbs",
+        "auth_key=INTERNET_BS_API_KEY",
+        "auth_password=INTERNET_BS_PASSWORD",
+        timing=Timing(ttl=3600),
+        prefix="INTERNET_BS",
     ),
-    "inwx": _row("inwx", "auth_username=INWX_USERNAME", "auth_password=INWX_PASSWORD"),
-    "ionos": _row("ionos", "api_key=IONOS_API_KEY"),
+    "inwx": _row(
+        "inwx",
+        "auth_username=INWX_USERNAME",
+        "auth_password=INWX_PASSWORD",
+        timing=Timing(300, 6 * _MINUTE),
+    ),
+    "ionos": _row("ionos", "api_key=IONOS_API_KEY", timing=Timing(300, 15 * _MINUTE)),
     "joker": _row("joker", "auth_token=JOKER_API_KEY"),
-    "linode": _row("linode", "auth_token=LINODE_TOKEN"),
-    "luadns": _row("luadns", "auth_username=LUADNS_API_USERNAME", "auth_token=LUADNS_API_TOKEN"),
+    "linode": _row("linode", "auth_token=LINODE_TOKEN", timing=Timing(300, interval=15)),
+    "luadns": _row(
+        "luadns",
+        "auth_username=LUADNS_API_USERNAME",
+        "auth_token=LUADNS_API_TOKEN",
+        timing=Timing(ttl=300),
+    ),
     "mythicbeasts": _row(
         "mythicbeasts",
         "auth_username=MYTHICBEASTS_USERNAME",
@@ -134,19 +189,29 @@ PROVIDERS: Mapping[str, Row] = {
         "auth_username=NAMECHEAP_API_USER",
         "auth_token=NAMECHEAP_API_KEY",
         optional="auth_client_ip=NAMECHEAP_CLIENT_IP",
+        timing=Timing(patience=_HOUR, interval=15),
     ),
-    "namedotcom": _row("namecom", "auth_username=NAMECOM_USERNAME", "auth_token=NAMECOM_API_TOKEN"),
-    "namesilo": _row("namesilo", "auth_token=NAMESILO_API_KEY"),
+    "namedotcom": _row(
+        "namecom",
+        "auth_username=NAMECOM_USERNAME",
+        "auth_token=NAMECOM_API_TOKEN",
+        timing=Timing(300, 15 * _MINUTE, 20),
+    ),
+    "namesilo": _row("namesilo", "auth_token=NAMESILO_API_KEY", timing=Timing(3600, 15 * _MINUTE)),
     "nearlyfreespeech": _row(
-        "nfsn", "auth_username=NEARLYFREESPEECH_LOGIN", "auth_token=NEARLYFREESPEECH_API_KEY"
+        "nfsn",
+        "auth_username=NEARLYFREESPEECH_LOGIN",
+        "auth_token=NEARLYFREESPEECH_API_KEY",
+        timing=Timing(ttl=3600),
     ),
     "netcup": _row(
         "netcup",
         "auth_customer_id=NETCUP_CUSTOMER_NUMBER",
         "auth_api_key=NETCUP_API_KEY",
         "auth_api_password=NETCUP_API_PASSWORD",
+        timing=Timing(patience=15 * _MINUTE, interval=30),
     ),
-    "njalla": _row("njalla", "auth_token=NJALLA_TOKEN"),
+    "njalla": _row("njalla", "auth_token=NJALLA_TOKEN", timing=Timing(ttl=300)),
     "ns1": _row("nsone", "auth_token=NS1_API_KEY"),
     "ovh": _row(
         "ovh",
@@ -167,9 +232,17 @@ PROVIDERS: Mapping[str, Row] = {
         "auth_username=PLESK_USERNAME",
         "auth_password=PLESK_PASSWORD",
     ),
-    "porkbun": _row("porkbun", "auth_key=PORKBUN_API_KEY", "auth_secret=PORKBUN_SECRET_API_KEY"),
+    "porkbun": _row(
+        "porkbun",
+        "auth_key=PORKBUN_API_KEY",
+        "auth_secret=PORKBUN_SECRET_API_KEY",
+        timing=Timing(600, 10 * _MINUTE, 10),
+    ),
     "rackspace": _row(
-        "rackspace", "auth_username=RACKSPACE_USER", "auth_api_key=RACKSPACE_API_KEY"
+        "rackspace",
+        "auth_username=RACKSPACE_USER",
+        "auth_api_key=RACKSPACE_API_KEY",
+        timing=Timing(ttl=300),
     ),
     "rcodezero": _row("rcodezero", "auth_token=RCODEZERO_API_TOKEN"),
     "regfish": _row("regfish", "auth_api_key=REGFISH_API_KEY"),
@@ -191,31 +264,20 @@ PROVIDERS: Mapping[str, Row] = {
         "transip",
         "auth_username=TRANSIP_ACCOUNT_NAME",
         "auth_api_key=TRANSIP_PRIVATE_KEY_PATH",
+        timing=Timing(patience=10 * _MINUTE, interval=10),
     ),
     "ultradns": _row(
         "ultradns", "auth_username=ULTRADNS_USERNAME", "auth_password=ULTRADNS_PASSWORD"
     ),
     "vercel": _row("vercel", "auth_token=VERCEL_API_TOKEN"),
     "vultr": _row("vultr", "auth_token=VULTR_API_KEY"),
-    "wedos": _row("wedos", "auth_username=WEDOS_USERNAME", "auth_pass=WEDOS_WAPI_PASSWORD"),
+    "wedos": _row(
+        "wedos",
+        "auth_username=WEDOS_USERNAME",
+        "auth_pass=WEDOS_WAPI_PASSWORD",
+        timing=Timing(300, 10 * _MINUTE, 10),
+    ),
 }
-
-
-def variable(environ: Mapping[str, str], *names: str) -> str:
-    """Return the first variable that is set; ``<NAME>_FILE`` names a file with the value.
-
-    Raises:
-        ValueError: Such a file cannot be read.
-    """
-    for name in names:
-        if environ.get(name):
-            return environ[name]
-        if path := environ.get(f"{name}_FILE"):
-            try:
-                return Path(path).read_text().strip()
-            except OSError as error:
-                raise ValueError(f"{name}_FILE={path}: {error.strerror or error}") from error
-    return ""
 
 
 def library_options(provider: str, row: Row, environ: Mapping[str, str]) -> dict[str, str]:

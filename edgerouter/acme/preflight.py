@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Sequence
+from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from edgerouter.acme.attempt import Finding, Preflight
 from edgerouter.acme.challenges import Challenge, HTTPSolver, TLSSolver
 from edgerouter.acme.resolver import Resolver
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.observability.logs import fields
 
 log = logging.getLogger(__name__)
 
@@ -153,11 +155,20 @@ def _elsewhere(name: str, address: str, answer: int | str) -> Finding:
     )
 
 
+@cache
+def _say_that_caa_is_left_out(package: str) -> None:
+    log.warning(
+        "CAA records are not looked at before orders: a Python package is missing",
+        extra=fields(package=package, remedy='pip install "edgerouter[dns]"'),
+    )
+
+
 def _forbidden(name: str, issuers: Sequence[str], resolver: Resolver) -> Finding | None:
     """Return the CAA record (RFC 8659) that keeps the CA from certifying a name."""
     try:
         from edgerouter.acme.caa import allowed_issuers  # noqa: PLC0415 - needs the extra "dns".
-    except ImportError:
+    except ImportError as error:
+        _say_that_caa_is_left_out(error.name or "dnspython")
         return None
     servers = resolver.acme.dns_challenge.resolvers if resolver.acme.dns_challenge else ()
     allowed = allowed_issuers(name, servers)

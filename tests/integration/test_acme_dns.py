@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgerouter.acme import dns
+from edgerouter.acme.challenges import Challenge
 from edgerouter.acme.connection import Account, Authority, Connection
 from edgerouter.acme.dns import DNSSolver, Propagation, ZoneAccount
 from edgerouter.acme.dns_accounts import make_account
@@ -41,6 +41,9 @@ def empty(zone: Zone) -> None:
     zone.updates.clear()
     zone.txt.clear()
     zone.cname.clear()
+    zone.ttls.clear()
+    zone.hidden = 0
+    zone.name_servers = {"ns.example.com": ["127.0.0.1"]}
 
 
 @pytest.fixture
@@ -104,31 +107,67 @@ def test_an_update_that_is_refused(pebble: Pebble, port: int, updates: Mapping[s
 def test_a_challenge_that_is_delegated_by_cname(
     pebble: Pebble, zone: Zone, port: int, updates: Mapping[str, str]
 ) -> None:
-    zone.cname["_acme-challenge.a.example.com"] = "a.challenges.example.com"
-    solving = solver(port, ZoneAccount(make_account("rfc2136", updates)))
-    # Pebble's own DNS client follows no CNAME; what matters is where the record goes.
-    with pytest.raises(CertificateError):
-        obtain(pebble, solving, "a.example.com")
-    assert {name for _, name, _ in zone.updates} == {"a.challenges.example.com"}
+    """The name's own zone is not touched, and needs no account."""
+    zone.cname["_acme-challenge.a.example.org"] = "a-example-org.challenges.example.com"
+    account = ZoneAccount(make_account("rfc2136", updates), ("example.com",))
+    issued = obtain(pebble, solver(port, account), "*.a.example.org")
+    assert facts_of(issued.chain).names == ("*.a.example.org",)
+    assert {name for _, name, _ in zone.updates} == {"a-example-org.challenges.example.com"}
+
+
+@pytest.mark.parametrize(
+    "name_servers",
+    [
+        {"ns.example.com": ["127.0.0.1", "fe80::53"]},
+        {"ns.example.com": ["127.0.0.1"], "ns6.example.com": ["fe80::53"]},
+    ],
+    ids=["one with both kinds of addresses", "one with the other kind only"],
+)
+def test_name_servers_whose_addresses_lead_nowhere(
+    zone: Zone, port: int, updates: Mapping[str, str], name_servers: dict[str, list[str]]
+) -> None:
+    """As on a host without IPv6."""
+    monitored = solver(port, ZoneAccount(make_account("rfc2136", timed(updates, "1"))))
+    zone.name_servers = name_servers
+    challenge = Challenge("a.example.com", "token", "token.key", "")
+    monitored.present([challenge], threading.Event())
+    monitored.clean_up([challenge])
+    assert [action for action, _, _ in zone.updates] == ["add", "delete"]
+
+
+def test_a_server_counts_once_one_of_its_addresses_has_the_record(
+    zone: Zone, port: int, updates: Mapping[str, str]
+) -> None:
+    zone.name_servers = {"ns.example.com": ["127.0.0.2", "127.0.0.1"]}
+    account = make_account("rfc2136", timed(updates, "1"))
+    solver(port, ZoneAccount(account)).present(
+        [Challenge("a.example.com", "token", "token.key", "")], threading.Event()
+    )
+
+
+def timed(updates: Mapping[str, str], patience: str) -> dict[str, str]:
+    """Return the account with these seconds for its records."""
+    return {
+        **updates,
+        "RFC2136_POLLING_INTERVAL": "50ms",
+        "RFC2136_PROPAGATION_TIMEOUT": patience,
+        "RFC2136_TTL": "30",
+    }
 
 
 def test_records_are_waited_for(
-    pebble: Pebble,
-    zone: Zone,
-    port: int,
-    updates: Mapping[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    pebble: Pebble, zone: Zone, port: int, updates: Mapping[str, str]
 ) -> None:
-    monkeypatch.setattr(dns, "INTERVAL", 0.05)
     zone.hidden = 3
-    solving = solver(port, ZoneAccount(make_account("rfc2136", updates)))
+    solving = solver(port, ZoneAccount(make_account("rfc2136", timed(updates, "60"))))
     obtain(pebble, solving, "a.example.com")
     assert zone.hidden == 0
+    assert zone.ttls == {30}
 
-    monkeypatch.setattr(dns, "PROPAGATION_TIME", 0.2)
+    impatient = solver(port, ZoneAccount(make_account("rfc2136", timed(updates, "200ms"))))
     zone.hidden = 100
-    with pytest.raises(CertificateError, match=r"has no TXT record _acme-challenge\.a"):
-        obtain(pebble, solving, "a.example.com")
+    with pytest.raises(CertificateError, match=r"has no TXT record _acme-challenge\.a.* 0\.2 s"):
+        obtain(pebble, impatient, "a.example.com")
     assert zone.txt["_acme-challenge.a.example.com"] == set(), "it is taken away again"
 
     zone.hidden = 0
@@ -138,6 +177,20 @@ def test_records_are_waited_for(
         propagation=Propagation(checks=False),
     )
     obtain(pebble, unchecked, "a.example.com")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_recursive_servers_are_asked_too(
+    zone: Zone, port: int, updates: Mapping[str, str], host: str
+) -> None:
+    zone.hidden = 2
+    asking = DNSSolver(
+        [ZoneAccount(make_account("rfc2136", timed(updates, "60")))],
+        [f"{host}:{port}"],
+        Propagation(all_recursive=True, authoritative=False),
+    )
+    asking.present([Challenge("a.example.com", "token", "token.key", "")], threading.Event())
+    assert zone.hidden == 0
 
 
 def test_accounts_are_chosen_by_zone(

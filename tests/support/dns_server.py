@@ -32,8 +32,12 @@ class Zone:
         self.name = dns.name.from_text(name)
         self.txt: dict[str, set[str]] = {}
         self.cname: dict[str, str] = {}
+        self.name_servers: dict[str, list[str]] = {f"ns.{name}": ["127.0.0.1"]}
+        """Their names and addresses."""
         self.caa: dict[str, list[str]] = {}
         self.updates: list[tuple[str, str, str]] = []
+        self.ttls: set[int] = set()
+        """Of records that were added by updates."""
         self.hidden = 0
         """How many more questions for TXT are answered as if there were none."""
         self.lock = threading.Lock()
@@ -52,31 +56,37 @@ class Zone:
         reply.flags |= dns.flags.AA
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
-        for kind, text in self._records(name, question.rdtype):
-            rrset = dns.rrset.from_text(question.name, 1, "IN", kind, text)
+        for owner, kind, text in self._records(name, question.rdtype):
+            rrset = dns.rrset.from_text(f"{owner}.", 1, "IN", kind, text)
             reply.find_rrset(
-                reply.answer, question.name, dns.rdataclass.IN, rrset.rdtype, create=True
+                reply.answer, rrset.name, dns.rdataclass.IN, rrset.rdtype, create=True
             ).update(rrset)
         return reply
 
-    def _records(self, name: str, kind: int) -> Iterator[tuple[str, str]]:
+    def _records(self, name: str, kind: int) -> Iterator[tuple[str, str, str]]:
         zone = self.name.to_text(omit_final_dot=True)
-        if name in self.cname:
-            yield "CNAME", f"{self.cname[name]}."
-        elif kind == dns.rdatatype.SOA and name == zone:
-            yield "SOA", f"ns.{zone}. root.{zone}. 1 60 60 60 60"
+        while name in self.cname:
+            yield name, "CNAME", f"{self.cname[name]}."
+            name = self.cname[name]
+            if kind == dns.rdatatype.CNAME:
+                return
+        if kind == dns.rdatatype.SOA and name == zone:
+            yield name, "SOA", f"ns.{zone}. root.{zone}. 1 60 60 60 60"
         elif kind == dns.rdatatype.NS and name == zone:
-            yield "NS", f"ns.{zone}."
-        elif kind == dns.rdatatype.A:
-            yield "A", "127.0.0.1"
+            yield from ((name, "NS", f"{server}.") for server in self.name_servers)
+        elif kind in {dns.rdatatype.A, dns.rdatatype.AAAA}:
+            wanted = "AAAA" if kind == dns.rdatatype.AAAA else "A"
+            for address in self.name_servers.get(name, ["127.0.0.1"]):
+                if (":" in address) is (wanted == "AAAA"):
+                    yield name, wanted, address
         elif kind == dns.rdatatype.CAA:
-            yield from (("CAA", text) for text in self.caa.get(name, ()))
+            yield from ((name, "CAA", text) for text in self.caa.get(name, ()))
         elif kind == dns.rdatatype.TXT:
             if self.hidden:
                 self.hidden -= 1
                 return
             with self.lock:
-                yield from (("TXT", f'"{value}"') for value in self.txt.get(name, ()))
+                yield from ((name, "TXT", f'"{value}"') for value in self.txt.get(name, ()))
 
     def _update(self, query: dns.message.Message, reply: dns.message.Message) -> None:
         if not query.had_tsig:
@@ -86,6 +96,8 @@ class Zone:
         for rrset in query.update:
             name = rrset.name.to_text(omit_final_dot=True)
             deleting = rrset.deleting == dns.rdataclass.NONE
+            if not deleting:
+                self.ttls.add(rrset.ttl)
             for item in rrset:
                 self.change("delete" if deleting else "add", name, item.to_text().strip('"'))
 

@@ -1,5 +1,6 @@
 """lego's providers and variables become the library's."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from edgerouter.acme.dns_accounts import (
 )
 from edgerouter.acme.dns_environment import read_environment
 from edgerouter.acme.dns_providers import PROVIDERS, library_options
+from edgerouter.acme.dns_timing import Timing
+from edgerouter.acme.keys import new_key, to_pem
 from edgerouter.config.static.acme import DNSChallenge
 
 
@@ -31,6 +34,53 @@ def test_the_library_has_the_provider_and_its_options(name: str) -> None:
     source = Path(__import__(module, fromlist=["x"]).__file__).read_text()
     for option in [*row.options, *row.fixed]:
         assert option in source or option.replace("_", "-") in source, option
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_the_library_can_use_the_account(name: str, tmp_path: Path) -> None:
+    """Packages that only one provider needs are missed when its class is used, not before."""
+    key = to_pem(new_key("RSA2048" if name == "transip" else "EC256"))
+    service = {"client_email": "a@b", "private_key": key, "private_key_id": "1", "project_id": "p"}
+    (tmp_path / "file").write_text(json.dumps(service) if name == "gcloud" else key)
+    row = PROVIDERS[name]
+    account = make_account(
+        name, {names[0]: str(tmp_path / "file") for names in row.options.values()}
+    )
+    assert isinstance(account, LibraryAccount)
+    account.provider_for("example.com")
+
+
+def test_a_provider_whose_packages_are_not_installed_is_refused_at_once() -> None:
+    with pytest.raises(
+        ValueError, match=r'"gransy" needs Python packages .* pip install "dns-lexicon\[gransy\]"'
+    ):
+        make_account("gransy", {"LEXICON_GRANSY_AUTH_USERNAME": "u"})
+
+
+def test_the_times_of_a_provider_are_legos_and_can_be_changed(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    netcup = {f"NETCUP_{name}": "x" for name in ("CUSTOMER_NUMBER", "API_KEY", "API_PASSWORD")}
+    assert make_account("netcup", netcup).timing == Timing(patience=900, interval=30)
+    (tmp_path / "ttl").write_text("600\n")
+    changed = {
+        "NETCUP_PROPAGATION_TIMEOUT": "1800",
+        "NETCUP_POLLING_INTERVAL": "1m",
+        "NETCUP_TTL_FILE": str(tmp_path / "ttl"),
+    }
+    assert make_account("netcup", netcup | changed).timing == Timing(600, 1800, 60)
+    other = {"CF_DNS_API_TOKEN": "t", "CLOUDFLARE_TTL": "300", "CF_POLLING_INTERVAL": "5"}
+    assert make_account("cloudflare", other).timing == Timing(ttl=300, interval=5)
+    keys = {"INTERNET_BS_API_KEY": "x", "INTERNET_BS_PASSWORD": "x", "INTERNET_BS_TTL": "7200"}
+    assert make_account("internetbs", keys).timing == Timing(ttl=7200)
+    program = {"EXEC_PATH": "/x", "EXEC_PROPAGATION_TIMEOUT": "300"}
+    assert make_account("exec", program).timing == Timing(patience=300)
+
+    assert caplog.records == []
+    wrong = make_account("exec", {"EXEC_PATH": "/x", "EXEC_POLLING_INTERVAL": "often"})
+    assert wrong.timing == Timing()
+    (record,) = caplog.records
+    assert record.__dict__["fields"]["variable"] == "EXEC_POLLING_INTERVAL=often"
 
 
 def test_variables_become_options() -> None:

@@ -1,5 +1,6 @@
 """What is looked at before an order."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -200,6 +201,17 @@ def test_a_ca_that_is_not_allowed(tmp_path: Path, zone: Zone, server: str) -> No
     )
     zone.caa["example.com"].append('0 issue "letsencrypt.org"')
     assert examine(Resolver("le", acme, DNSKind(), {}), ["a.example.com"]) is None
+
+
+def test_what_cannot_be_looked_at_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "edgerouter.acme.caa", None)
+    resolver = make_resolver(tmp_path, DNSKind(), LETS_ENCRYPT)
+    for _ in range(2):
+        assert examine(resolver, ["a.example.com"]) is None
+    (record,) = caplog.records
+    assert 'install "edgerouter[dns]"' in record.__dict__["fields"]["remedy"]
 
 
 def test_the_token_is_one_that_nobody_could_guess(answers: Answers) -> None:
