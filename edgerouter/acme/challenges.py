@@ -6,15 +6,18 @@ A solver makes an answer available, waits until the CA may look, and takes it aw
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from edgerouter.acme.answers import Answer, Answers, Kind
+from edgerouter.acme.board import Board
 from edgerouter.acme.errors import Interrupted
 from edgerouter.acme.keys import general_names, new_key, to_pem
 
@@ -35,8 +38,10 @@ class Challenge:
 class Solver(Protocol):
     """Puts answers in place; raises ``CertificateError``."""
 
-    kind: str
-    """The type in the protocol, e.g. ``http-01``."""
+    @property
+    def kind(self) -> str:
+        """The type in the protocol, e.g. ``http-01``."""
+        ...
 
     def present(self, challenges: Sequence[Challenge], stop: threading.Event) -> None:
         """Make the answers available; return when the CA may look for them."""
@@ -45,48 +50,6 @@ class Solver(Protocol):
     def clean_up(self, challenges: Sequence[Challenge]) -> None:
         """Take the answers away."""
         ...
-
-
-class Answers:
-    """What workers answer now; threads of several orders change it.
-
-    ``publish`` hands a change to the workers; with True it returns once all have it (or gives
-    up waiting after some seconds). It is called from the threads of orders.
-    """
-
-    def __init__(self, publish: Callable[[bool], None]) -> None:
-        self._publish = publish
-        self._lock = threading.Lock()
-        self._http: dict[str, str] = {}
-        self._tls: dict[str, tuple[str, str]] = {}
-
-    @property
-    def http01(self) -> dict[str, str]:
-        """Key authorization by token."""
-        with self._lock:
-            return dict(self._http)
-
-    @property
-    def acme_tls(self) -> dict[str, tuple[str, str]]:
-        """Certificate and key (PEM) by host."""
-        with self._lock:
-            return dict(self._tls)
-
-    def add(self, http: dict[str, str], tls: dict[str, tuple[str, str]]) -> None:
-        """Answer these too."""
-        with self._lock:
-            self._http |= http
-            self._tls |= tls
-        self._publish(True)
-
-    def remove(self, tokens: Sequence[str], hosts: Sequence[str]) -> None:
-        """Answer these no longer."""
-        with self._lock:
-            for token in tokens:
-                self._http.pop(token, None)
-            for host in hosts:
-                self._tls.pop(host, None)
-        self._publish(False)
 
 
 def pause(seconds: float, stop: threading.Event) -> None:
@@ -99,42 +62,70 @@ def pause(seconds: float, stop: threading.Event) -> None:
         raise Interrupted
 
 
-class HTTPSolver:
+class WorkerSolver:
+    """A solver whose answers workers give, those of other routers too."""
+
+    kind: Kind
+
+    def __init__(self, answers: Answers, delay: float = 0.0, board: Board | None = None) -> None:
+        self._answers = answers
+        self._delay = delay
+        self.board = board
+        """Where routers that share the storage find the answers."""
+        self._lock = threading.Lock()
+        self._given: dict[Challenge, Answer] = {}
+
+    def present(self, challenges: Sequence[Challenge], stop: threading.Event) -> None:
+        given = {each: self._answer(each) for each in challenges}
+        self._answers.add(list(given.values()), stop)
+        with self._lock:
+            self._given |= given
+        try:
+            if self.board is not None:
+                self.board.post(given.values(), stop)
+            pause(self._delay, stop)
+        except BaseException:
+            self.clean_up(challenges)
+            raise
+
+    def clean_up(self, challenges: Sequence[Challenge]) -> None:
+        with self._lock:
+            given = [self._given.pop(each) for each in challenges if each in self._given]
+        if given:
+            # On the board last: who finds room there must not find our workers answering.
+            self._answers.remove(given)
+            if self.board is not None:
+                self.board.take_down(given)
+
+    def _answer(self, challenge: Challenge) -> Answer:
+        raise NotImplementedError
+
+
+class HTTPSolver(WorkerSolver):
     """HTTP-01."""
 
     kind = "http-01"
 
-    def __init__(self, answers: Answers, delay: float = 0.0) -> None:
-        self._answers = answers
-        self._delay = delay
-
-    def present(self, challenges: Sequence[Challenge], stop: threading.Event) -> None:
-        self._answers.add({each.token: each.key_authorization for each in challenges}, {})
-        pause(self._delay, stop)
-
-    def clean_up(self, challenges: Sequence[Challenge]) -> None:
-        self._answers.remove([each.token for each in challenges], [])
+    def _answer(self, challenge: Challenge) -> Answer:
+        return Answer(self.kind, challenge.token, (challenge.key_authorization,))
 
 
-class TLSSolver:
+class TLSSolver(WorkerSolver):
     """TLS-ALPN-01."""
 
     kind = "tls-alpn-01"
 
-    def __init__(self, answers: Answers, delay: float = 0.0) -> None:
-        self._answers = answers
-        self._delay = delay
+    def _answer(self, challenge: Challenge) -> Answer:
+        pair = challenge_certificate(challenge.name, challenge.key_authorization)
+        return Answer(self.kind, server_name(challenge.name), pair)
 
-    def present(self, challenges: Sequence[Challenge], stop: threading.Event) -> None:
-        pairs = {
-            each.name: challenge_certificate(each.name, each.key_authorization)
-            for each in challenges
-        }
-        self._answers.add({}, pairs)
-        pause(self._delay, stop)
 
-    def clean_up(self, challenges: Sequence[Challenge]) -> None:
-        self._answers.remove([], [each.name for each in challenges])
+def server_name(name: str) -> str:
+    """Return what a CA asks for in the handshake; for addresses see RFC 8738, section 6."""
+    try:
+        return ip_address(name).reverse_pointer
+    except ValueError:
+        return name
 
 
 def challenge_certificate(name: str, key_authorization: str) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from edgerouter.acme.answers import Answers
 from edgerouter.acme.attempt import Attempt, Preflight, Result, State
-from edgerouter.acme.challenges import Answers
 from edgerouter.acme.errors import CertificateError, Interrupted
 from edgerouter.acme.plan import UNUSED, Plan, Wish, make_plan
 from edgerouter.acme.resolver import Resolver

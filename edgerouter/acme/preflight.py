@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from edgerouter.acme.attempt import Finding, Preflight
-from edgerouter.acme.challenges import Challenge, HTTPSolver, TLSSolver
+from edgerouter.acme.challenges import Challenge, HTTPSolver, TLSSolver, server_name
 from edgerouter.acme.resolver import Resolver
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.observability.logs import fields
@@ -135,7 +135,7 @@ def _shakes_hands(
             try:
                 with (
                     socket.create_connection((address, port), TIMEOUT) as plain,
-                    context.wrap_socket(plain, server_hostname=name) as tls,
+                    context.wrap_socket(plain, server_hostname=server_name(name)) as tls,
                 ):
                     certificate = tls.getpeercert(binary_form=True) or b""
             except OSError as error:  # Refusals by an alert are, too.

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from edgerouter.acme.challenges import Answers, HTTPSolver, Solver, TLSSolver
+from edgerouter.acme.answers import Answers
+from edgerouter.acme.board import Board
+from edgerouter.acme.challenges import HTTPSolver, Solver, TLSSolver
 from edgerouter.acme.connection import Account, Authority, Connection
 from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.ledger import Ledger, Limits, limits_of
@@ -261,10 +263,11 @@ def make_solver(
     if len(named) != 1:
         which = " and ".join(named) or "none"
         raise ValueError(f"{prefix} needs exactly one of {', '.join(chosen)}, it has {which}")
+    board = Board(Storage(storage_directory(acme.storage), name).directory / "challenges")
     if acme.http_challenge is not None:
-        return HTTPSolver(answers, acme.http_challenge.delay)
+        return HTTPSolver(answers, acme.http_challenge.delay, board)
     if acme.tls_challenge is not None:
-        return TLSSolver(answers, acme.tls_challenge.delay)
+        return TLSSolver(answers, acme.tls_challenge.delay, board)
     if acme.dns_challenge is None:
         raise AssertionError
     try:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edgerouter.acme.answers import Answers
 from edgerouter.acme.attempt import Attempt, Result, State
-from edgerouter.acme.challenges import Answers, HTTPSolver
+from edgerouter.acme.challenges import HTTPSolver
 from edgerouter.acme.ledger import LETS_ENCRYPT, Limits
 from edgerouter.acme.resolver import Options, Resolver
 from edgerouter.config.static.acme import ACME

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from edgerouter.acme.answers import Answers
 from edgerouter.acme.attempt import Finding, Preflight, State
-from edgerouter.acme.challenges import Answers, Challenge, pause
+from edgerouter.acme.challenges import Challenge, pause
 from edgerouter.acme.manager import Managed, Manager
 from edgerouter.acme.plan import Wish
 from edgerouter.acme.resolver import Options, Resolver, make_solver

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from edgerouter.acme.challenges import Answers, HTTPSolver, Solver, TLSSolver
+from edgerouter.acme.answers import Answers
+from edgerouter.acme.challenges import HTTPSolver, Solver, TLSSolver
 from edgerouter.acme.connection import Account, Authority, Connection
 from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.keys import certificate_request, facts_of, load_key, new_key
 from edgerouter.acme.order import Order, Pending, Wanted
 from tests.support.acme_responder import http_responder, tls_responder
-from tests.support.pebble import EAB_KEY, EAB_KID, Pebble
+from tests.support.pebble import EAB_KEY, EAB_KID, Pebble, newer_pebble
 
 
 @dataclass
@@ -79,6 +80,16 @@ def test_a_name_is_proved_over_tls(pebble: Pebble, answers: Answers) -> None:
     assert facts_of(issued.chain).names == ("tls.example.com",)
     assert load_key(issued.key).key_size == 2048
     assert answers.acme_tls == {}
+
+
+def test_an_address_is_proved_over_tls(
+    tmp_path: Path, ports: tuple[int, int], answers: Answers
+) -> None:
+    """The CA asks for its name in the reverse tree (RFC 8738)."""
+    extra = {"profiles": {"default": {"description": "", "validityPeriod": 86400}}}
+    with Pebble(tmp_path, binary=newer_pebble(), tls_port=ports[1], extra=extra) as newer:
+        issued = order(newer, TLSSolver(answers), "127.0.0.1", profile="default").obtain()
+    assert facts_of(issued.chain).names == ("127.0.0.1",)
 
 
 def test_the_key_types(pebble: Pebble, answers: Answers) -> None:

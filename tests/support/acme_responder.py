@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from edgerouter.acme.challenges import Answers
+from edgerouter.acme.answers import Answers
 
 PATH = "/.well-known/acme-challenge/"
 
@@ -51,18 +51,19 @@ def http_responder(
 
 @contextmanager
 def tls_responder(answers: Answers) -> Iterator[int]:
-    """Answer TLS-ALPN-01 from ``answers``; yields the port."""
+    """Answer TLS-ALPN-01 from ``answers``, by the name in the handshake; yields the port."""
+
+    def choose(
+        connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext
+    ) -> None:
+        pair = answers.acme_tls.get(name or "")
+        if pair is not None:
+            connection.context = challenge_context(pair)
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            pair = next(iter(answers.acme_tls.values()), None)
-            if pair is None:
-                return
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            with tempfile.NamedTemporaryFile("w") as file:
-                file.write("".join(pair))
-                file.flush()
-                context.load_cert_chain(file.name)
+            context.sni_callback = choose
             context.set_alpn_protocols(["acme-tls/1"])
             try:
                 with context.wrap_socket(self.request, server_side=True):
@@ -73,3 +74,13 @@ def tls_responder(answers: Answers) -> Iterator[int]:
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
     with running(server):
         yield server.server_address[1]
+
+
+def challenge_context(pair: tuple[str, str]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("".join(pair))
+        file.flush()
+        context.load_cert_chain(file.name)
+    context.set_alpn_protocols(["acme-tls/1"])
+    return context

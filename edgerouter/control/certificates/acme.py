@@ -6,7 +6,8 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
-from edgerouter.acme.challenges import Solver
+from edgerouter.acme.board import Board
+from edgerouter.acme.challenges import Solver, WorkerSolver
 from edgerouter.acme.dns_environment import read_environment
 from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.export import export
@@ -21,6 +22,7 @@ from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
 from edgerouter.control.certificates.names import ascii_name, is_local
 from edgerouter.control.certificates.publication import Publication
+from edgerouter.control.certificates.sharing import Sharing
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import Certificate, Challenges, Demand, KeyPair
 from edgerouter.observability.logs import fields
@@ -47,6 +49,7 @@ class AcmeSource:
         self.manager = Manager(
             self._publish, self._changed, preflight=make_preflight(configuration)
         )
+        self._boards: list[Board] = []
         self.broken: dict[str, str] = {}
         """Resolvers that cannot be used, with the reason."""
 
@@ -69,11 +72,14 @@ class AcmeSource:
         as_traefik = self._configuration.edgerouter.compat == "traefik"
         staging = own.staging_server if own is not None else None
         options = Options(staging=staging, as_traefik=as_traefik)
-        resolver = Resolver(name, acme, self._solver(name, acme), self._environ, options)
+        solver = self._solver(name, acme)
+        resolver = Resolver(name, acme, solver, self._environ, options)
         is_new = resolver.storage.is_new
         resolver.storage.open()
         if is_new:
             import_at_start(acme.storage, resolver)
+        if isinstance(solver, WorkerSolver) and solver.board is not None:
+            self._boards.append(solver.board)
         return resolver
 
     def _solver(self, name: str, acme: ACME) -> Solver:
@@ -98,6 +104,9 @@ class AcmeSource:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.manager.run())
             tasks.create_task(self._copy())
+            if self._boards:
+                sharing = Sharing(self._boards, self.manager.answers, self._publish)
+                tasks.create_task(sharing.run())
 
     async def _copy(self) -> None:
         """Give every certificate to other programs too."""

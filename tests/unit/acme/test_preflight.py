@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from edgerouter.acme.answers import Answer, Answers
 from edgerouter.acme.caa import allowed_issuers
 from edgerouter.acme.challenges import (
-    Answers,
     Challenge,
     HTTPSolver,
     TLSSolver,
@@ -115,7 +115,7 @@ def test_tls_challenges_are_seen_as_the_ca_would(tmp_path: Path, answers: Answer
 def test_tls_challenges_that_somebody_else_answers(tmp_path: Path, answers: Answers) -> None:
     other = Answers(lambda wait: None)
     pair = challenge_certificate("127.0.0.1", "another key authorization")
-    other.add({}, {"127.0.0.1": pair})
+    other.add([Answer("tls-alpn-01", "1.0.0.127.in-addr.arpa", pair)], threading.Event())
     with tls_responder(other) as port:
         finding = examine(make_resolver(tmp_path, TLSSolver(answers)), ["127.0.0.1"], port)
     assert finding is not None
