@@ -21,6 +21,7 @@ from edgerouter.acme.board import Board
 from edgerouter.acme.errors import Interrupted
 from edgerouter.acme.keys import general_names, new_key, to_pem
 
+DNS_01 = "dns-01"
 _ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 
 

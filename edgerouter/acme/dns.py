@@ -22,7 +22,7 @@ import dns.rdtypes.txtbase
 import dns.resolver
 from josepy import b64
 
-from edgerouter.acme.challenges import Challenge, pause
+from edgerouter.acme.challenges import DNS_01, Challenge, pause
 from edgerouter.acme.dns_accounts import Account, host_and_port, make_account
 from edgerouter.acme.errors import CertificateError
 from edgerouter.config.static.acme import DNSChallenge
@@ -82,7 +82,7 @@ class ZoneAccount:
 class DNSSolver:
     """Writes the records of challenges and waits until name servers have them."""
 
-    kind = "dns-01"
+    kind = DNS_01
 
     def __init__(
         self,

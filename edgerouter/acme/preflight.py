@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from edgerouter.acme.attempt import Finding, Preflight
-from edgerouter.acme.challenges import Challenge, HTTPSolver, TLSSolver, server_name
+from edgerouter.acme.challenges import DNS_01, Challenge, HTTPSolver, TLSSolver, server_name
 from edgerouter.acme.resolver import Resolver
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.observability.logs import fields
@@ -62,7 +62,7 @@ def examine(resolver: Resolver, names: Sequence[str], port: int | None = None) -
     issuers = PUBLIC_CAS.get(urlsplit(resolver.directory).hostname or "", ())
     for name in names:
         finding = _forbidden(name, issuers, resolver) if issuers else None
-        if finding is None and resolver.solver.kind != "dns-01":
+        if finding is None and resolver.solver.kind != DNS_01:
             finding = _way_here(resolver, name, port)
         if finding is not None and finding.is_certain:
             return finding

@@ -139,6 +139,7 @@ class Core:
             self._tls.tell()
             if self._certificates is not None:
                 self._certificates.inventory.served = content["tls"]["certificates"]
+                self._certificates.inventory.refused = self._tls.refused
             await self._check_health(runtime)
         except Exception:
             log.exception("The configuration could not be rebuilt, the last one stays in force")

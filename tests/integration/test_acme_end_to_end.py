@@ -181,6 +181,35 @@ def test_certificates_on_the_command_line(site: Site) -> None:
         assert "no resolver is to certify b.example.com" in unknown.stderr
 
 
+def test_a_wildcard_needs_dns(site: Site, tmp_path: Path) -> None:
+    routers = {
+        "wild": router_of("*.wild.example.com"),
+        "both": router_of(
+            "both.example.com",
+            domains=[{"main": "both.example.com", "sans": ["*.both.example.com"]}],
+        ),
+        "good": router_of("good.example.com"),
+    }
+    with site.router(dynamic(**routers)) as router:
+        site.valid("good.example.com")
+        for name in ("wild", "both"):
+            shown = router.get(f"/api/http/routers/{name}@file")
+            assert shown["status"] == "warning"
+            (reason,) = shown["error"]
+            assert reason.startswith(f"*.{name}.example.com cannot be certified by http-01, which")
+            assert reason.endswith("wildcards need a resolver with dnsChallenge")
+        plans = {
+            plan["routers"][0]: (plan["state"], plan.get("reason", ""))
+            for plan in router.get("/api/edgerouter/certificates")
+        }
+        assert plans["good@file"] == ("valid", "")
+        assert plans["wild@file"][0] == "failing"
+        assert "wildcards need a resolver with dnsChallenge" in plans["wild@file"][1]
+        answer = site.ask("a.wild.example.com", roots="")
+        assert answer.status == 418, "the default certificate is served meanwhile"
+    assert (tmp_path / "pebble/pebble.log").read_text().count("Added order") == 1
+
+
 def test_what_fails_is_visible(tmp_path: Path) -> None:
     site = Site(tmp_path)
     try:

@@ -121,13 +121,6 @@ def test_a_name_that_is_not_proved_is_named(pebble: Pebble) -> None:
     assert made.journal.saved[-1] is None, "the order is dead and forgotten"
 
 
-def test_a_wildcard_needs_dns(pebble: Pebble, answers: Answers) -> None:
-    with pytest.raises(
-        CertificateError, match=r"not offer http-01 for example\.com for a wildcard"
-    ):
-        order(pebble, HTTPSolver(answers), "*.example.com").obtain()
-
-
 def test_an_unknown_profile_is_refused_before_an_order(pebble: Pebble, answers: Answers) -> None:
     made = order(pebble, HTTPSolver(answers), "a.example.com", profile="shortlived")
     with pytest.raises(CertificateError, match='no profile "shortlived"; it offers none'):

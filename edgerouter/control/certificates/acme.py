@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from edgerouter.acme.board import Board
-from edgerouter.acme.challenges import Solver, WorkerSolver
+from edgerouter.acme.challenges import DNS_01, Solver, WorkerSolver
 from edgerouter.acme.dns_environment import read_environment
 from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.export import export
@@ -132,14 +132,26 @@ class AcmeSource:
             answers.http01, {host: KeyPair(*pair) for host, pair in answers.acme_tls.items()}
         )
 
+    def refusal(self, demand: Demand) -> str:
+        resolver = self.manager.resolvers.get(demand.resolver)
+        wildcard = next((each for each in demand.names if each.startswith("*.")), "")
+        if resolver is None or resolver.solver.kind == DNS_01:
+            return ""
+        if not wildcard or all(map(is_local, demand.names)):
+            return ""
+        return (
+            f"{wildcard} cannot be certified by {resolver.solver.kind}, which the certificate"
+            f' resolver "{resolver.name}" uses; wildcards need a resolver with dnsChallenge'
+        )
+
     def demand(self, demands: Sequence[Demand]) -> None:
         # Demands follow every snapshot.
         self._publication.published()
         known = self._configuration.certificates_resolvers
         self.manager.want(
-            Wish(each.resolver, tuple(map(ascii_name, (each.main, *each.sans))), each.routers)
+            Wish(each.resolver, tuple(map(ascii_name, each.names)), each.routers)
             for each in demands
-            if each.resolver in known and not all(map(is_local, (each.main, *each.sans)))
+            if each.resolver in known and not all(map(is_local, each.names))
         )
 
     def on_change(self, callback: Callable[[], None]) -> None:

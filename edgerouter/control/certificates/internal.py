@@ -74,6 +74,10 @@ class InternalSource:
         self._publication.gathered()
         return Challenges()
 
+    def refusal(self, demand: Demand) -> str:
+        del demand
+        return ""
+
     def demand(self, demands: Sequence[Demand]) -> None:
         self._publication.published()
         wanted = {(each.main, *each.sans) for each in demands if each.main and self._is_mine(each)}
@@ -86,7 +90,7 @@ class InternalSource:
     def _is_mine(self, demand: Demand) -> bool:
         if demand.resolver in self.resolvers:
             return True
-        local = all(map(is_local, (demand.main, *demand.sans)))
+        local = all(map(is_local, demand.names))
         return self._for_all and (not demand.resolver or local)
 
     def on_change(self, callback: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from edgerouter.control.listing import Item
+from edgerouter.control.tls.source import Demand
 
 if TYPE_CHECKING:
     from edgerouter.acme.manager import Managed, Manager
@@ -38,6 +39,8 @@ class Inventory:
         self._broken = broken
         self.served: Sequence[Mapping[str, Any]] = ()
         """``tls.certificates`` of the newest snapshot."""
+        self.refused: Sequence[tuple[Demand, str]] = ()
+        """What routers want of a resolver that cannot make it, with the reason."""
 
     def items(self) -> list[Item]:
         """Return the certificates that are served, one item each (Traefik's)."""
@@ -68,6 +71,16 @@ class Inventory:
     def plans(self) -> list[Item]:
         """Return every certificate that resolvers are to obtain, with what has become of it."""
         found = [planned(managed) for managed in self._managed()]
+        found += [
+            {
+                "resolver": demand.resolver,
+                "names": list(demand.names),
+                "routers": list(demand.routers),
+                "state": "failing",
+                "reason": reason,
+            }
+            for demand, reason in self.refused
+        ]
         found += [
             {"resolver": name, "names": [], "state": "failing", "reason": reason}
             for name, reason in sorted(self._broken.items())

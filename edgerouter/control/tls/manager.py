@@ -8,7 +8,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,8 @@ class TlsManager:
         self._files = PemFiles()
         self._self_signed: KeyPair | None = None
         self._demands: list[Demand] = []
+        self.refused: Sequence[tuple[Demand, str]] = ()
+        """What routers want and no source can make, with the reason, of the last ``section``."""
         self._shares_sessions: bool | None = None
         self._ticket_key = secrets.token_hex(32)
         self._key_made = time.monotonic()
@@ -109,14 +111,17 @@ class TlsManager:
         default = reading.default(runtime.tls)
         options = reading.options(runtime.tls)
         self._files.end()
-        self._demands = [
+        wanted = [
             each
             for each in demands_of(runtime.http.routers.values(), runtime.tls)
             # Who names a default certificate wants it wherever there is no other.
             if (each.resolver or default is None or each.default) and not _covered(each, own)
         ]
+        reasons = {each: self._refusal(each) for each in wanted}
+        self.refused = [(each, reason) for each, reason in reasons.items() if reason]
+        self._demands = [each for each, reason in reasons.items() if not reason]
         certificates = [*own, *gathered.certificates]
-        default = default or _generated(self._demands, certificates) or gathered.default
+        default = default or _generated(wanted, certificates) or gathered.default
         if default is None:
             default = self._fallback()
         return {
@@ -133,7 +138,20 @@ class TlsManager:
             "http01": dict(gathered.challenges.http01),
             "ticketKey": gathered.ticket_key if self._can_share_sessions() else "",
             "strictOptions": self._strict_options,
-        }, reading.found
+        }, [*reading.found, *self._mark_refused(runtime)]
+
+    def _refusal(self, demand: Demand) -> str:
+        return next(filter(None, (source.refusal(demand) for source in self._sources)), "")
+
+    def _mark_refused(self, runtime: RuntimeConfiguration) -> Iterator[Diagnostic]:
+        for demand, reason in self.refused:
+            for name in demand.routers:
+                info = runtime.http.routers[name]
+                info.warn(reason)
+                yield info.diagnostic("error", reason)
+            if demand.default:
+                key = "tls.stores.default.defaultGeneratedCert"
+                yield Diagnostic("error", reason, key=key, element=key)
 
     def _can_share_sessions(self) -> bool:
         if self._shares_sessions is None:
@@ -166,8 +184,7 @@ def covers(names: Sequence[str], name: str) -> bool:
 
 def _covered(demand: Demand, certificates: Sequence[Certificate]) -> bool:
     """Tell whether the user's own certificates have all names of ``demand``."""
-    wanted = (demand.main, *demand.sans)
-    return any(all(covers(each.names, name) for name in wanted) for each in certificates)
+    return any(all(covers(each.names, name) for name in demand.names) for each in certificates)
 
 
 def _generated(
@@ -177,7 +194,7 @@ def _generated(
     for demand in demands:
         if demand.default:
             for each in certificates:
-                if all(covers(each.names, name) for name in (demand.main, *demand.sans)):
+                if all(covers(each.names, name) for name in demand.names):
                     return each
     return None
 

@@ -47,6 +47,11 @@ class Demand:
     default: bool = False
     """Whether it is to be the default certificate (``defaultGeneratedCert``)."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its names, the main one first."""
+        return self.main, *self.sans
+
 
 @dataclass(frozen=True, slots=True)
 class Challenges:
@@ -77,6 +82,13 @@ class CertificateSource(Protocol):
         """Learn what routers want: the whole set, after each change of the configuration.
 
         It holds the demands of all resolvers; a source serves those that name its own.
+        """
+        ...
+
+    def refusal(self, demand: Demand) -> str:
+        """Return why a demand can never be met as things are configured; empty when it can.
+
+        A demand that is refused is in none of those that ``demand`` tells.
         """
         ...
 

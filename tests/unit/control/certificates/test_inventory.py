@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edgerouter.control.certificates.inventory import Inventory, described
+from edgerouter.control.tls.source import Demand
 from tests.support.certificates import make_certificate
 
 # A certificate and what Traefik 3.7.15 shows of it at /api/certificates.
@@ -82,6 +83,20 @@ def test_what_cannot_be_read_is_left_out() -> None:
     inventory = Inventory(None, {})
     inventory.served = [{"certificate": "x", "origin": "x", "names": []}]
     assert inventory.items() == []
+
+
+def test_what_a_resolver_refuses() -> None:
+    inventory = Inventory(None, {})
+    inventory.refused = [(Demand("le", "*.a.org", ("a.org",), ("a@file",)), "why")]
+    assert inventory.plans() == [
+        {
+            "resolver": "le",
+            "names": ["*.a.org", "a.org"],
+            "routers": ["a@file"],
+            "state": "failing",
+            "reason": "why",
+        }
+    ]
 
 
 def test_resolvers_that_cannot_be_used() -> None:

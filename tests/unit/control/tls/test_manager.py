@@ -31,6 +31,8 @@ class Source:
         self.own_default: Certificate | None = None
         self.pending = Challenges()
         self.demands: list[Demand] = []
+        self.reasons: dict[str, str] = {}
+        """Why it refuses a name."""
         self.changed: Callable[[], None]
 
     def certificates(self) -> Sequence[Certificate]:
@@ -44,6 +46,9 @@ class Source:
 
     def demand(self, demands: Sequence[Demand]) -> None:
         self.demands = list(demands)
+
+    def refusal(self, demand: Demand) -> str:
+        return self.reasons.get(demand.main, "")
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self.changed = callback
@@ -97,6 +102,40 @@ def test_certificates_of_the_user_come_before_those_of_sources() -> None:
     assert not found
     assert [each["names"] for each in tls["certificates"]] == [["a.test", "*.w.test"], ["b.test"]]
     assert [each["origin"] for each in tls["certificates"]] == ["the PEM text", "source"]
+
+
+def test_what_a_source_refuses_marks_the_routers() -> None:
+    source = Source()
+    source.reasons = {"*.x.test": "no wildcards here"}
+    manager = TlsManager([source])
+    view = runtime(
+        {
+            "stores": {
+                "default": {
+                    "defaultGeneratedCert": {"resolver": "le", "domain": {"main": "*.x.test"}}
+                }
+            }
+        },
+        good={"rule": "Host(`a.test`)", "tls": {"certResolver": "le"}},
+        bad={"rule": "Host(`*.x.test`)", "tls": {"certResolver": "le"}},
+    )
+    _, found = section(manager, view)
+    assert found == [
+        "f.yml, http.routers.bad: no wildcards here",
+        "tls.stores.default.defaultGeneratedCert: no wildcards here",
+    ]
+    routers = view.http.routers
+    assert (routers["bad@file"].status, routers["bad@file"].errors) == (
+        "warning",
+        ["no wildcards here"],
+    )
+    assert routers["good@file"].status == "enabled"
+    assert [demand.routers for demand, _ in manager.refused] == [("bad@file",), ()]
+    manager.tell()
+    assert [demand.main for demand in source.demands] == ["a.test"]
+
+    section(manager, runtime({"certificates": [content(make_pair("*.x.test"))]}))
+    assert manager.refused == [], "the user has one"
 
 
 def test_which_default_counts() -> None:
