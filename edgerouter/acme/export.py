@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cryptography import x509
@@ -27,6 +27,16 @@ COMMAND_TIME = 60.0
 """Seconds the program has."""
 
 
+def by_directory(certificates: Iterable[Stored]) -> dict[str, Stored]:
+    """Return the name of each certificate's directory; of several with one, the newest has it."""
+    oldest_first = sorted(certificates, key=lambda each: each.facts.not_before)
+    return {_directory_name(each): each for each in oldest_first}
+
+
+def _directory_name(stored: Stored) -> str:
+    return file_name(stored.names[0])
+
+
 def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.environ) -> bool:
     """Write the copies of one certificate; run the program when one has changed. Blocking.
 
@@ -36,7 +46,7 @@ def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.envi
     """
     if not options.directory:
         return False
-    directory = Path(options.directory) / file_name(stored.names[0])
+    directory = Path(options.directory) / _directory_name(stored)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         changed = _write(options, stored, directory)

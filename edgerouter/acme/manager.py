@@ -109,6 +109,11 @@ class Manager:
         good = [each for each in self._stored.values() if each.facts.not_after > now]
         return sorted(good, key=lambda each: each.facts.not_after, reverse=True)
 
+    def wanted(self) -> list[Stored]:
+        """Return what we have of the certificates that are wanted now."""
+        found = ((resolver, tuple(sorted(names))) for resolver, names in self._managed)
+        return [self._stored[key] for key in found if key in self._stored]
+
     def add(self, resolver: Resolver) -> None:
         """Use a resolver whose storage is open; its certificates are there from now on."""
         self._resolvers[resolver.name] = resolver

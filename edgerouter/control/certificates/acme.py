@@ -10,7 +10,7 @@ from edgerouter.acme.board import Board
 from edgerouter.acme.challenges import DNS_01, Solver, WorkerSolver
 from edgerouter.acme.dns_environment import read_environment
 from edgerouter.acme.errors import CertificateError
-from edgerouter.acme.export import export
+from edgerouter.acme.export import by_directory, export
 from edgerouter.acme.importer import import_at_start
 from edgerouter.acme.manager import Manager
 from edgerouter.acme.plan import Wish
@@ -45,7 +45,7 @@ class AcmeSource:
         self._callback: Callable[[], None] = lambda: None
         self.tell_containers: Callable[[Sequence[str]], Awaitable[None]] = _nobody
         """Told the names of a certificate whose copy has changed."""
-        self._obtained: asyncio.Queue[Stored] = asyncio.Queue()
+        self._to_copy = asyncio.Event()
         self.manager = Manager(
             self._publish, self._changed, preflight=make_preflight(configuration)
         )
@@ -99,8 +99,6 @@ class AcmeSource:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        for stored in self.manager.certificates():
-            self._obtained.put_nowait(stored)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.manager.run())
             tasks.create_task(self._copy())
@@ -109,12 +107,17 @@ class AcmeSource:
                 tasks.create_task(sharing.run())
 
     async def _copy(self) -> None:
-        """Give every certificate to other programs too."""
+        """Give the certificates that are wanted to other programs too."""
         options = self._configuration.edgerouter.certificates_export
-        while True:
-            stored = await self._obtained.get()
-            if await in_daemon_thread(partial(export, options, stored), "export"):
-                await self.tell_containers(stored.names)
+        copied: dict[str, Stored] = {}
+        while options.directory:
+            await self._to_copy.wait()
+            self._to_copy.clear()
+            for name, stored in by_directory(self.manager.wanted()).items():
+                if copied.get(name) != stored:
+                    copied[name] = stored
+                    if await in_daemon_thread(partial(export, options, stored), "export"):
+                        await self.tell_containers(stored.names)
 
     def certificates(self) -> Sequence[Certificate]:
         return [
@@ -153,13 +156,14 @@ class AcmeSource:
             for each in demands
             if each.resolver in known and not all(map(is_local, each.names))
         )
+        self._to_copy.set()
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callback = callback
 
-    def _changed(self, stored: Stored) -> None:
+    def _changed(self, _stored: Stored) -> None:
         self._callback()
-        self._obtained.put_nowait(stored)
+        self._to_copy.set()
 
     async def obtain(self, resolver: str, name: str) -> str:
         """Get a certificate for one name to the workers; return why there is none."""

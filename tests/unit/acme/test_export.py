@@ -1,20 +1,21 @@
 """Copies of certificates for other programs."""
 
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
-from edgerouter.acme.export import export
+from edgerouter.acme.export import by_directory, export
 from edgerouter.acme.keys import belong_together, facts_of
 from edgerouter.acme.storage import Stored
 from edgerouter.config.static.certificates import Export
 from tests.support.certificates import make_certificate
 
 
-def stored(*names: str) -> Stored:
-    issued = make_certificate(names)
+def stored(*names: str, age: float = 0) -> Stored:
+    issued = make_certificate(names, start=datetime.now(UTC) - timedelta(days=age))
     return Stored("le", names, issued.chain, issued.key, facts_of(issued.chain))
 
 
@@ -54,6 +55,11 @@ def test_both_formats_and_a_program_told_of_changes(tmp_path: Path, program: Pat
     export(options, second)
     assert len(calls.read_text().splitlines()) == 2
     assert belong_together((directory / "certificate.pem").read_text(), second.key)
+
+
+def test_the_newest_has_the_directory() -> None:
+    old, new, other = stored("a.org", age=5), stored("a.org", "b.org"), stored("*.a.org", age=9)
+    assert by_directory([new, old, other]) == {"a.org": new, "_.a.org": other}
 
 
 def test_without_a_directory_nothing_is_written(tmp_path: Path, program: Path) -> None:

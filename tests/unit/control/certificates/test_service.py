@@ -1,13 +1,21 @@
 """What makes certificates, put together."""
 
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgerouter.acme.keys import facts_of
+from edgerouter.acme.storage import Storage
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.certificates.service import Certificates
 from edgerouter.control.publisher import Publisher
+from edgerouter.control.tls.source import Demand
+from tests.support.certificates import make_certificate
+from tests.support.data_plane import until
 
 
 def make(tmp_path: Path, resolvers: dict[str, Any], **own: Any) -> Certificates:
@@ -54,6 +62,33 @@ def test_a_resolver_that_cannot_be_used_leaves_the_others(
     assert reason in plan["reason"]
     assert made.acme is not None
     assert list(made.acme.manager.resolvers) == ["good"]
+
+
+async def test_after_a_restart_only_wanted_certificates_are_copied(tmp_path: Path) -> None:
+    """Several that are still good may have the same main name, and so the same directory."""
+    storage = Storage(tmp_path / "acme.json.d", "le")
+    storage.open()
+    now = datetime.now(UTC)
+    for names, age in ((("a.org",), 10), (("a.org", "b.org"), 1), (("c.org",), 20)):
+        issued = make_certificate(names, start=now - timedelta(days=age))
+        storage.save(names, issued, "https://127.0.0.1:1/dir")
+    acme = {"tlsChallenge": {}, "caServer": "https://127.0.0.1:1/dir"}
+    made = make(tmp_path, {"le": acme}, certificatesExport={"directory": str(tmp_path / "out")})
+    assert made.acme is not None
+    told: list[Sequence[str]] = []
+
+    async def tell(names: Sequence[str]) -> None:
+        told.append(names)
+
+    made.acme.tell_containers = tell
+    made.acme.demand([Demand("le", "a.org", ("b.org",)), Demand("le", "c.org")])
+    running = asyncio.create_task(made.acme.run())
+    await until(lambda: {("a.org", "b.org"), ("c.org",)} <= set(told))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(told) == 2, told
+    copied = facts_of((tmp_path / "out/a.org/certificate.pem").read_text())
+    assert copied.names == ("a.org", "b.org")
 
 
 async def test_certificates_on_demand(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
