@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edgerouter.acme.answers import Answer
 from edgerouter.acme.errors import CertificateError, Interrupted
+from edgerouter.acme.files import make_private
 from edgerouter.acme.held import HeldFile, read_held, take
 from edgerouter.observability.logs import fields
 
@@ -89,7 +90,7 @@ class Board:
             OSError: It cannot be written.
         """
         if self._me is None:
-            self._routers.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._routers)
             self._me = take(self._routers / secrets.token_hex(8))
         if self._me is not None:
             self._me.write("".join(f"{key}\n" for key in sorted(keys)))
@@ -104,7 +105,7 @@ class Board:
         return self._answers / _digest(f"{answer.kind} {answer.key}")
 
     def _take(self, path: Path, stop: threading.Event) -> HeldFile:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         while (held := take(path)) is None:
             if stop.wait(POLL):
                 raise Interrupted

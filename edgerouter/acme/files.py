@@ -37,6 +37,17 @@ def write_private_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def make_private(directory: Path) -> None:
+    """Make a directory that only we can open, and those above that are missing.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; empty when there is no such file.
 

@@ -56,9 +56,12 @@ class Stored:
 
 
 def storage_directory(storage: str) -> Path:
-    """Return the directory for Traefik's ``storage``: ``acme.json`` means ``acme.json.d``."""
+    """Return the directory for Traefik's ``storage``: ``acme.json`` means ``acme.json.d``.
+
+    So does any other file that is there, as Traefik takes every name.
+    """
     path = Path(storage)
-    if path.suffix == ".json" and not path.is_dir():
+    if path.is_file() or (path.suffix == ".json" and not path.is_dir()):
         return path.with_name(f"{path.name}.d")
     return path
 

@@ -162,7 +162,8 @@ class View:
     def diagnostics(self) -> list[Item]:
         """Return everything that is wrong with the configuration."""
         dynamic = self.runtime.diagnostics if self.runtime is not None else ()
-        return [asdict(diagnostic) for diagnostic in (*self._warnings, *dynamic)]
+        found = (*self._warnings, *self.certificates.problems(), *dynamic)
+        return [asdict(diagnostic) for diagnostic in found]
 
     def workers(self) -> list[Item]:
         """Return the state of each worker."""

@@ -13,6 +13,7 @@ from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.export import by_directory, export
 from edgerouter.acme.importer import import_at_start
 from edgerouter.acme.manager import Manager
+from edgerouter.acme.place import container_mounts
 from edgerouter.acme.plan import Wish
 from edgerouter.acme.preflight import make_preflight
 from edgerouter.acme.resolver import Options, Resolver, make_solver
@@ -21,6 +22,7 @@ from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
 from edgerouter.control.certificates.names import ascii_name, is_local
+from edgerouter.control.certificates.places import Places
 from edgerouter.control.certificates.publication import Publication
 from edgerouter.control.certificates.sharing import Sharing
 from edgerouter.control.publisher import Publisher
@@ -38,6 +40,7 @@ class AcmeSource:
         configuration: StaticConfiguration,
         publisher: Publisher,
         environ: Mapping[str, str] = os.environ,
+        places: Places | None = None,
     ) -> None:
         self._configuration = configuration
         self._publication = Publication(publisher)
@@ -50,11 +53,13 @@ class AcmeSource:
             self._publish, self._changed, preflight=make_preflight(configuration)
         )
         self._boards: list[Board] = []
+        self.places = places or Places(configuration, container_mounts())
         self.broken: dict[str, str] = {}
         """Resolvers that cannot be used, with the reason."""
 
     def open(self) -> None:
         """Make the resolvers and read what they have kept. Blocking."""
+        self.places.open()
         for name, resolver in self._configuration.certificates_resolvers.items():
             if resolver.acme is None:
                 continue
@@ -76,7 +81,8 @@ class AcmeSource:
         resolver = Resolver(name, acme, solver, self._environ, options)
         is_new = resolver.storage.is_new
         resolver.storage.open()
-        if is_new:
+        if is_new or self.places.is_single_file(acme.storage):
+            # Traefik may have had a single file meanwhile.
             import_at_start(acme.storage, resolver)
         if isinstance(solver, WorkerSolver) and solver.board is not None:
             self._boards.append(solver.board)
@@ -102,6 +108,7 @@ class AcmeSource:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.manager.run())
             tasks.create_task(self._copy())
+            tasks.create_task(self.places.run())
             if self._boards:
                 sharing = Sharing(self._boards, self.manager.answers, self._publish)
                 tasks.create_task(sharing.run())

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.control.listing import Item
 from edgerouter.control.tls.source import Demand
 
@@ -39,6 +40,8 @@ class Inventory:
         self._broken = broken
         self.served: Sequence[Mapping[str, Any]] = ()
         """``tls.certificates`` of the newest snapshot."""
+        self.problems: Callable[[], Sequence[Diagnostic]] = tuple
+        """What is wrong with the storage."""
         self.refused: Sequence[tuple[Demand, str]] = ()
         """What routers want of a resolver that cannot make it, with the reason."""
 

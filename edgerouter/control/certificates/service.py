@@ -52,6 +52,8 @@ class Certificates:
         manager = self.acme.manager if self.acme is not None else None
         broken = self.acme.broken if self.acme is not None else {}
         self.inventory = Inventory(manager, broken, self._internal.renewals)
+        if self.acme is not None:
+            self.inventory.problems = self.acme.places.problems
         self.commands = Commands(self.inventory, manager)
         self._note_use: Callable[[str], None] = lambda _name: None
         self._on_demand = self._make_on_demand(configuration.edgerouter.on_demand)

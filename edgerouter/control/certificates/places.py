@@ -1,0 +1,100 @@
+"""Whether what ACME resolvers keep outlives the container, and what is done where it would not."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from edgerouter.acme.place import Mount, Place, place_of
+from edgerouter.acme.single_file import SingleFile
+from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.static import StaticConfiguration
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY = 1.0
+"""Seconds between two looks whether the storage has changed."""
+
+
+class Places:
+    """The storages of all resolvers."""
+
+    def __init__(self, configuration: StaticConfiguration, mounts: Sequence[Mount] | None) -> None:
+        """Judge them by the mounts of the container that the router is in; None: in none."""
+        resolvers: dict[str, list[str]] = {}
+        for name, resolver in configuration.certificates_resolvers.items():
+            if resolver.acme is not None:
+                resolvers.setdefault(resolver.acme.storage, []).append(name)
+        self._resolvers: Mapping[str, Sequence[str]] = resolvers
+        self._mounts = mounts
+        self._files: dict[str, SingleFile] = {}
+        self._failures: dict[str, Diagnostic] = {}
+        self._lost: list[Diagnostic] = []
+        self._saving = threading.Lock()
+
+    def problems(self) -> list[Diagnostic]:
+        """What is wrong now."""
+        return [*self._lost, *self._failures.values()]
+
+    def open(self) -> None:
+        """Look where they lie; make those that are in one file. Blocking."""
+        for storage, names in self._resolvers.items():
+            place = place_of(storage, self._mounts)
+            if place is Place.FILE:
+                self._files[storage] = SingleFile(storage, names)
+                self._try(storage, self._files[storage].restore)
+            elif place is Place.LOST:
+                problem = self._problem(storage, _lost(storage))
+                self._lost.append(problem)
+                log.error(str(problem))
+
+    def is_single_file(self, storage: str) -> bool:
+        """Whether this storage is kept in one file."""
+        return storage in self._files
+
+    async def run(self) -> None:
+        """Keep files as their directories are, until cancelled."""
+        try:
+            while self._files:
+                await asyncio.to_thread(self.save)
+                await asyncio.sleep(SAVE_EVERY)
+        finally:
+            self.save()
+
+    def save(self) -> None:
+        """Write what has changed."""
+        with self._saving:
+            for storage, file in self._files.items():
+                self._try(storage, file.save)
+
+    def _try(self, storage: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            message = (
+                f"{storage} cannot be read or written ({reason}), so that its certificates are lost"
+                " when the container is made anew; mount it so that it can, or a volume"
+            )
+            problem = self._problem(storage, message)
+            if self._failures.get(storage) != problem:
+                self._failures[storage] = problem
+                log.error(str(problem))
+        else:
+            self._failures.pop(storage, None)
+
+    def _problem(self, storage: str, message: str) -> Diagnostic:
+        key = f"certificatesResolvers.{self._resolvers[storage][0]}.acme.storage"
+        return Diagnostic("error", message, key=key)
+
+
+def _lost(storage: str) -> str:
+    path = Path(storage).resolve()
+    directory = path.parent if path.parent != Path("/") else Path("/letsencrypt")
+    moved = "" if directory == path.parent else f" and set storage to {directory / path.name}"
+    return (
+        f"{storage} lies in the container only: its certificates are lost when the container is"
+        " made anew, and CAs limit how often they can be ordered again; mount a volume, for"
+        f" example letsencrypt:{directory}{moved}"
+    )
