@@ -1,5 +1,6 @@
 """The image, built from the Dockerfile, and the compose quick start as a user runs it."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from docker.models.containers import Container
 from tests.conftest import unavailable
 from tests.support.docker.engine import ROOT, Fleet, container_ip
 from tests.support.eventually import Answer, ask, eventually
+from tests.support.https import ask_https
+from tests.support.pebble import Pebble
 from tests.support.router_process import free_ports
 
 pytestmark = pytest.mark.timeout(600)  # The first test builds the image, and so compiles.
@@ -142,6 +145,88 @@ def test_image_ends_at_once_when_it_is_stopped(
     router.stop(timeout=30)
     router.reload()
     assert router.attrs["State"]["ExitCode"] == 0
+
+
+def test_certificates_outlive_a_container_that_mounts_only_acme_json(
+    fleet: Fleet, product_image: str, tmp_path: Path
+) -> None:
+    """Traefik's usual compose line is `./acme.json:/acme.json`."""
+    file, configuration = tmp_path / "acme.json", tmp_path / "dynamic.yml"
+    file.touch(0o600)
+    router = {
+        "rule": "Host(`a.example.com`)",
+        "service": "noop@internal",
+        "entryPoints": ["secure"],
+        "tls": {"certResolver": "le"},
+    }
+    configuration.write_text(json.dumps({"http": {"routers": {"a": router}}}))
+    with Pebble(tmp_path / "pebble") as pebble:
+        (api,) = free_ports(1)
+        options = {
+            "entrypoints.secure.address": f"127.0.0.1:{pebble.tls_port}",
+            "entrypoints.traefik.address": f"127.0.0.1:{api}",
+            "api.insecure": "true",
+            "providers.file.filename": "/dynamic.yml",
+            "certificatesresolvers.le.acme.caserver": pebble.url,
+            "certificatesresolvers.le.acme.cacertificates": "/ca.pem",
+            "certificatesresolvers.le.acme.keytype": "EC256",
+            "certificatesresolvers.le.acme.tlschallenge": "true",
+        }
+        mounts = {file: "/acme.json", configuration: "/dynamic.yml", pebble.ca_file: "/ca.pem"}
+        serials = []
+        for _ in range(2):
+            container = fleet.run_container(
+                product_image,
+                command=[f"--{name}={value}" for name, value in options.items()],
+                network="host",
+                volumes={str(path): {"bind": inside} for path, inside in mounts.items()},
+            )
+            answer = eventually(
+                lambda: ask_https(pebble.tls_port, "a.example.com", roots=pebble.root()),
+                lambda answer: answer.status == 418,
+                within=60,
+            )
+            serials.append(answer.serial)
+            assert "acme.storage" not in ask(api, "/api/edgerouter/diagnostics").text
+            container.stop(timeout=30)
+            container.remove()
+        log = (tmp_path / "pebble/pebble.log").read_text()
+    assert serials[0] == serials[1]
+    assert log.count("Added order") == 1
+
+
+def test_the_image_has_what_dns_providers_need_and_tells_of_a_storage_that_is_lost(
+    run_container: Callable[..., Container], product_image: str
+) -> None:
+    environment = {
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "x"),
+        **dict.fromkeys(("SOFTLAYER_USERNAME", "SOFTLAYER_API_KEY", "CF_DNS_API_TOKEN"), "x"),
+    }
+    router = run_container(
+        product_image,
+        command=[
+            "--api.insecure=true",
+            *(
+                f"--certificatesresolvers.{provider}.acme.dnschallenge.provider={provider}"
+                for provider in ("route53", "ibmcloud", "cloudflare", "godaddy")
+            ),
+        ],
+        environment=environment,
+    )
+    address = container_ip(router)
+    plans = eventually(
+        lambda: ask(8080, "/api/edgerouter/certificates", address=address),
+        lambda answer: answer.status == 200,
+    )
+    (broken,) = json.loads(plans.text)
+    assert broken["resolver"] == "godaddy"
+    assert "needs the environment variables GODADDY_API_KEY" in broken["reason"]
+    found = json.loads(ask(8080, "/api/edgerouter/diagnostics", address=address).text)
+    (problem,) = [each for each in found if each["key"].endswith("acme.storage")]
+    assert "acme.json lies in the container only" in problem["message"]
+    assert (
+        "letsencrypt:/letsencrypt and set storage to /letsencrypt/acme.json" in problem["message"]
+    )
 
 
 def health(container: Container) -> str:
