@@ -15,7 +15,11 @@ from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.keys import facts_of
 from edgerouter.acme.order import Issued, Order, Wanted
 from edgerouter.acme.resolver import NoJournal
+from tests.integration.test_acme_end_to_end import ENTRY_POINTS, dynamic, flags, router_of
 from tests.support.dns_server import KEY_NAME, KEY_SECRET, Zone, dns_server, powerdns
+from tests.support.edgerouter_process import edgerouter
+from tests.support.eventually import eventually
+from tests.support.https import ask_https
 from tests.support.pebble import Pebble
 
 
@@ -191,6 +195,42 @@ def test_recursive_servers_are_asked_too(
     )
     asking.present([Challenge("a.example.com", "token", "token.key", "")], threading.Event())
     assert zone.hidden == 0
+
+
+def test_one_wildcard_for_all_hosts_below_a_domain(
+    zone: Zone,
+    port: int,
+    tmp_path: Path,
+    updates: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in updates.items():
+        monkeypatch.setenv(name, value)
+    acme = "certificatesresolvers.letsencrypt.acme"
+    hosts = ("example.com", "a.example.com", "b.example.com", "c.b.example.com")
+    routers = {host.replace(".", "-"): router_of(host) for host in hosts}
+    with Pebble(tmp_path / "pebble", dns=f"127.0.0.1:{port}") as pebble:
+        options = {
+            **flags(pebble, "dnschallenge"),
+            f"{acme}.dnschallenge.provider": "rfc2136",
+            f"{acme}.dnschallenge.resolvers": f"127.0.0.1:{port}",
+            f"{acme}.dnschallenge.propagation.disableanschecks": "true",
+            "edgerouter.certificatesresolvers.letsencrypt.wildcards": "example.com",
+        }
+        with edgerouter(tmp_path / "router", ENTRY_POINTS, options, dynamic(**routers)) as router:
+            roots, secure = pebble.root(), router.ports["websecure"]
+            for host in hosts:
+                eventually(
+                    lambda host=host: ask_https(secure, host, roots=roots),  # type: ignore[misc]
+                    lambda answer: answer.status == 418,
+                    within=30,
+                )
+            plans = router.get("/api/edgerouter/certificates")
+    assert [(plan["names"], plan["routers"]) for plan in plans] == [
+        (["*.example.com"], ["a-example-com@file", "b-example-com@file"]),
+        (["c.b.example.com"], ["c-b-example-com@file"]),
+        (["example.com"], ["example-com@file"]),
+    ]
 
 
 def test_accounts_are_chosen_by_zone(

@@ -47,7 +47,7 @@ def flags(pebble: Pebble, challenge: str = "httpchallenge") -> dict[str, str]:
     }
     if challenge == "httpchallenge":
         found[f"{acme}.httpchallenge.entrypoint"] = "web"
-    else:
+    elif challenge == "tlschallenge":
         found[f"{acme}.tlschallenge"] = "true"
     return found
 

@@ -46,6 +46,11 @@ class OwnResolver(Section):
     dns_accounts: dict[str, DNSAccount] = Field(
         default_factory=dict, description="Further accounts of dnsChallenge, by zone."
     )
+    wildcards: list[str] = Field(
+        default_factory=list,
+        description="Domains whose direct subdomains share the certificate of the wildcard;"
+        " needs dnsChallenge.",
+    )
     preflight: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Look whether names lead here before an order; auto: for public CAs.",

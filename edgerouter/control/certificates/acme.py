@@ -14,7 +14,7 @@ from edgerouter.acme.export import by_directory, export
 from edgerouter.acme.importer import import_at_start
 from edgerouter.acme.manager import Manager
 from edgerouter.acme.place import container_mounts
-from edgerouter.acme.plan import Wish
+from edgerouter.acme.plan import Wish, widened
 from edgerouter.acme.preflight import make_preflight
 from edgerouter.acme.resolver import Options, Resolver, make_solver
 from edgerouter.acme.storage import Stored
@@ -78,6 +78,11 @@ class AcmeSource:
         staging = own.staging_server if own is not None else None
         options = Options(staging=staging, as_traefik=as_traefik)
         solver = self._solver(name, acme)
+        if own is not None and own.wildcards and solver.kind != DNS_01:
+            raise ValueError(
+                f"edgerouter.certificatesResolvers.{name}.wildcards needs dnsChallenge in"
+                f" certificatesResolvers.{name}.acme; {solver.kind} proves no wildcards"
+            )
         resolver = Resolver(name, acme, solver, self._environ, options)
         is_new = resolver.storage.is_new
         resolver.storage.open()
@@ -159,11 +164,16 @@ class AcmeSource:
         self._publication.published()
         known = self._configuration.certificates_resolvers
         self.manager.want(
-            Wish(each.resolver, tuple(map(ascii_name, each.names)), each.routers)
+            Wish(each.resolver, self._certified_names(each), each.routers)
             for each in demands
             if each.resolver in known and not all(map(is_local, each.names))
         )
         self._to_copy.set()
+
+    def _certified_names(self, demand: Demand) -> tuple[str, ...]:
+        own = self._configuration.edgerouter.certificates_resolvers.get(demand.resolver)
+        domains = own.wildcards if own is not None else ()
+        return widened(tuple(map(ascii_name, demand.names)), domains)
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callback = callback

@@ -1,6 +1,6 @@
 """Which certificates are ordered for what routers want."""
 
-from edgerouter.acme.plan import Wish, is_covered, make_plan
+from edgerouter.acme.plan import Wish, is_covered, make_plan, widened
 
 
 def orders(*wishes: Wish) -> list[tuple[str, ...]]:
@@ -31,6 +31,13 @@ def test_large_sets_cover_small_ones_whatever_the_order() -> None:
 
 def test_overlapping_sets_are_both_ordered() -> None:
     assert orders(Wish("le", ("a", "b")), Wish("le", ("b", "c"))) == [("a", "b"), ("b", "c")]
+
+
+def test_wildcards_in_the_place_of_names() -> None:
+    names = ("x.org", "a.x.org", "b.x.org", "c.b.x.org", "a.y.org", "192.0.2.1")
+    assert widened(names, ["x.org"]) == ("x.org", "*.x.org", "c.b.x.org", "a.y.org", "192.0.2.1")
+    assert widened(names[:2], [" "]) == names[:2]
+    assert widened(("*.x.org", "a.x.org"), ["X.org."]) == ("*.x.org",)
 
 
 def test_cover() -> None:

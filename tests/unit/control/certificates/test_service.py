@@ -64,6 +64,13 @@ def test_a_resolver_that_cannot_be_used_leaves_the_others(
     assert list(made.acme.manager.resolvers) == ["good"]
 
 
+def test_wildcards_without_dns_are_refused(tmp_path: Path) -> None:
+    own = {"le": {"wildcards": ["example.com"]}}
+    made = make(tmp_path, {"le": {"tlsChallenge": {}}}, certificatesResolvers=own)
+    (plan,) = made.inventory.plans()
+    assert "edgerouter.certificatesResolvers.le.wildcards needs dnsChallenge" in plan["reason"]
+
+
 async def test_after_a_restart_only_wanted_certificates_are_copied(tmp_path: Path) -> None:
     """Several that are still good may have the same main name, and so the same directory."""
     storage = Storage(tmp_path / "acme.json.d", "le")
