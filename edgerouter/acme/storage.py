@@ -12,6 +12,7 @@
           order.json                    an order that is not finished
           on-demand                     its time: when a client last asked for it
         ledger.json                     see ``ledger``
+        challenges/                     see ``board``
 
 ``meta.json`` is replaced last, so that certificate and key always fit. Several processes
 may use the same directory.

@@ -194,7 +194,12 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
                 "::test_names_that_no_public_ca_certifies_have_the_internal_one"
             ),
         ),
-        "[ACME]": (
+        "[ACME](acme.md#storage)": (
+            "integration/test_acme_places.py::test_a_file_that_is_mounted_alone_keeps_everything",
+            "integration/test_acme_places.py::test_the_way_back_to_traefik",
+        ),
+        "A wildcard that": ("integration/test_acme_end_to_end.py::test_a_wildcard_needs_dns",),
+        "[ACME](acme.md):": (
             "integration/test_acme_manager.py::test_the_ca_says_when_to_renew",
             (
                 "integration/test_acme_manager.py"
