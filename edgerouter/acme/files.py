@@ -43,8 +43,8 @@ def make_private(directory: Path) -> None:
     Raises:
         OSError: It cannot be made.
     """
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
-    for path in reversed(missing):
+    missing = [path for path in directory.parents if not path.exists()]
+    for path in (*reversed(missing), directory):
         path.mkdir(mode=0o700, exist_ok=True)
 
 

@@ -1,9 +1,9 @@
 """The storage in one file, Traefik's ``acme.json``: for containers that mount nothing else.
 
-The directory beside the file is what is worked with; it is gone when the container is made
-anew. The file has all of it: the certificates as Traefik keeps them, so that the way back
-to Traefik stays open, and everything under a key of ours. A mounted file cannot be replaced,
-so it is written in place.
+A directory is what is worked with; it is gone when the container is made anew. The file has
+all of it: the certificates as Traefik keeps them, so that the way back to Traefik stays
+open, and everything under a key of ours. A mounted file cannot be replaced, so it is
+written in place.
 """
 
 import base64
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgerouter.acme.files import make_private, write_private
-from edgerouter.acme.storage import file_name, storage_directory
+from edgerouter.acme.storage import file_name
 from edgerouter.observability.logs import fields
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ _PASSING = "challenges"
 class SingleFile:
     """Keeps a storage directory in a file too. Blocking; for one process."""
 
-    def __init__(self, storage: str, resolvers: Sequence[str]) -> None:
-        """Keep what these resolvers have in the file that ``acme.storage`` names."""
-        self._file = Path(storage)
-        self._directory = storage_directory(storage)
+    def __init__(self, file: Path, directory: Path, resolvers: Sequence[str]) -> None:
+        """Keep what these resolvers have in ``directory``."""
+        self._file = file
+        self._directory = directory
         self._resolvers = {file_name(name): name for name in resolvers}
         self._seen: Mapping[Path, int] = {}
         self._written = ""
@@ -50,7 +50,7 @@ class SingleFile:
         Raises:
             OSError: The file cannot be read or written, or the directory not be made.
         """
-        if self._directory.exists():
+        if self._directory.exists() and any(self._directory.iterdir()):
             return
         try:
             files = (self._content().get(OUR_KEY) or {}).get("files") or {}

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docker.models.containers import Container
@@ -147,12 +148,17 @@ def test_image_ends_at_once_when_it_is_stopped(
     assert router.attrs["State"]["ExitCode"] == 0
 
 
+@pytest.mark.parametrize("user", ["", "65532:65532"])
 def test_certificates_outlive_a_container_that_mounts_only_acme_json(
-    fleet: Fleet, product_image: str, tmp_path: Path
+    fleet: Fleet, product_image: str, tmp_path: Path, user: str
 ) -> None:
     """Traefik's usual compose line is `./acme.json:/acme.json`."""
     file, configuration = tmp_path / "acme.json", tmp_path / "dynamic.yml"
     file.touch(0o600)
+    rights: dict[str, Any] = {}
+    if user:
+        os.chown(file, *map(int, user.split(":")))
+        rights = {"user": user, "read_only": True, "tmpfs": {"/tmp": ""}, "cap_drop": ["ALL"]}
     router = {
         "rule": "Host(`a.example.com`)",
         "service": "noop@internal",
@@ -179,6 +185,7 @@ def test_certificates_outlive_a_container_that_mounts_only_acme_json(
                 product_image,
                 command=[f"--{name}={value}" for name, value in options.items()],
                 network="host",
+                **rights,
                 volumes={str(path): {"bind": inside} for path, inside in mounts.items()},
             )
             answer = eventually(

@@ -77,6 +77,8 @@ class AcmeSource:
         as_traefik = self._configuration.edgerouter.compat == "traefik"
         staging = own.staging_server if own is not None else None
         options = Options(staging=staging, as_traefik=as_traefik)
+        file = acme.storage
+        acme = acme.model_copy(update={"storage": self.places.directory(file)})
         solver = self._solver(name, acme)
         if own is not None and own.wildcards and solver.kind != DNS_01:
             raise ValueError(
@@ -86,9 +88,9 @@ class AcmeSource:
         resolver = Resolver(name, acme, solver, self._environ, options)
         is_new = resolver.storage.is_new
         resolver.storage.open()
-        if is_new or self.places.is_single_file(acme.storage):
+        if is_new or self.places.is_single_file(file):
             # Traefik may have had a single file meanwhile.
-            import_at_start(acme.storage, resolver)
+            import_at_start(file, resolver)
         if isinstance(solver, WorkerSolver) and solver.board is not None:
             self._boards.append(solver.board)
         return resolver

@@ -2,14 +2,21 @@
 
 import asyncio
 import logging
+import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from edgerouter.acme.files import make_private
 from edgerouter.acme.place import Mount, Place, place_of
 from edgerouter.acme.single_file import SingleFile
+from edgerouter.acme.storage import storage_directory
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.directory import PLACES, PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +36,7 @@ class Places:
         self._resolvers: Mapping[str, Sequence[str]] = resolvers
         self._mounts = mounts
         self._files: dict[str, SingleFile] = {}
+        self._directories: dict[str, Path] = {}
         self._failures: dict[str, Diagnostic] = {}
         self._lost: list[Diagnostic] = []
         self._saving = threading.Lock()
@@ -42,7 +50,9 @@ class Places:
         for storage, names in self._resolvers.items():
             place = place_of(storage, self._mounts)
             if place is Place.FILE:
-                self._files[storage] = SingleFile(storage, names)
+                directory = _working_directory(storage_directory(storage))
+                self._directories[storage] = directory
+                self._files[storage] = SingleFile(Path(storage), directory, names)
                 self._try(storage, self._files[storage].restore)
             elif place is Place.LOST:
                 problem = self._problem(storage, _lost(storage))
@@ -53,6 +63,10 @@ class Places:
         """Whether this storage is kept in one file."""
         return storage in self._files
 
+    def directory(self, storage: str) -> str:
+        """Return what to work with in the place of ``acme.storage``."""
+        return str(self._directories.get(storage, storage))
+
     async def run(self) -> None:
         """Keep files as their directories are, until cancelled."""
         try:
@@ -61,6 +75,9 @@ class Places:
                 await asyncio.sleep(SAVE_EVERY)
         finally:
             self.save()
+            for storage, directory in self._directories.items():
+                if directory != storage_directory(storage):
+                    shutil.rmtree(directory, ignore_errors=True)
 
     def save(self) -> None:
         """Write what has changed."""
@@ -87,6 +104,18 @@ class Places:
     def _problem(self, storage: str, message: str) -> Diagnostic:
         key = f"certificatesResolvers.{self._resolvers[storage][0]}.acme.storage"
         return Diagnostic("error", message, key=key)
+
+
+def _working_directory(wanted: Path) -> Path:
+    """Return the directory beside a mounted file, or another one where that cannot be made."""
+    with suppress(OSError):
+        make_private(wanted)
+        if os.access(wanted, os.W_OK):
+            return wanted
+    for parent in PLACES:
+        with suppress(OSError):
+            return Path(tempfile.mkdtemp(prefix=f"{PREFIX}acme-", dir=parent))
+    return wanted
 
 
 def _lost(storage: str) -> str:

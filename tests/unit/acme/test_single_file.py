@@ -53,13 +53,13 @@ def test_everything_comes_back_in_a_new_container(
     (storage.directory / "challenges/answers").mkdir(parents=True)
     (storage.directory / "challenges/answers/1").write_text("secret of now")
     inode = file.stat().st_ino
-    SingleFile(str(file), ["Le"]).save()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).save()
     assert file.stat().st_ino == inode, "it is a mount point"
     assert "secret of now" not in file.read_text()
     kept = sorted(path.relative_to(tmp_path) for path in storage.directory.rglob("*.*"))
 
     shutil.rmtree(tmp_path / "acme.json.d")
-    SingleFile(str(file), ["Le"]).restore()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).restore()
     again = Storage(tmp_path / "acme.json.d", "Le")
     again.open()
     assert again.load(NAMES) == stored
@@ -86,10 +86,10 @@ def test_a_container_that_was_only_restarted_knows_better(
     tmp_path: Path, file: Path, storage: Storage
 ) -> None:
     storage.save(NAMES, make_certificate(NAMES), CA)
-    single = SingleFile(str(file), ["Le"])
+    single = SingleFile(file, file.with_name("acme.json.d"), ["Le"])
     single.save()
     newer = storage.save(NAMES, make_certificate(NAMES), CA)
-    SingleFile(str(file), ["Le"]).restore()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).restore()
     assert storage.load(NAMES) == newer
 
 
@@ -104,7 +104,7 @@ def test_traefik_finds_its_own_format_and_what_it_has_of_others(
     issued = make_certificate(NAMES)
     storage.save(NAMES, issued, CA)
     storage.save(("*.c.org",), make_certificate(["*.c.org"]), CA)
-    SingleFile(str(file), ["Le"]).save()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).save()
     written = content(file)
     assert written["other"] == {"Account": None}
     assert written["Le"]["Account"] == account
@@ -123,7 +123,7 @@ def test_what_traefik_has_written_meanwhile_is_taken(
     tmp_path: Path, file: Path, storage: Storage
 ) -> None:
     storage.save(NAMES, make_certificate(NAMES, days=5), CA)
-    SingleFile(str(file), ["Le"]).save()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).save()
     traefiks = content(file) | {OUR_KEY: {"Account": None, "Certificates": None}}
     newer = make_certificate(NAMES, days=90)
     (entry,) = traefiks["Le"]["Certificates"]
@@ -132,7 +132,7 @@ def test_what_traefik_has_written_meanwhile_is_taken(
     file.write_text(json.dumps(traefiks))
 
     shutil.rmtree(tmp_path / "acme.json.d")
-    SingleFile(str(file), ["Le"]).restore()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).restore()
     storage.open()
     import_resolver(read_file(file), storage, CA)
     held = storage.load(NAMES)
@@ -141,7 +141,7 @@ def test_what_traefik_has_written_meanwhile_is_taken(
 
 
 def test_it_is_written_when_something_has_changed(file: Path, storage: Storage) -> None:
-    single = SingleFile(str(file), ["Le"])
+    single = SingleFile(file, file.with_name("acme.json.d"), ["Le"])
     single.save()
     before = file.stat().st_mtime_ns
     os.utime(file, ns=(before - 10**9, before - 10**9))
@@ -163,7 +163,7 @@ def test_a_damaged_file_is_begun_anew(
     tmp_path: Path, file: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     file.write_text(text)
-    SingleFile(str(file), ["Le"]).restore()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).restore()
     assert content(file) == {}
     assert (tmp_path / "acme.json.d/acme.json.corrupt").read_text() == text
     (record,) = caplog.records
@@ -184,7 +184,7 @@ def test_what_cannot_be_understood_leaves_the_certificates(
     tmp_path: Path, file: Path, caplog: pytest.LogCaptureFixture, ours: Any
 ) -> None:
     file.write_text(json.dumps({OUR_KEY: ours, "Le": {"Account": None}}))
-    SingleFile(str(file), ["Le"]).restore()
+    SingleFile(file, file.with_name("acme.json.d"), ["Le"]).restore()
     assert "cannot be understood" in caplog.text
     assert content(file)["Le"] == {"Account": None}
     assert [path.name for path in tmp_path.iterdir()] == ["acme.json"]
