@@ -23,11 +23,11 @@ from josepy import b64, jwa
 from josepy.errors import Error as JoseError
 from josepy.interfaces import JSONDeSerializable
 from josepy.jwk import JWK, JWKEC, JWKRSA
-from requests.adapters import HTTPAdapter
 
 from edgerouter import __version__
-from edgerouter.acme.errors import CertificateError
+from edgerouter.acme.errors import CertificateError, Unanswered
 from edgerouter.acme.keys import PrivateKey, load_key, new_key, to_pem
+from edgerouter.acme.transport import Adapter, bounded
 
 MAX_NONCES = 10
 """How often a request is signed anew because the CA refuses its nonce."""
@@ -83,7 +83,7 @@ class Authority:
                 context.load_verify_locations(cadata=pem)
             except (OSError, ValueError, ssl.SSLError) as error:
                 raise CertificateError(
-                    f"caCertificates: {text.splitlines()[0]}: {error}", reached_ca=False
+                    f"caCertificates: {text.splitlines()[0]}: {error}"
                 ) from error
         return context
 
@@ -106,6 +106,15 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What several connections to a CA have in common."""
+
+    context: ssl.SSLContext
+    directory: dict[str, Any]
+    """What it offers, by its name in RFC 8555, section 7.1.1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer of the CA."""
 
@@ -116,31 +125,6 @@ class Answer:
     links: tuple[str, ...] = ()
     """``Link`` headers of the relation ``alternate``."""
     json: dict[str, Any] = field(default_factory=dict)
-
-
-class _Adapter(HTTPAdapter):
-    """Uses our TLS context, whatever ``requests`` would add to it."""
-
-    def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
-        self._tls: dict[str, Any] = {"ssl_context": context}
-        if server_name:
-            self._tls["server_hostname"] = self._tls["assert_hostname"] = server_name
-        super().__init__()
-
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
-    ) -> None:
-        super().init_poolmanager(connections, maxsize, block, **pool_kwargs, **self._tls)
-
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> Any:
-        del verify, cert
-        host, pool = super().build_connection_pool_key_attributes(request, False)
-        return host, {key: value for key, value in pool.items() if key != "cert_reqs"}
-
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the pool's context alone."""
 
 
 class _Payload(JSONDeSerializable):
@@ -161,9 +145,9 @@ class _Payload(JSONDeSerializable):
 
 
 class _Network(client.ClientNetwork):
-    """The library's network with our TLS, both time-outs, and the last answer's ``Retry-After``."""
+    """The library's network with our TLS and time-outs; knows more of the last answer."""
 
-    def __init__(self, key: PrivateKey, authority: Authority) -> None:
+    def __init__(self, key: PrivateKey, authority: Authority, context: ssl.SSLContext) -> None:
         if isinstance(key, ec.EllipticCurvePrivateKey):
             jwk: JWK = JWKEC(key=key)
             algorithm: Any = _ALGORITHMS[key.key_size]
@@ -172,15 +156,25 @@ class _Network(client.ClientNetwork):
         agent = f"edgerouter/{__version__}"
         super().__init__(jwk, alg=algorithm, user_agent=agent)
         self.jwk = jwk
-        self.session.mount("https://", _Adapter(authority.context(), authority.server_name))
-        self._timeouts = (min(authority.header_timeout, authority.timeout), authority.timeout)
+        self.session.mount("https://", Adapter(context, authority.server_name))
+        self._authority = authority
+        self.status = 0
+        """Of the last answer; 0 when there was none."""
         self.retry_after: float | None = None
 
     def _send_request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs.setdefault("timeout", self._timeouts)
-        response = super()._send_request(method, url, *args, **kwargs)
+        kwargs.setdefault("timeout", self._authority.header_timeout)
+        self.status, self.retry_after = 0, None
+        with bounded(self._authority.timeout):
+            response = super()._send_request(method, url, *args, **kwargs)
+        self.status = response.status_code
         self.retry_after = _seconds(response.headers.get("Retry-After", ""))
         return response
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the CA has understood the last request and will not do it."""
+        return 400 <= self.status < 500 and self.status != 429
 
     def post(self, *args: Any, **kwargs: Any) -> requests.Response:
         for attempt in range(MAX_NONCES):
@@ -205,16 +199,23 @@ def _seconds(text: str) -> float | None:
 class Connection:
     """Signed requests to one CA. Every failure is a ``CertificateError``."""
 
-    def __init__(self, authority: Authority, account: Account) -> None:
+    def __init__(self, authority: Authority, account: Account, known: Known | None = None) -> None:
+        """Open a connection; with what is ``known`` the CA is not asked what it offers."""
         self._authority = authority
         self._account = account
-        self._net = _Network(load_key(account.key), authority)
+        context = known.context if known is not None else authority.context()
+        self._net = _Network(load_key(account.key), authority, context)
         self._net.account = {"uri": account.url} if account.url else None  # type: ignore[assignment]
-        self.directory: dict[str, Any] = self.get(authority.directory).json
+        self.known = known or Known(context, self.get(authority.directory).json)
 
     def close(self) -> None:
         """Give the connection back."""
         self._net.session.close()
+
+    @property
+    def directory(self) -> dict[str, Any]:
+        """What the CA offers, by its name."""
+        return self.known.directory
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -235,7 +236,6 @@ class Connection:
             raise CertificateError(
                 f"the CA {self._authority.directory} demands an external account binding;"
                 " set acme.eab.kid and acme.eab.hmacEncoded",
-                reached_ca=False,
             )
         answer = self.post(self.directory["newAccount"], content)
         old = self._account
@@ -259,9 +259,7 @@ class Connection:
                 self._net.jwk.public_key(), kid, hmac, messages.Directory(self.directory)
             )
         except (ValueError, JoseError) as error:
-            raise CertificateError(
-                f"acme.eab.hmacEncoded is not base64url: {error}", reached_ca=False
-            ) from error
+            raise CertificateError(f"acme.eab.hmacEncoded is not base64url: {error}") from error
 
     def key_authorization(self, token: str) -> str:
         """Return the answer to a challenge (RFC 8555, section 8.1)."""
@@ -281,15 +279,17 @@ class Connection:
         try:
             response: requests.Response = send()
         except messages.Error as error:
-            raise problem(error.to_partial_json(), self._net.retry_after) from error
+            refusal = problem(error.to_partial_json(), self._net.retry_after)
+            refusal.status, refusal.passing = self._net.status, not self._net.is_refused
+            raise refusal from error
         except requests.RequestException as error:
-            raise CertificateError(
-                f"the CA does not answer at {url}: {error}", reached_ca=False
-            ) from error
+            raise Unanswered(f"the CA does not answer at {url}: {error}") from error
         except (errors.Error, JoseError, KeyError) as error:
             raise CertificateError(
                 f"the CA answers {url} with something that is not ACME: {error}",
                 retry_after=self._net.retry_after,
+                status=self._net.status,
+                passing=not self._net.is_refused,
             ) from error
         try:
             content = response.json()

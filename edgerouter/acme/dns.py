@@ -145,7 +145,7 @@ class DNSSolver:
             if answer.rrset is None:
                 return name
             name = answer.rrset[0].target.to_text(omit_final_dot=True)
-        raise CertificateError(f"{name} is one of too many CNAMEs in a row", reached_ca=False)
+        raise CertificateError(f"{name} is one of too many CNAMEs in a row")
 
     def _zone(self, name: str) -> str:
         try:
@@ -153,14 +153,13 @@ class DNSSolver:
         except dns.exception.DNSException as error:
             raise CertificateError(
                 f"the DNS zone of {name} cannot be found: {error}; see dnsChallenge.resolvers",
-                reached_ca=False,
             ) from error
         return zone.to_text(omit_final_dot=True)
 
     def _account(self, zone: str) -> Account:
         best = max(self._accounts, key=lambda each: each.length(zone))
         if best.length(zone) < 0:
-            raise CertificateError(f"no DNS account is for the zone {zone}", reached_ca=False)
+            raise CertificateError(f"no DNS account is for the zone {zone}")
         return best.account
 
     def _await(self, record: Record, started: float, stop: threading.Event) -> None:
@@ -176,7 +175,6 @@ class DNSSolver:
                 raise CertificateError(
                     f"the name server {servers[0]} has no TXT record {record.name} with the"
                     f" value {record.value} after {timing.patience:g} s",
-                    reached_ca=False,
                 )
             pause(timing.interval, stop)
 

@@ -130,7 +130,6 @@ class LibraryAccount:
             raise CertificateError(
                 f'the DNS provider "{self._provider}" fails for the zone {zone}:'
                 f" {str(error) or type(error).__name__}",
-                reached_ca=False,
             ) from error
 
 
@@ -181,7 +180,6 @@ class UpdateAccount:
             reason = dns.rcode.to_text(answer.rcode())
         raise CertificateError(
             f"the name server {self._host}:{self._port} refuses the update of {zone}: {reason}",
-            reached_ca=False,
         )
 
 
@@ -220,7 +218,7 @@ class ProgramAccount:
             reason = str(error)
         else:
             return
-        raise CertificateError(f"EXEC_PATH={self._path} {action}: {reason}", reached_ca=False)
+        raise CertificateError(f"EXEC_PATH={self._path} {action}: {reason}")
 
 
 class RequestAccount:
@@ -251,7 +249,7 @@ class RequestAccount:
         try:
             requests.post(url, json=content, auth=self._auth, timeout=TIMEOUT).raise_for_status()
         except requests.RequestException as error:
-            raise CertificateError(f"{url}: {error}", reached_ca=False) from error
+            raise CertificateError(f"{url}: {error}") from error
 
 
 def host_and_port(server: str, default: int = 53) -> tuple[str, int]:

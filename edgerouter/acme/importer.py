@@ -42,13 +42,11 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes() or b"{}")
     except OSError as error:
-        raise CertificateError(f"{path}: {error.strerror or error}", reached_ca=False) from error
+        raise CertificateError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise CertificateError(f"{path} is no JSON: {error}", reached_ca=False) from error
+        raise CertificateError(f"{path} is no JSON: {error}") from error
     if not isinstance(content, dict) or "Certificates" in content:
-        raise CertificateError(
-            f"{path} is not Traefik's acme.json of version 2 or later", reached_ca=False
-        )
+        raise CertificateError(f"{path} is not Traefik's acme.json of version 2 or later")
     return content
 
 
@@ -56,6 +54,9 @@ def import_resolver(content: dict[str, Any], storage: Storage, directory: str) -
     """Take over what ``acme.json`` has of one resolver; what we have already stays.
 
     ``directory`` is the CA's: the account is taken over only when it is from the same host.
+
+    Raises:
+        OSError: It cannot be written.
     """
     part = content.get(storage.resolver)
     if not isinstance(part, dict):
@@ -72,7 +73,7 @@ def import_resolver(content: dict[str, Any], storage: Storage, directory: str) -
             if held is None or held.facts.not_after < facts.not_after:
                 storage.save(names, issued, "")
                 taken.append(names)
-        except (KeyError, TypeError, ValueError, binascii.Error, OSError) as error:
+        except (KeyError, TypeError, ValueError, binascii.Error) as error:
             problems.append(f"{', '.join(names) or 'a certificate'}: {error}")
     has_account = _import_account(part, storage, directory)
     return Imported(tuple(taken), tuple(problems), has_account)
@@ -115,16 +116,30 @@ def _import_account(part: dict[str, Any], storage: Storage, directory: str) -> b
     return True
 
 
-def import_at_start(file: str, resolver: Resolver) -> None:
-    """Take over the ``acme.json`` that ``acme.storage`` names, when there is one."""
-    path = Path(file)
-    if not path.is_file():
+def import_once(file: str, resolver: Resolver, *, again: bool = False) -> None:
+    """Take over the ``acme.json`` that ``acme.storage`` names, once when there is one.
+
+    ``again``: also when that was done before, for Traefik may have had it meanwhile.
+
+    Raises:
+        CertificateError: It cannot be read. Without it everything would be ordered anew.
+        OSError: What it has cannot be written.
+    """
+    path, storage = Path(file), resolver.storage
+    if (storage.imported.exists() and not again) or not path.is_file():
         return
     try:
-        done = import_resolver(read_file(path), resolver.storage, resolver.directory)
+        content = read_file(path)
     except CertificateError as error:
-        log.error("acme.json was not taken over", extra=fields(reason=str(error)))
-        return
+        if storage.imported.exists():
+            log.error("acme.json was not taken over once more", extra=fields(reason=str(error)))
+            return
+        raise CertificateError(
+            f"acme.storage: {error}; nothing is ordered before Traefik's certificates are taken"
+            " over: repair the file or empty it"
+        ) from error
+    done = import_resolver(content, storage, resolver.directory)
+    storage.imported.touch(mode=0o600)
     for problem in done.problems:
         log.error(
             "A certificate of acme.json was not taken over",

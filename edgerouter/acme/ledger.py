@@ -1,23 +1,28 @@
-"""What was ordered and what failed, on the disk: restarts cannot burn the CA's limits.
+"""What was ordered of a CA, on the disk: restarts cannot burn its limits.
 
-Every order is written down before it is made. Before each the ledger says whether the CA's
-limits allow it, and if not when they will. Failures with their next try are kept too.
+Every order is written down before it is made, if the CA's limits allow it. All resolvers
+that use the storage share the ledger of a CA, as the CA counts them together.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from edgerouter.acme.files import locked, read_json, set_aside, write_json
+from edgerouter.observability.logs import fields
+
+log = logging.getLogger(__name__)
 
 HOUR, DAY = 3600.0, 86400.0
 KEPT = 8 * DAY
 """How long orders are remembered: a little more than the longest window."""
 
 Outcome = Literal["made", "issued", "failed"]
+"""Under way, so that it may become a certificate; one; none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +35,16 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a CA allows one account."""
+    """What a CA allows."""
 
     orders: Limit
-    """New orders."""
+    """New orders of an account."""
     domain: Limit
-    """New certificates per registered domain; renewals do not count."""
+    """New certificates per registered domain, of all accounts; renewals do not count."""
     names: Limit
-    """Certificates for exactly the same names."""
+    """Certificates for exactly the same names, of all accounts."""
     failures: Limit
-    """Failed validations per name."""
+    """Failed validations per name and account."""
 
 
 LETS_ENCRYPT = Limits(Limit(300, 3 * HOUR), Limit(50, 7 * DAY), Limit(5, 7 * DAY), Limit(5, HOUR))
@@ -70,24 +75,24 @@ class Entry:
     """One order."""
 
     time: float
-    """Seconds since 1970."""
-    directory: str
+    """When it was made, in seconds since 1970."""
+    resolver: str
     names: tuple[str, ...]
     outcome: Outcome = "made"
     renewal: bool = False
     failed: tuple[str, ...] = ()
     """Names whose proof failed."""
+    ended: float = 0.0
+    """When the outcome was known; until then 0."""
 
+    def is_of(self, resolver: str, names: Sequence[str]) -> bool:
+        """Whether it was made for a resolver's certificate."""
+        return self.resolver == resolver and _key(self.names) == _key(names)
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no certificate, and when it is tried again."""
-
-    count: int
-    next_try: float
-    reason: str
-    rehearsed: bool = False
-    """The order succeeded on the CA's staging endpoint since."""
+    @property
+    def counts_from(self) -> float:
+        """The latest time from which the CA may count what has become of it."""
+        return max(self.time, self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,82 +104,83 @@ class Refusal:
 
 
 class Ledger:
-    """The ledger of one resolver; safe for threads and processes."""
+    """What the resolvers of one storage have ordered of one CA; safe for threads and processes.
 
-    def __init__(self, path: Path) -> None:
+    A resolver has one order at a time for the same names.
+    """
+
+    def __init__(self, path: Path, resolver: str, limits: Limits | None) -> None:
         self._path = path
+        self._resolver = resolver
+        self._limits = limits
 
-    def refusal(
-        self,
-        limits: Limits,
-        directory: str,
-        names: Sequence[str],
-        now: float,
-        *,
-        renewal: bool = False,
-    ) -> Refusal | None:
+    def refusal(self, names: Sequence[str], now: float, *, renewal: bool = False) -> Refusal | None:
         """Return the limit that a new order would exceed, the one that lasts longest, or None."""
-        entries = [entry for entry in self._entries() if entry.directory == directory]
-        return max(
-            _exceeded(limits, entries, names, now, renewal),
-            key=lambda refusal: refusal.until,
-            default=None,
-        )
+        with self._locked():
+            return self._refusal(self._read(), names, now, renewal)
 
-    def ordered(
-        self, directory: str, names: Sequence[str], now: float, *, renewal: bool = False
+    def order(self, names: Sequence[str], now: float, *, renewal: bool = False) -> Refusal | None:
+        """Write down an order that is about to be made, unless that is refused."""
+        with self._changed() as entries:
+            # A new one is made because the last one was lost before it could be finished.
+            kept = [
+                replace(entry, outcome="failed", ended=now)
+                if entry.outcome == "made" and entry.is_of(self._resolver, names)
+                else entry
+                for entry in entries
+                if entry.counts_from > now - KEPT
+            ]
+            refusal = self._refusal(kept, names, now, renewal)
+            if refusal is None:
+                kept.append(Entry(now, self._resolver, tuple(names), renewal=renewal))
+            entries[:] = kept
+        return refusal
+
+    def finish(
+        self, names: Sequence[str], outcome: Outcome, now: float, failed: Iterable[str] = ()
     ) -> None:
-        """Write down an order that is about to be made."""
-        entry = Entry(now, directory, tuple(names), renewal=renewal)
-        with self._changed() as content:
-            orders = [order for order in content.get("orders", []) if order["time"] > now - KEPT]
-            content["orders"] = [*orders, asdict(entry)]
+        """Write down what became of the order of these names that is under way, if there is one."""
+        with self._changed() as entries:
+            for index, entry in enumerate(entries):
+                if entry.outcome == "made" and entry.is_of(self._resolver, names):
+                    entries[index] = replace(
+                        entry, outcome=outcome, ended=now, failed=tuple(failed)
+                    )
 
-    def finished(
-        self, directory: str, names: Sequence[str], outcome: Outcome, failed: Iterable[str] = ()
-    ) -> None:
-        """Write down what became of the latest order of these names."""
-        with self._changed() as content:
-            for order in reversed(content.get("orders", [])):
-                if order["directory"] == directory and tuple(order["names"]) == tuple(names):
-                    order["outcome"] = outcome
-                    order["failed"] = list(failed)
-                    break
+    def _refusal(
+        self, entries: Sequence[Entry], names: Sequence[str], now: float, renewal: bool
+    ) -> Refusal | None:
+        if self._limits is None:
+            return None
+        exceeded = _exceeded(self._limits, entries, self._resolver, names, now, renewal)
+        return max(exceeded, key=lambda refusal: refusal.until, default=None)
 
-    def failure(self, names: Sequence[str]) -> Failure | None:
-        """Return what is known of the last failure for these names."""
-        found = self._read().get("failures", {}).get(_key(names))
-        return Failure(**found) if found else None
-
-    def set_failure(self, names: Sequence[str], failure: Failure | None) -> None:
-        """Remember a failure, or forget it."""
-        with self._changed() as content:
-            failures = content.setdefault("failures", {})
-            if failure is None:
-                failures.pop(_key(names), None)
-            else:
-                failures[_key(names)] = asdict(failure)
-
-    def _entries(self) -> Iterator[Entry]:
-        for order in self._read().get("orders", []):
-            yield Entry(
-                **{**order, "names": tuple(order["names"]), "failed": tuple(order["failed"])}
-            )
-
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> list[Entry]:
         try:
-            return read_json(self._path)
-        except ValueError:
-            set_aside(self._path)
-            return {}
+            return [_entry(order) for order in read_json(self._path).get("orders", ())]
+        except (ValueError, TypeError, KeyError) as error:
+            log.error(
+                "The ledger of orders is damaged and set aside; limits of the CA count anew",
+                extra=fields(reason=str(error), movedTo=str(set_aside(self._path))),
+            )
+            return []
 
     @contextmanager
-    def _changed(self) -> Iterator[dict[str, Any]]:
+    def _changed(self) -> Iterator[list[Entry]]:
         """Change the file's content under its lock."""
-        with locked(self._path.with_name(".ledger.lock")):
-            content = self._read()
-            yield content
-            write_json(self._path, content)
+        with self._locked():
+            entries = self._read()
+            known = list(entries)
+            yield entries
+            if entries != known:
+                write_json(self._path, {"orders": [asdict(entry) for entry in entries]})
+
+    def _locked(self) -> AbstractContextManager[bool]:
+        return locked(self._path.with_name(f".{self._path.name}.lock"))
+
+
+def _entry(order: dict[str, Any]) -> Entry:
+    return Entry(**{**order, "names": tuple(order["names"]), "failed": tuple(order["failed"])})
 
 
 def _key(names: Sequence[str]) -> str:
@@ -182,29 +188,40 @@ def _key(names: Sequence[str]) -> str:
 
 
 def _exceeded(
-    limits: Limits, entries: list[Entry], names: Sequence[str], now: float, renewal: bool
+    limits: Limits,
+    entries: Sequence[Entry],
+    resolver: str,
+    names: Sequence[str],
+    now: float,
+    renewal: bool,
 ) -> Iterator[Refusal]:
     same = _key(names)
+    # What the same resolver has begun for the same names was lost, or there were no new order.
+    issued = [
+        entry
+        for entry in entries
+        if entry.outcome == "issued"
+        or (entry.outcome == "made" and not entry.is_of(resolver, names))
+    ]
+    own = [entry for entry in entries if entry.resolver == resolver]
     checks: list[tuple[Limit, list[float], str]] = [
-        (limits.orders, [e.time for e in entries], "new orders"),
+        (limits.orders, [e.time for e in own], "new orders"),
         (
             limits.names,
-            [e.time for e in entries if e.outcome != "failed" and _key(e.names) == same],
+            [e.counts_from for e in issued if _key(e.names) == same],
             f"certificates for exactly {', '.join(names)}",
         ),
     ]
     if not renewal:
         for domain in sorted({registered_domain(name) for name in names}):
             times = [
-                e.time
-                for e in entries
-                if not e.renewal
-                and e.outcome != "failed"
-                and any(registered_domain(name) == domain for name in e.names)
+                e.counts_from
+                for e in issued
+                if not e.renewal and any(registered_domain(name) == domain for name in e.names)
             ]
             checks.append((limits.domain, times, f"new certificates for {domain}"))
     for name in names:
-        times = [e.time for e in entries if name in e.failed]
+        times = [e.counts_from for e in own if name in e.failed]
         checks.append((limits.failures, times, f"failed validations of {name}"))
     for limit, times, what in checks:
         recent = sorted(time for time in times if time > now - limit.seconds)

@@ -1,7 +1,8 @@
 """Which certificates are wanted, which we have, and when the next look at each is due.
 
-Lives in the event loop. Every look is an ``Attempt`` in a thread; at most ``SLOTS`` at a
-time. Certificates that no router wants any longer are served until they end, not renewed.
+Lives in the event loop. Every look is an ``Attempt`` in a thread; at most ``SLOTS`` of a
+resolver at a time. Certificates that no router wants any longer are served until they end, not
+renewed.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from functools import partial
 from edgerouter.acme.answers import Answers
 from edgerouter.acme.attempt import Attempt, Preflight, Result, State
 from edgerouter.acme.errors import CertificateError, Interrupted
-from edgerouter.acme.plan import UNUSED, Plan, Wish, make_plan
+from edgerouter.acme.holdings import Holdings, Key, key_of
+from edgerouter.acme.plan import UNUSED, Plan, Wish, is_covered, make_plan
 from edgerouter.acme.resolver import Resolver
 from edgerouter.acme.storage import Storage, Stored
 from edgerouter.acme.threads import in_daemon_thread
@@ -25,7 +27,7 @@ from edgerouter.observability.logs import fields
 log = logging.getLogger(__name__)
 
 SLOTS = 4
-"""Orders at the same time."""
+"""Orders of a resolver at the same time: a CA that hangs is no matter of the others."""
 
 PUBLISH_TIME = 10.0
 """Seconds workers have to learn an answer before the CA is sent to look for it."""
@@ -37,6 +39,9 @@ AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 LONGEST_SLEEP = 600.0
 """Seconds; the system's clock may be set meanwhile."""
+
+REFRESH = 60.0
+"""Seconds between two looks at what other routers have put into a storage."""
 
 
 def utc_now() -> datetime:
@@ -81,12 +86,12 @@ class Manager:
         self._preflight = preflight
         self._loop: asyncio.AbstractEventLoop | None = None
         self._resolvers: dict[str, Resolver] = {}
-        self._managed: dict[tuple[str, frozenset[str]], Managed] = {}
-        self._stored: dict[tuple[str, tuple[str, ...]], Stored] = {}
+        self._managed: dict[Key, Managed] = {}
+        self._held = Holdings()
         self._wishes: tuple[Wish, ...] = ()
         self._on_demand: dict[str, Wish] = {}
         self.plan = Plan((), ())
-        self._slots = asyncio.Semaphore(SLOTS)
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self._wake = asyncio.Event()
         self._stop = threading.Event()
         self.answers = Answers(self._publish_from_thread)
@@ -104,21 +109,21 @@ class Manager:
         )
 
     def certificates(self) -> list[Stored]:
-        """Return every certificate that is good now, those of the latest end first."""
-        now = self._clock()
-        good = [each for each in self._stored.values() if each.facts.not_after > now]
-        return sorted(good, key=lambda each: each.facts.not_after, reverse=True)
+        """Return every certificate that is served now, the preferred first."""
+        return self._held.served(self._clock(), self._managed)
 
     def wanted(self) -> list[Stored]:
         """Return what we have of the certificates that are wanted now."""
-        found = ((resolver, tuple(sorted(names))) for resolver, names in self._managed)
-        return [self._stored[key] for key in found if key in self._stored]
+        found = map(self._held.get, self._managed)
+        return [each for each in found if each is not None]
 
-    def add(self, resolver: Resolver) -> None:
+    def add(self, resolver: Resolver, stored: Iterable[Stored]) -> None:
         """Use a resolver whose storage is open; its certificates are there from now on."""
         self._resolvers[resolver.name] = resolver
-        for stored in resolver.storage.load_all():
-            self._keep(stored)
+        self._slots[resolver.name] = asyncio.Semaphore(SLOTS)
+        for each in stored:
+            self._held.keep(each)
+        self._make_plan()
 
     def want(self, wishes: Iterable[Wish]) -> None:
         """Learn all that is wanted now."""
@@ -130,17 +135,18 @@ class Manager:
     def _make_plan(self) -> None:
         wishes = (*self._wishes, *self._on_demand.values())
         self.plan = make_plan([wish for wish in wishes if wish.resolver in self._resolvers])
-        kept: dict[tuple[str, frozenset[str]], Managed] = {}
+        kept: dict[Key, Managed] = {}
         for wish in self.plan.orders:
             key = wish.resolver, frozenset(wish.names)
             known = self._managed.pop(key, None)
             if known is None:
-                kept[key] = Managed(wish)
+                kept[key] = Managed(wish, stored=self._held.get(key))
             else:
                 # The names stay in the order in which the certificate has them.
                 known.wish = Wish(wish.resolver, known.wish.names, wish.routers)
                 kept[key] = known
         for gone in self._managed.values():
+            gone.changed.set()
             if gone.stored is not None:
                 log.info(
                     "No router wants this certificate any more, it is not renewed",
@@ -153,25 +159,36 @@ class Manager:
         """Want a certificate for one name from now on; wait for it, return why there is none."""
         self._on_demand[name] = Wish(resolver, (name,))
         self._make_plan()
-        found = self._managed.get((resolver, frozenset({name})))
-        if found is None:
-            covered = any(name in wish.names for wish in self.plan.covered)
-            return "" if covered else f'there is no resolver "{resolver}"'
-        if found.stored is None:
+        looked = None
+        while (
+            (found := self._certifying(name)) and not self._is_good(found) and found is not looked
+        ):
             await found.changed.wait()
-        if found.stored is None:
-            del self._on_demand[name]
-            self._make_plan()
-        else:
+            looked = found
+        if found is not None and self._is_good(found):
             self.used(name)
-        return "" if found.stored is not None else found.reason
+            return ""
+        self._drop_on_demand(name)
+        return found.reason if found is not None else f'there is no resolver "{resolver}"'
+
+    def _drop_on_demand(self, name: str) -> None:
+        self._on_demand.pop(name, None)
+        self._make_plan()
+
+    def _is_good(self, managed: Managed) -> bool:
+        return managed.stored is not None and managed.stored.facts.not_after > self._clock()
+
+    def _certifying(self, name: str) -> Managed | None:
+        """Return what is wanted and certifies a name, which may be a wildcard."""
+        covering = (each for each in self.managed if is_covered([name], each.wish.names))
+        return next(covering, None)
 
     def adopt_on_demand(self, resolver: str) -> None:
         """Go on renewing what the resolver has obtained on demand and clients still use."""
         storage = self._resolvers[resolver].storage
-        for owner, names in self._stored:
-            if owner == resolver and self._is_used(storage, names):
-                self._on_demand[names[0]] = Wish(resolver, names)
+        for each in self._held:
+            if each.resolver == resolver and self._is_used(storage, each.names):
+                self._on_demand[each.names[0]] = Wish(resolver, each.names)
         self._make_plan()
 
     def used(self, name: str) -> None:
@@ -203,24 +220,49 @@ class Manager:
         """Work until cancelled."""
         self._loop = asyncio.get_running_loop()
         try:
-            while True:
-                self._wake.clear()
-                await self.tidy()
-                sleep = self.tick()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(sleep):
-                        await self._wake.wait()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._refresh_often())
+                while True:
+                    self._wake.clear()
+                    await self.tidy()
+                    sleep = self.tick()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(sleep):
+                            await self._wake.wait()
         finally:
             self.stop()
+
+    async def _refresh_often(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Serve what other routers have put into the storage, and what could not be read before."""
+        for resolver in list(self._resolvers.values()):
+            try:
+                found = await in_daemon_thread(resolver.storage.load_changed, "refresh")
+            except OSError as error:
+                log.warning(
+                    "The storage of certificates cannot be read",
+                    extra=fields(resolver=resolver.name, reason=str(error)),
+                )
+                continue
+            for stored in found:
+                if self._held.keep_found(stored):
+                    self._on_change(stored)
+                    if managed := self._managed.get(key_of(stored)):
+                        managed.next_look = AT_ONCE
+                        self._wake.set()
 
     async def tidy(self) -> None:
         """Remove certificates that have ended a while ago and that nobody wants."""
         self._forget_unused()
         now = self._clock()
-        wanted = {(resolver, tuple(sorted(names))) for resolver, names in self._managed}
-        for key, stored in list(self._stored.items()):
+        for stored in self._held:
             resolver = self._resolvers.get(stored.resolver)
-            if key in wanted or resolver is None or stored.facts.not_after + KEPT > now:
+            is_wanted = key_of(stored) in self._managed
+            if is_wanted or resolver is None or stored.facts.not_after + KEPT > now:
                 continue
             try:
                 gone = await in_daemon_thread(partial(resolver.storage.remove, stored, now), "tidy")
@@ -233,7 +275,7 @@ class Manager:
             if gone:
                 names = ",".join(stored.names)
                 log.info("A certificate that has ended is removed", extra=fields(domains=names))
-            del self._stored[key]
+            self._held.drop(stored)
 
     def stop(self) -> None:
         """Have threads end; their orders are continued at the next start."""
@@ -266,8 +308,10 @@ class Manager:
     async def _look(self, managed: Managed) -> None:
         """Look once; whatever happens, there is a time for the next look."""
         wish = managed.wish
+        forced = False
         try:
-            async with self._slots:
+            async with self._slots[wish.resolver]:
+                forced = managed.force
                 managed.state = State.VALID if managed.state is State.VALID else State.ORDERING
                 attempt = Attempt(
                     self._resolvers[wish.resolver],
@@ -276,7 +320,7 @@ class Manager:
                     self._stop,
                     self._preflight,
                     managed.looks,
-                    managed.force,
+                    forced,
                 )
                 result = await in_daemon_thread(attempt.run, "acme")
         except Interrupted:
@@ -286,9 +330,12 @@ class Manager:
             log.exception("The look at a certificate failed")
             next_look = datetime.fromtimestamp(self._clock().timestamp() + 600, UTC)
             result = Result(State.FAILING, managed.stored, next_look, f"internal error: {error}")
-        managed.force = False
         self._apply(managed, result)
         managed.task = None
+        if forced and not result.is_busy:
+            managed.force = False
+        elif managed.force and not forced:
+            managed.next_look = AT_ONCE
         managed.changed.set()
         self._wake.set()
 
@@ -302,35 +349,35 @@ class Manager:
         managed.next_look, managed.renewal = result.next_look, result.renewal
         managed.looks = managed.looks + 1 if result.state is State.PENDING_DNS else 0
         if result.stored is not None:
-            managed.stored = result.stored
-            if self._keep(result.stored):
+            is_new = self._held.keep(result.stored)
+            managed.stored = self._held.get(key_of(result.stored))
+            if is_new:
                 self._on_change(result.stored)
-
-    def _keep(self, stored: Stored) -> bool:
-        """Serve a certificate; whether it is another than before."""
-        key = stored.resolver, tuple(sorted(stored.names))
-        is_new = self._stored.get(key) != stored
-        self._stored[key] = stored
-        return is_new
 
     def find(self, name: str) -> list[Managed]:
         """Return what is wanted for a name."""
         return [each for each in self.managed if name.lower() in each.wish.names]
 
+    def held(self, name: str) -> list[Stored]:
+        """Return what is served for a name, wanted or not."""
+        return [each for each in self.certificates() if name.lower() in each.facts.names]
+
     async def renew(self, managed: Managed) -> Result:
         """Order now, and wait for it."""
-        if managed.task is None:
-            managed.force = True
-            managed.next_look = AT_ONCE
+        self._order_now(managed)
+        while managed.force and any(each is managed for each in self._managed.values()):
             managed.changed.clear()
-            self._wake.set()
-        await managed.changed.wait()
+            await managed.changed.wait()
         return Result(
             managed.state, managed.stored, managed.next_look, managed.reason, managed.renewal
         )
 
+    def _order_now(self, managed: Managed) -> None:
+        managed.force, managed.next_look = True, AT_ONCE
+        self._wake.set()
+
     async def revoke(self, stored: Stored, reason: int = 0) -> None:
-        """Revoke a certificate; a wanted one is ordered anew at once.
+        """Revoke a certificate; a wanted one is ordered anew at once, another served no longer.
 
         Raises:
             CertificateError: The CA refuses.
@@ -338,11 +385,15 @@ class Manager:
         resolver = self._resolvers.get(stored.resolver)
         if resolver is None:
             raise CertificateError(f'there is no resolver "{stored.resolver}"')
-        await in_daemon_thread(partial(resolver.revoke, stored, reason), "acme-revoke")
-        for managed in self.managed:
-            if managed.stored == stored and managed.task is None:
-                managed.force, managed.next_look = True, AT_ONCE
-                self._wake.set()
+        revoke = partial(resolver.revoke, stored, self._clock(), reason)
+        revoked = await in_daemon_thread(revoke, "acme-revoke")
+        if self._held.get(key_of(stored)) == stored:
+            self._held.keep(revoked)
+        for managed in self._managed.values():
+            if managed.stored == stored:
+                managed.stored = revoked
+                self._order_now(managed)
+        self._on_change(revoked)
 
     def _publish_from_thread(self, wait: bool) -> None:
         """Hand challenges to the workers, from the thread of an order."""

@@ -27,6 +27,12 @@ RETRIES = (
 )
 """Seconds until the next try after the first, second, ... failure (certmagic's schedule)."""
 
+SPREAD = 0.2
+"""Part by which pauses are longer, by chance: what failed together is not tried together."""
+
+LATEST = 9 / 10
+"""Part of the lifetime after which a certificate is renewed whatever the CA says."""
+
 ARI_INTERVAL = timedelta(hours=6)
 """How often the CA is asked when it does not say (RFC 9773, section 4.3.2)."""
 
@@ -38,11 +44,21 @@ def retry_delay(failures: int) -> float:
     return float(RETRIES[min(failures, len(RETRIES)) - 1])
 
 
+def spread(seconds: float) -> float:
+    """Return a pause of at least so many seconds."""
+    return seconds * random.uniform(1, 1 + SPREAD)  # noqa: S311 - only spreads the load.
+
+
 def renewal_time(facts: Facts) -> datetime:
     """Return when to renew by age; the same certificate has the same time after a restart."""
     lifetime = facts.not_after - facts.not_before
     spread = random.Random(facts.serial).random()  # noqa: S311 - only spreads the load.
     return facts.not_before + lifetime * FRACTION - lifetime * JITTER * spread
+
+
+def latest_time(facts: Facts) -> datetime:
+    """Return when a certificate is renewed at the latest, so that tries are left for failures."""
+    return facts.not_before + (facts.not_after - facts.not_before) * LATEST
 
 
 TRAEFIK_THRESHOLDS = (

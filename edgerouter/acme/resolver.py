@@ -7,6 +7,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -17,8 +18,11 @@ from edgerouter.acme.connection import Account, Authority, Connection
 from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.ledger import Ledger, Limits, limits_of
 from edgerouter.acme.order import Issued, Journal, Order, Wanted
+from edgerouter.acme.reach import Reach
+from edgerouter.acme.records import Pending
 from edgerouter.acme.renewal import (
     certificate_identifier,
+    latest_time,
     next_enquiry,
     renewal_time,
     suggested_time,
@@ -84,10 +88,13 @@ class Resolver:
         known = STAGING.get(acme.ca_server, "")
         self.staging = known if options.staging is None else options.staging
         self._as_traefik = options.as_traefik
-        self.limits = options.limits or limits_of(acme.ca_server)
         self.storage = Storage(storage_directory(acme.storage), name)
-        self.ledger = Ledger(self.storage.directory / "ledger.json")
+        limits = options.limits or limits_of(acme.ca_server)
+        self.ledger = Ledger(self.storage.ledger_file(acme.ca_server), name, limits)
+        self._reach = Reach()
         self._registering = threading.Lock()
+        self._nobody = Account.new(acme.ca_server, "")
+        """For what is asked without an account."""
         self._renewals: dict[str, Renewal] = {}
 
     @property
@@ -99,44 +106,64 @@ class Resolver:
         self,
         names: Sequence[str],
         previous: Stored | None,
+        now: datetime,
         stop: threading.Event,
-        *,
-        rehearsal: bool = False,
+        journal: Journal,
+        pending: Pending | None = None,
     ) -> Issued:
-        """Order a certificate; a rehearsal is one on the staging endpoint, with nothing kept.
+        """See an order through: the unfinished one, or a new one.
 
         Raises:
-            CertificateError: It cannot be had now.
+            CertificateError: See ``Order.obtain``.
             Interrupted: The control plane stops.
         """
-        wanted = Wanted(
+        wanted = self._wanted(names, (previous and self._replaced(previous)) or "")
+        return self._order(self.authority, wanted, now, stop, journal, pending)
+
+    def rehearse(self, names: Sequence[str], now: datetime, stop: threading.Event) -> None:
+        """Order on the staging endpoint; nothing is kept.
+
+        Raises:
+            CertificateError: It fails there, or cannot be tried.
+            Interrupted: The control plane stops.
+        """
+        authority = replace(self.authority, directory=self.staging)
+        # Its chains have other names, and its certificates replace none of production.
+        wanted = replace(self._wanted(names, ""), preferred_chain="")
+        self._order(authority, wanted, now, stop, NoJournal(), None)
+
+    def _wanted(self, names: Sequence[str], replaces: str) -> Wanted:
+        return Wanted(
             tuple(names),
             self.acme.key_type,
             self.acme.profile,
             self.acme.preferred_chain,
             tuple(self.acme.email_addresses),
             not self.acme.disable_common_name,
-            (previous and self._replaced(previous)) or "",
+            replaces,
             self.acme.certificate_timeout,
         )
-        journal: Journal = self.storage.journal(names)
-        authority = self.authority
-        if rehearsal:
-            authority = replace(authority, directory=self.staging)
-            # Its chains have other names, and its certificates replace none of production.
-            wanted = replace(wanted, preferred_chain="", replaces="")
-            journal = NoJournal()
-        connection = self._connect(authority)
+
+    def _order(
+        self,
+        authority: Authority,
+        wanted: Wanted,
+        now: datetime,
+        stop: threading.Event,
+        journal: Journal,
+        pending: Pending | None,
+    ) -> Issued:
         try:
-            return Order(
-                connection, authority.directory, wanted, self.solver, journal, stop
-            ).obtain()
+            with closing(self._connect(authority, now)) as connection:
+                order = Order(connection, authority.directory, wanted, self.solver, journal, stop)
+                return order.obtain(pending)
+        except CertificateError:
+            self._reach.forget(authority.directory)
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise CertificateError(
                 f"the order cannot be understood: {type(error).__name__}: {error}"
             ) from error
-        finally:
-            connection.close()
 
     def _replaced(self, previous: Stored) -> str | None:
         """Return what a renewal calls its predecessor; a CA knows only its own."""
@@ -144,37 +171,57 @@ class Resolver:
             return None
         return certificate_identifier(previous.chain)
 
-    def _connect(self, authority: Authority) -> Connection:
-        """Return a connection with a registered account."""
-        with self._registering:
+    def _connect(self, authority: Authority, now: datetime) -> Connection:
+        """Return a connection with a registered account; who is away is found out here."""
+        with self._registering, self._reach.asking(authority.directory, now):
             account = self.storage.load_account(authority.directory)
-            if account is None:
-                account = Account.new(authority.directory, self.acme.email)
-                # Before registering: a key that is lost means another account.
-                self.storage.save_account(account)
-            connection = Connection(authority, account)
-            try:
-                if account.url and not connection.knows_account():
-                    account = replace(account, url="")
+            if account is not None and account.url:
+                connection = self._reach.open(authority, account, now)
+                try:
+                    known = connection.knows_account()
+                except BaseException:
                     connection.close()
-                    connection = Connection(authority, account)
-                eab = self.acme.eab
+                    raise
+                if known:
+                    return connection
+                connection.close()
+            with self.storage.registering():
+                # Another process may have made one meanwhile.
+                current = self.storage.load_account(authority.directory)
+                if current is None or current == account:
+                    current = self._register(authority, account, now)
+            return self._reach.open(authority, current, now)
+
+    def _register(self, authority: Authority, lost: Account | None, now: datetime) -> Account:
+        """Register an account, with the key of the one that the CA does not know any more."""
+        account = lost or Account.new(authority.directory, self.acme.email)
+        account = replace(account, url="")
+        # Before registering: a key that is lost means another account.
+        self.storage.save_account(account)
+        with closing(self._reach.open(authority, account, now)) as connection:
+            eab = self.acme.eab
+            try:
                 registered = connection.register(
                     self.acme.email, eab.kid if eab else "", eab.hmac_encoded if eab else ""
                 )
-            except BaseException:
-                connection.close()
-                raise
-            if registered != account:
-                self.storage.save_account(registered)
-            return connection
+            except CertificateError as error:
+                if lost is None or not lost.url or error.code != "unauthorized":
+                    raise
+                log.warning(
+                    "The CA does not accept our account any more, a new one is made",
+                    extra=fields(resolver=self.name, reason=str(error)),
+                )
+                return self._register(authority, None, now)
+        self.storage.save_account(registered)
+        return registered
 
     def due(self, stored: Stored, now: datetime) -> Renewal:
         """Return when a certificate is renewed; asks the CA when that is due.
 
         A CA that does not answer, or has no renewal information, leaves it to the age.
         """
-        if stored.directory not in ("", self.directory) or stored.facts.not_after <= now:
+        is_ours = stored.directory in ("", self.directory)
+        if stored.revoked or not is_ours or stored.facts.not_after <= now:
             return Renewal(now, now)
         if self._as_traefik:
             duration = self.acme.certificates_duration
@@ -199,14 +246,14 @@ class Resolver:
         if identifier is None:
             return Renewal(by_age, datetime.max.replace(tzinfo=UTC))
         try:
-            connection = Connection(self.authority, Account.new(self.directory, ""))
-            try:
+            with (
+                self._reach.asking(self.directory, now),
+                closing(self._reach.open(self.authority, self._nobody, now)) as connection,
+            ):
                 url = connection.directory.get("renewalInfo")
                 if not isinstance(url, str):
                     return Renewal(by_age, next_enquiry(now, None))
                 answer = connection.get(f"{url.rstrip('/')}/{identifier}")
-            finally:
-                connection.close()
             time = suggested_time(answer.json, stored.facts.serial)
         except (CertificateError, ValueError) as error:
             log.debug(
@@ -214,28 +261,38 @@ class Resolver:
                 extra=fields(domains=",".join(stored.names), reason=str(error)),
             )
             return Renewal(by_age, next_enquiry(now, None))
+        time = min(time, latest_time(stored.facts))
         return Renewal(time, next_enquiry(now, answer.retry_after))
 
-    def revoke(self, stored: Stored, reason: int = 0) -> None:
-        """Revoke a certificate that this resolver's account obtained.
+    def revoke(self, stored: Stored, now: datetime, reason: int = 0) -> Stored:
+        """Revoke a certificate that this resolver's account obtained; keep that it is.
 
         Raises:
             CertificateError: The CA refuses.
         """
-        connection = self._connect(self.authority)
+        with closing(self._connect(self.authority, now)) as connection:
+            try:
+                connection.revoke(stored.chain, reason)
+            except CertificateError as error:
+                if error.code != "alreadyRevoked":
+                    raise
         try:
-            connection.revoke(stored.chain, reason)
-        finally:
-            connection.close()
+            self.storage.mark_revoked(stored)
+        except OSError as error:
+            log.error(
+                "After a restart nobody will know that this certificate is revoked",
+                extra=fields(domains=",".join(stored.names), reason=str(error)),
+            )
+        return replace(stored, revoked=True)
 
 
 class NoJournal:
     """For orders that are not continued."""
 
-    def load(self) -> None:
-        return None
+    def announce(self) -> None:
+        """Nobody counts them."""
 
-    def save(self, pending: object) -> None:
+    def save(self, pending: Pending) -> None:
         """Forget it."""
 
 

@@ -93,7 +93,12 @@ class SingleFile:
         self._seen = seen if is_settled else {}
 
     def _content(self) -> dict[str, Any]:
-        """Return what the file has; what cannot be understood is copied and taken out."""
+        """Return what the file has; what cannot be understood is copied and taken out.
+
+        Raises:
+            OSError: It cannot be read, or is damaged and none of ours: then Traefik's certificates
+                are in it, and nowhere else.
+        """
         text = self._file.read_text()
         try:
             content = json.loads(text or "{}")
@@ -102,6 +107,11 @@ class SingleFile:
             reason = "it is no JSON object"
         except ValueError as error:
             reason = str(error)
+        if OUR_KEY not in text:
+            raise OSError(
+                f"acme.storage: {self._file} is damaged ({reason}) and Traefik's; nothing is ordered"
+                " before its certificates are taken over: repair the file or empty it"
+            )
         make_private(self._directory)
         copy = self._directory / f"{self._file.name}.corrupt"
         write_private(copy, text)

@@ -1,4 +1,4 @@
-"""Accounts and certificates on the disk: one directory per certificate, private and atomic.
+"""What is kept on the disk: one directory per certificate, private and atomic.
 
 ::
 
@@ -9,10 +9,13 @@
           meta.json                     names the two files that are in force
           certificate-<serial>.pem
           key-<serial>.pem
+          revoked-<serial>              the certificate has been revoked
           order.json                    an order that is not finished
+          failure.json                  why there is none, and when it is tried again
           on-demand                     its time: when a client last asked for it
-        ledger.json                     see ``ledger``
         challenges/                     see ``board``
+        imported                        Traefik's acme.json has been taken over
+      .ledgers/<host of the CA>.json    what was ordered of a CA, see ``ledger``
 
 ``meta.json`` is replaced last, so that certificate and key always fit. Several processes
 may use the same directory.
@@ -22,23 +25,33 @@ import hashlib
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from edgerouter.acme.connection import Account
 from edgerouter.acme.errors import CertificateError
-from edgerouter.acme.files import locked, read_json, set_aside, write_json, write_private
+from edgerouter.acme.files import locked, read_json, set_aside, sweep, write_json, write_private
 from edgerouter.acme.keys import Facts, belong_together, facts_of
-from edgerouter.acme.order import Issued, Pending
+from edgerouter.acme.order import Issued
+from edgerouter.acme.records import Failure, Pending, Record
 from edgerouter.observability.logs import fields
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
+READS = 5
+"""How often a certificate is read again because it is replaced meanwhile."""
+
+SETTLED = 1_000_000_000
+"""Nanoseconds after which a directory that changes once more has another time."""
+
+_LOCK = ".lock"
 _UNSAFE = re.compile(r"[^a-z0-9._-]")
 
 
@@ -54,6 +67,7 @@ class Stored:
     facts: Facts
     directory: str = ""
     """The CA that issued it; empty when it was imported."""
+    revoked: bool = False
 
 
 def storage_directory(storage: str) -> Path:
@@ -68,13 +82,18 @@ def storage_directory(storage: str) -> Path:
 
 
 class Storage:
-    """What one resolver keeps."""
+    """What one resolver keeps. Safe for threads and processes."""
 
     def __init__(self, root: Path, resolver: str) -> None:
         self.resolver = resolver
         self.directory = root / file_name(resolver)
+        self.imported = self.directory / "imported"
+        """There when Traefik's ``acme.json`` has been taken over."""
         self._certificates = self.directory / "certificates"
         self._accounts = self.directory / "accounts"
+        self._ledgers = root / ".ledgers"
+        self._seen: dict[str, int] = {}
+        """Directories of certificates and when they had changed as they were read."""
 
     def open(self) -> None:
         """Make the directories, for nobody but us.
@@ -88,6 +107,7 @@ class Storage:
                 self.directory,
                 self._certificates,
                 self._accounts,
+                self._ledgers,
             ):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.directory.stat().st_mode & 0o077:
@@ -96,19 +116,14 @@ class Storage:
                     "The storage of certificates was open to others, its mode is now 0700",
                     extra=fields(directory=str(self.directory)),
                 )
-            with locked(self.directory / ".lock"):
-                pass
+            with locked(self.directory / _LOCK):
+                for directory in (self.directory, self._ledgers):
+                    sweep(directory)
         except OSError as error:
             raise CertificateError(
                 f"acme.storage: {self.directory} cannot be used: {error.strerror or error};"
                 " mount a volume that can be written",
-                reached_ca=False,
             ) from error
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing has ever been kept here."""
-        return not self.directory.exists()
 
     def load_account(self, directory: str) -> Account | None:
         """Return our account at a CA, None without one; a damaged one is set aside."""
@@ -124,20 +139,55 @@ class Storage:
         """Keep an account."""
         write_json(self._account_file(account.directory), asdict(account))
 
-    def _account_file(self, directory: str) -> Path:
-        parts = urlsplit(directory)
-        digest = hashlib.sha256(directory.encode()).hexdigest()[:8]
-        return self._accounts / f"{file_name(parts.hostname or 'ca')}-{digest}.json"
+    @contextmanager
+    def registering(self) -> Iterator[None]:
+        """Be the only one who makes an account."""
+        with locked(self._accounts / _LOCK):
+            yield
 
-    def load_all(self) -> list[Stored]:
-        """Return every certificate; damaged ones are set aside and reported."""
+    def _account_file(self, directory: str) -> Path:
+        return self._accounts / _file_of_ca(directory)
+
+    def ledger_file(self, directory: str) -> Path:
+        """Return where the orders of all resolvers at a CA are written down."""
+        return self._ledgers / _file_of_ca(directory)
+
+    def load_changed(self) -> list[Stored]:
+        """Return the certificates that are new or others since the last call.
+
+        Damaged ones are set aside and reported. What cannot be read just now comes later.
+        """
         found = []
         for directory in sorted(self._certificates.iterdir()):
-            if ".corrupt-" not in directory.name and (directory / "meta.json").exists():
-                stored = self._load(directory)
+            if ".corrupt-" in directory.name:
+                continue
+            try:
+                changed = directory.stat().st_mtime_ns
+                if self._seen.get(directory.name) == changed:
+                    continue
+                stored = self._load_beside_others(directory)
+                # A second change may have the time of the first.
+                if changed < time.time_ns() - SETTLED:
+                    self._seen[directory.name] = changed
+            except OSError as error:
+                log.warning(
+                    "A certificate cannot be read now, it is tried again",
+                    extra=fields(directory=str(directory), reason=str(error)),
+                )
+            else:
                 if stored is not None:
                     found.append(stored)
         return found
+
+    def _load_beside_others(self, directory: Path) -> Stored | None:
+        """Read a certificate that another process may be replacing."""
+        try:
+            return self._read(directory)
+        except _Damaged as error:
+            with locked(directory / _LOCK, wait=False) as mine:
+                if mine:
+                    self._report(directory, error)
+            return None
 
     def note_use(self, names: Sequence[str], now: datetime) -> None:
         """Keep when a certificate on demand was last asked for."""
@@ -166,38 +216,71 @@ class Storage:
             # First, so that no half of it is ever read.
             (directory / "meta.json").unlink(missing_ok=True)
             for file in directory.iterdir():
-                if file.name != ".lock":
+                if file.name != _LOCK:
                     file.unlink(missing_ok=True)
-        # The lock goes last; somebody who waits for it makes the directory anew.
-        (directory / ".lock").unlink(missing_ok=True)
+            # The lock goes last, by who has it: others look whether theirs is still there.
+            (directory / _LOCK).unlink(missing_ok=True)
         with suppress(OSError):
             directory.rmdir()
         return True
 
     def load(self, names: Sequence[str]) -> Stored | None:
-        """Return the certificate for exactly these names, None without one."""
-        directory = self._directory(names)
-        return self._load(directory) if (directory / "meta.json").exists() else None
+        """Return the certificate for exactly these names, None without one.
 
-    def _load(self, directory: Path) -> Stored | None:
+        A damaged one is set aside and reported; nobody else may be at work on it.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        directory = self._directory(names)
         try:
-            meta = read_json(directory / "meta.json")
-            chain = (directory / meta["certificate"]).read_text()
-            key = (directory / meta["key"]).read_text()
-            if not belong_together(chain, key):
-                raise ValueError("the key is not the certificate's")
-            names = tuple(map(str, meta["names"]))
-            return Stored(
-                self.resolver, names, chain, key, facts_of(chain), meta.get("directory", "")
-            )
-        except (ValueError, KeyError, TypeError, OSError) as error:
+            return self._read(directory)
+        except _Damaged as error:
             self._report(directory, error)
             return None
+
+    def _read(self, directory: Path) -> Stored | None:
+        """Return the certificate in a directory, None without one.
+
+        Raises:
+            _Damaged: It can be read and is none.
+            OSError: It cannot be read, which says nothing about it.
+        """
+        meta = _meta(directory)
+        for _ in range(READS):
+            if not meta:
+                return None
+            try:
+                return self._stored(directory, meta)
+            except FileNotFoundError as error:
+                known, meta = meta, _meta(directory)
+                if meta == known:
+                    raise _Damaged(str(error)) from error
+                # Another process has replaced it meanwhile.
+            except (ValueError, KeyError, TypeError) as error:
+                raise _Damaged(str(error)) from error
+        raise OSError(f"{directory} is replaced all the time")
+
+    def _stored(self, directory: Path, meta: dict[str, Any]) -> Stored:
+        chain = (directory / meta["certificate"]).read_text()
+        key = (directory / meta["key"]).read_text()
+        if not belong_together(chain, key):
+            raise ValueError("the key is not the certificate's")
+        facts = facts_of(chain)
+        return Stored(
+            self.resolver,
+            tuple(map(str, meta["names"])),
+            chain,
+            key,
+            facts,
+            meta.get("directory", ""),
+            _revocation(directory, facts).exists(),
+        )
 
     def _report(self, path: Path, error: Exception) -> None:
         reason = f"{path.name}: {error}"
         try:
-            moved = str(set_aside(path))
+            moved = str(set_aside(path, _STAYING))
         except OSError as problem:
             moved = f"nowhere ({problem})"
         log.error(
@@ -220,7 +303,7 @@ class Storage:
         meta = {"version": VERSION, "names": list(names), "directory": directory, **files}
         meta["notAfter"] = facts.not_after.isoformat()
         write_json(place / "meta.json", meta)
-        for old in place.glob("*.pem"):
+        for old in (*place.glob("*.pem"), *place.glob("revoked-*")):
             if old.name not in files.values():
                 old.unlink(missing_ok=True)
         return Stored(self.resolver, tuple(names), issued.chain, issued.key, facts, directory)
@@ -230,12 +313,20 @@ class Storage:
         """Be the only one who orders this certificate; yields False when another process does."""
         place = self._directory(names)
         place.mkdir(mode=0o700, exist_ok=True)
-        with locked(place / ".lock", wait=False) as mine:
+        with locked(place / _LOCK, wait=False) as mine:
             yield mine
 
-    def journal(self, names: Sequence[str]) -> "OrderFile":
+    def mark_revoked(self, stored: Stored) -> None:
+        """Keep that a certificate is revoked."""
+        _revocation(self._directory(stored.names), stored.facts).touch(mode=0o600)
+
+    def journal(self, names: Sequence[str]) -> Record[Pending]:
         """Return where the unfinished order for these names is written down."""
-        return OrderFile(self._directory(names) / "order.json")
+        return Record(self._directory(names) / "order.json", Pending)
+
+    def failure(self, names: Sequence[str]) -> Record[Failure]:
+        """Return where the last failure for these names is written down."""
+        return Record(self._directory(names) / "failure.json", Failure)
 
     def _directory(self, names: Sequence[str]) -> Path:
         # The same for the same set, whichever router names it first.
@@ -246,26 +337,28 @@ class Storage:
         return self._certificates / name
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFile:
-    """The unfinished order of one certificate."""
+_STAYING = frozenset({_LOCK, "order.json", "failure.json", "on-demand"})
+"""Files that are none of the certificate's."""
 
-    path: Path
 
-    def load(self) -> Pending | None:
-        """Return it; None without one, or when it cannot be read: then a new one is made."""
-        try:
-            content = read_json(self.path)
-            return Pending(**content) if content else None
-        except (ValueError, TypeError):
-            return None
+class _Damaged(Exception):
+    """What is kept of a certificate is none."""
 
-    def save(self, pending: Pending | None) -> None:
-        """Write it down, or forget it."""
-        if pending is None:
-            self.path.unlink(missing_ok=True)
-        else:
-            write_json(self.path, asdict(pending))
+
+def _meta(directory: Path) -> dict[str, Any]:
+    try:
+        return read_json(directory / "meta.json")
+    except ValueError as error:
+        raise _Damaged(f"meta.json: {error}") from error
+
+
+def _revocation(directory: Path, facts: Facts) -> Path:
+    return directory / f"revoked-{facts.serial}"
+
+
+def _file_of_ca(directory: str) -> str:
+    digest = hashlib.sha256(directory.encode()).hexdigest()[:8]
+    return f"{file_name(urlsplit(directory).hostname or 'ca')}-{digest}.json"
 
 
 def file_name(name: str) -> str:

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE = 3.0
-"""Seconds the first snapshot waits for providers; clients wait meanwhile instead of seeing 404."""
+"""Seconds the first snapshot waits for providers and kept certificates.
+
+Clients wait meanwhile instead of seeing 404 or a certificate that is not theirs.
+"""
 
 
 class Core:
@@ -115,9 +118,14 @@ class Core:
 
     async def _aggregate(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._providers.all_spoken(), PATIENCE)
+            await asyncio.wait_for(self._all_there(), PATIENCE)
         self._aggregator.rebuild_soon()
         await self._aggregator.run()
+
+    async def _all_there(self) -> None:
+        await self._providers.all_spoken()
+        if self._certificates is not None:
+            await self._certificates.loaded()
 
     async def _rebuild(self, publications: Publications) -> None:
         """Make everything that follows from ``publications`` and publish what changed."""
@@ -186,7 +194,7 @@ class Core:
 
 
 def load_certificates(configuration: StaticConfiguration, publisher: Publisher) -> Certificates:
-    """Make what obtains certificates; reads those that are kept on the disk."""
+    """Make what obtains certificates; a thread's work for the libraries that it loads."""
     return Certificates(configuration, publisher)
 
 

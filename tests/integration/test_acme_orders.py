@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,10 @@ from cryptography import x509
 from edgerouter.acme.answers import Answers
 from edgerouter.acme.challenges import HTTPSolver, Solver, TLSSolver
 from edgerouter.acme.connection import Account, Authority, Connection
-from edgerouter.acme.errors import CertificateError
+from edgerouter.acme.errors import CertificateError, OrderLost, Unanswered
 from edgerouter.acme.keys import certificate_request, facts_of, load_key, new_key
-from edgerouter.acme.order import Order, Pending, Wanted
+from edgerouter.acme.order import Order, Wanted
+from edgerouter.acme.records import Pending
 from tests.support.acme_responder import http_responder, tls_responder
 from tests.support.pebble import EAB_KEY, EAB_KID, Pebble, newer_pebble
 
@@ -22,14 +23,13 @@ from tests.support.pebble import EAB_KEY, EAB_KID, Pebble, newer_pebble
 class Memory:
     """A journal without a disk."""
 
-    pending: Pending | None = None
-    saved: list[Pending | None] = field(default_factory=list)
+    announced: int = 0
+    saved: list[Pending] = field(default_factory=list)
 
-    def load(self) -> Pending | None:
-        return self.pending
+    def announce(self) -> None:
+        self.announced += 1
 
-    def save(self, pending: Pending | None) -> None:
-        self.pending = pending
+    def save(self, pending: Pending) -> None:
         self.saved.append(pending)
 
 
@@ -114,11 +114,38 @@ def test_the_common_name_and_addresses() -> None:
 
 def test_a_name_that_is_not_proved_is_named(pebble: Pebble) -> None:
     made = order(pebble, HTTPSolver(Answers(lambda wait: None)), "a.example.com")
-    with pytest.raises(CertificateError, match=r"a\.example\.com: the CA refuses") as caught:
+    with pytest.raises(OrderLost, match=r"a\.example\.com: the CA refuses") as caught:
         made.obtain()
     assert caught.value.code == "unauthorized"
+    assert caught.value.refused == ("a.example.com",)
     assert isinstance(made.journal, Memory)
-    assert made.journal.saved[-1] is None, "the order is dead and forgotten"
+    assert made.journal.announced == len(made.journal.saved) == 1
+
+
+def test_a_dead_order_is_not_replaced_by_another(pebble: Pebble, answers: Answers) -> None:
+    made = order(pebble, HTTPSolver(Answers(lambda wait: None)), "a.example.com")
+    with pytest.raises(OrderLost):
+        made.obtain()
+    assert isinstance(made.journal, Memory)
+    (pending,) = made.journal.saved
+    made.solver = HTTPSolver(answers)
+    with pytest.raises(OrderLost, match=r"a\.example\.com: the CA refuses") as caught:
+        made.obtain(pending)
+    assert caught.value.refused == ("a.example.com",)
+    assert not caught.value.expired
+    with pytest.raises(OrderLost, match="the CA has no such order") as caught:
+        made.obtain(replace(pending, url=f"{pending.url}0"))
+    assert caught.value.expired
+    assert made.journal.announced == 1
+
+
+def test_an_order_is_continued_from_wherever_it_was(pebble: Pebble, answers: Answers) -> None:
+    made = order(pebble, HTTPSolver(answers), "a.example.com")
+    first = made.obtain()
+    assert isinstance(made.journal, Memory)
+    (pending,) = made.journal.saved
+    assert made.obtain(pending) == first, "it had ended, the certificate is fetched again"
+    assert made.journal.announced == 1
 
 
 def test_an_unknown_profile_is_refused_before_an_order(pebble: Pebble, answers: Answers) -> None:
@@ -169,9 +196,8 @@ def test_an_account_bound_to_one_elsewhere(
 
 def test_whom_to_trust_for_the_connection(pebble: Pebble) -> None:
     account = Account.new(pebble.url, "")
-    with pytest.raises(CertificateError, match="does not answer") as caught:
+    with pytest.raises(Unanswered, match="does not answer"):
         Connection(Authority(pebble.url, timeout=5), account)
-    assert not caught.value.reached_ca
     Connection(Authority(pebble.url, certificates=(pebble.ca_file.read_text(),)), account)
     environ = {"LEGO_CA_CERTIFICATES": str(pebble.ca_file)}
     Connection(Authority(pebble.url).with_environment(environ), account)

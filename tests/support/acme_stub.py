@@ -1,11 +1,13 @@
 """A CA without cryptography that keeps Let's Encrypt's limits, in the time of the test.
 
-It believes every signature. Validations succeed or fail as the test says.
+It believes every signature. Validations succeed or fail as the test says. Who orders the same
+names again gets the order that is still open, as with Let's Encrypt.
 """
 
 import base64
 import itertools
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +39,21 @@ class StubCA:
     issued: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
     made: list[float] = field(default_factory=list)
     accounts: int = 0
+    slow: bool = False
+    """Orders stay in progress once all is proved."""
+    busy: int = 0
+    """So many requests about orders are answered by 503."""
+    busy_with_new: int = 0
+    """So many new orders are."""
+    bad_request: str = ""
+    """The error by which certificate requests are refused."""
+
+    def open_order(self, names: tuple[str, ...]) -> int | None:
+        """Return the number of the order for the same names that is not finished."""
+        for number, order in enumerate(self.orders):
+            if order["names"] == names and order["status"] in {"pending", "ready"}:
+                return number
+        return None
 
     def limit(self, names: tuple[str, ...]) -> str | None:
         """Return the limit that a new order exceeds."""
@@ -68,6 +85,7 @@ class StubCA:
 def acme_stub(ca: StubCA) -> Iterator[str]:  # noqa: C901 - a server in one piece.
     """Serve the CA; yields the URL of its directory."""
     numbers = itertools.count()
+    lock = threading.Lock()
     key = new_key("EC256")
 
     class Handler(BaseHTTPRequestHandler):
@@ -97,11 +115,18 @@ def acme_stub(ca: StubCA) -> Iterator[str]:  # noqa: C901 - a server in one piec
 
         def on_newOrder(self, content: Any, rest: str) -> None:
             names = tuple(each["value"] for each in content["identifiers"])
+            with lock:
+                if not self._is_busy("busy_with_new"):
+                    self._new_order(names)
+
+        def _new_order(self, names: tuple[str, ...]) -> None:
+            if (number := ca.open_order(names)) is not None:
+                self._order(number, 201)
+                return
             if (reason := ca.limit(names)) is not None:
                 ca.refused.append(reason)
                 headers = {} if ca.retry_after is None else {"Retry-After": str(ca.retry_after)}
-                kind = "urn:ietf:params:acme:error:rateLimited"
-                self._send(429, {"type": kind, "detail": reason}, headers)
+                self._problem(429, "rateLimited", reason, headers)
                 return
             ca.made.append(ca.clock())
             number = len(ca.orders)
@@ -109,12 +134,32 @@ def acme_stub(ca: StubCA) -> Iterator[str]:  # noqa: C901 - a server in one piec
             self._order(number, 201)
 
         def on_order(self, content: Any, rest: str) -> None:
-            self._order(int(rest), 200)
+            if not self._is_busy("busy"):
+                self._order(int(rest), 200)
+
+        def _is_busy(self, counter: str) -> bool:
+            left = getattr(ca, counter)
+            if left == 0:
+                return False
+            setattr(ca, counter, left - 1)
+            self._problem(503, "serverInternal", "Service busy; retry later", {"Retry-After": "30"})
+            return True
+
+        def _problem(
+            self, status: int, kind: str, detail: str, headers: dict[str, str] | None = None
+        ) -> None:
+            content = {"type": f"urn:ietf:params:acme:error:{kind}", "detail": detail}
+            self._send(status, content, headers)
 
         def _order(self, number: int, status: int) -> None:
             order = ca.orders[number]
+            if order["status"] == "gone":
+                self._problem(404, "malformed", "no such order")
+                return
+            is_held = ca.slow and order["status"] == "valid"
             shown = {
-                "status": order["status"],
+                "status": "processing" if is_held else order["status"],
+                "expires": order.get("expires", "2099-01-01T00:00:00Z"),
                 "identifiers": [{"type": "dns", "value": name} for name in order["names"]],
                 "authorizations": [
                     f"{base}/authz/{number}/{i}" for i in range(len(order["names"]))
@@ -140,7 +185,19 @@ def acme_stub(ca: StubCA) -> Iterator[str]:  # noqa: C901 - a server in one piec
             self._send(200, {})
 
         def on_finalize(self, content: Any, rest: str) -> None:
+            if self._is_busy("busy"):
+                return
+            if ca.bad_request:
+                self._problem(400, ca.bad_request, "not this key")
+                return
+            with lock:
+                self._issue(content, rest)
+
+        def _issue(self, content: Any, rest: str) -> None:
             order = ca.orders[int(rest)]
+            if order["status"] != "ready":
+                self._problem(403, "orderNotReady", "it is not ready")
+                return
             csr = x509.load_der_x509_csr(base64.urlsafe_b64decode(content["csr"] + "=="))
             start = datetime.fromtimestamp(ca.clock(), UTC)
             issuer = x509.Name([])

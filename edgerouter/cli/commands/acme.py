@@ -36,7 +36,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
                 sys.stdout.write(f"{name}: {', '.join(names)}\n")
             for problem in done.problems:
                 status = _fail(f"{name}: {problem}")
-    except CertificateError as error:
+    except (CertificateError, OSError) as error:
         return _fail(str(error))
     for name in sorted(content.keys() - configuration.certificates_resolvers.keys()):
         status = _fail(

@@ -40,6 +40,8 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         answer = ask(path, request, TIMEOUT)
     except Unanswered as error:
         return _fail(str(error))
+    for serial in answer.get("revoked", ()):
+        sys.stdout.write(f"{words[1]}: the certificate {serial} is revoked\n")
     return _outcome(answer["plans"])
 
 

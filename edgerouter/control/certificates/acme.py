@@ -11,7 +11,7 @@ from edgerouter.acme.challenges import DNS_01, Solver, WorkerSolver
 from edgerouter.acme.dns_environment import read_environment
 from edgerouter.acme.errors import CertificateError
 from edgerouter.acme.export import by_directory, export
-from edgerouter.acme.importer import import_at_start
+from edgerouter.acme.importer import import_once
 from edgerouter.acme.manager import Manager
 from edgerouter.acme.place import container_mounts
 from edgerouter.acme.plan import Wish, widened
@@ -31,9 +31,15 @@ from edgerouter.observability.logs import fields
 
 log = logging.getLogger(__name__)
 
+REOPEN = 30.0
+"""Seconds until a storage that cannot be used is tried again."""
+
 
 class AcmeSource:
-    """The certificates of all ACME resolvers."""
+    """The certificates of all ACME resolvers.
+
+    Making it reads nothing of the storage, which may be slow; ``run`` does.
+    """
 
     def __init__(
         self,
@@ -53,32 +59,44 @@ class AcmeSource:
             self._publish, self._changed, preflight=make_preflight(configuration)
         )
         self._boards: list[Board] = []
+        self._files: dict[str, str] = {}
+        """``acme.storage`` by resolver."""
         self.places = places or Places(configuration, container_mounts())
+        self.places.open()
         self.broken: dict[str, str] = {}
         """Resolvers that cannot be used, with the reason."""
+        self.resolvers: dict[str, Resolver] = {}
+        """Those whose options are right; ``manager`` has them when their storage is open."""
+        self.on_demand = ""
+        """The resolver of certificates on demand."""
+        self.opened = asyncio.Event()
+        """Set when each storage has been opened, or cannot be."""
+        self._make_resolvers()
 
-    def open(self) -> None:
-        """Make the resolvers and read what they have kept. Blocking."""
-        self.places.open()
+    def _make_resolvers(self) -> None:
         for name, resolver in self._configuration.certificates_resolvers.items():
             if resolver.acme is None:
                 continue
             try:
-                self.manager.add(self._make(name, resolver.acme))
+                self.resolvers[name] = self._make(name, resolver.acme)
             except (ValueError, OSError, CertificateError) as error:
-                self.broken[name] = str(error)
-                log.error(
-                    "The certificate resolver cannot be used",
-                    extra=fields(resolver=name, reason=str(error)),
-                )
+                self._is_broken(name, str(error))
+
+    def _is_broken(self, name: str, reason: str) -> None:
+        if self.broken.get(name) != reason:
+            self.broken[name] = reason
+            log.error(
+                "The certificate resolver cannot be used",
+                extra=fields(resolver=name, reason=reason),
+            )
 
     def _make(self, name: str, acme: ACME) -> Resolver:
         own = self._configuration.edgerouter.certificates_resolvers.get(name)
         as_traefik = self._configuration.edgerouter.compat == "traefik"
         staging = own.staging_server if own is not None else None
         options = Options(staging=staging, as_traefik=as_traefik)
-        file = acme.storage
-        acme = acme.model_copy(update={"storage": self.places.directory(file)})
+        self._files[name] = acme.storage
+        acme = acme.model_copy(update={"storage": self.places.directory(acme.storage)})
         solver = self._solver(name, acme)
         if own is not None and own.wildcards and solver.kind != DNS_01:
             raise ValueError(
@@ -86,11 +104,6 @@ class AcmeSource:
                 f" certificatesResolvers.{name}.acme; {solver.kind} proves no wildcards"
             )
         resolver = Resolver(name, acme, solver, self._environ, options)
-        is_new = resolver.storage.is_new
-        resolver.storage.open()
-        if is_new or self.places.is_single_file(file):
-            # Traefik may have had a single file meanwhile.
-            import_at_start(file, resolver)
         if isinstance(solver, WorkerSolver) and solver.board is not None:
             self._boards.append(solver.board)
         return resolver
@@ -116,9 +129,43 @@ class AcmeSource:
             tasks.create_task(self.manager.run())
             tasks.create_task(self._copy())
             tasks.create_task(self.places.run())
+            tasks.create_task(self._open_all())
             if self._boards:
                 sharing = Sharing(self._boards, self.manager.answers, self._publish)
                 tasks.create_task(sharing.run())
+
+    async def _open_all(self) -> None:
+        """Open the storages, each as soon as that is possible."""
+        closed = list(self.resolvers.values())
+        while True:
+            opened = await asyncio.gather(*map(self._open, closed))
+            closed = [each for each, is_open in zip(closed, opened, strict=True) if not is_open]
+            self.opened.set()
+            if not closed:
+                return
+            await asyncio.sleep(REOPEN)
+
+    async def _open(self, resolver: Resolver) -> bool:
+        try:
+            stored = await in_daemon_thread(partial(self._read, resolver), "acme-storage")
+        except (OSError, CertificateError) as error:
+            self._is_broken(resolver.name, str(error))
+            return False
+        self.broken.pop(resolver.name, None)
+        self.manager.add(resolver, stored)
+        if resolver.name == self.on_demand:
+            self.manager.adopt_on_demand(resolver.name)
+        self._to_copy.set()
+        self._callback()
+        return True
+
+    def _read(self, resolver: Resolver) -> list[Stored]:
+        """Open the storage of a resolver and return its certificates. Blocking."""
+        file = self._files[resolver.name]
+        self.places.restore(file)
+        resolver.storage.open()
+        import_once(file, resolver, again=self.places.is_single_file(file))
+        return resolver.storage.load_changed()
 
     async def _copy(self) -> None:
         """Give the certificates that are wanted to other programs too."""
@@ -150,7 +197,7 @@ class AcmeSource:
         )
 
     def refusal(self, demand: Demand) -> str:
-        resolver = self.manager.resolvers.get(demand.resolver)
+        resolver = self.resolvers.get(demand.resolver)
         wildcard = next((each for each in demand.names if each.startswith("*.")), "")
         if resolver is None or resolver.solver.kind == DNS_01:
             return ""
@@ -165,11 +212,15 @@ class AcmeSource:
         # Demands follow every snapshot.
         self._publication.published()
         known = self._configuration.certificates_resolvers
+        before = self.manager.certificates()
         self.manager.want(
             Wish(each.resolver, self._certified_names(each), each.routers)
             for each in demands
             if each.resolver in known and not all(map(is_local, each.names))
         )
+        if self.manager.certificates() != before:
+            # Those that are wanted now come before what was left by others.
+            self._callback()
         self._to_copy.set()
 
     def _certified_names(self, demand: Demand) -> tuple[str, ...]:
@@ -184,9 +235,10 @@ class AcmeSource:
         self._callback()
         self._to_copy.set()
 
-    async def obtain(self, resolver: str, name: str) -> str:
-        """Get a certificate for one name to the workers; return why there is none."""
-        reason = await self.manager.obtain(resolver, name)
+    async def obtain(self, name: str) -> str:
+        """Get a certificate on demand to the workers; return why there is none."""
+        await self.opened.wait()
+        reason = self.broken.get(self.on_demand) or await self.manager.obtain(self.on_demand, name)
         if not reason:
             await self._publish()
         return reason

@@ -127,9 +127,19 @@ class Commands:
     async def _revoke(self, name: str, reason: str) -> dict[str, Any]:
         if reason not in REASONS:
             return {"error": f"{reason} is no reason; use one of {', '.join(REASONS)}"}
-        manager, found = self._find(name)
-        for managed in found:
-            if managed.stored is None:
-                raise CertificateError(f"there is no certificate for {name} yet")
-            await manager.revoke(managed.stored, REASONS[reason])
-        return {"plans": [planned(managed) for managed in found]}
+        if self._manager is None or not (held := self._manager.held(name)):
+            raise CertificateError(
+                f"no resolver has a certificate for {name}; see edgerouter cert ls"
+            )
+        problems = []
+        for stored in held:
+            try:
+                await self._manager.revoke(stored, REASONS[reason])
+            except CertificateError as error:
+                problems.append(f"{stored.facts.serial} of the resolver {stored.resolver}: {error}")
+        if problems:
+            raise CertificateError("; ".join(problems))
+        return {
+            "plans": [planned(managed) for managed in self._manager.find(name)],
+            "revoked": [stored.facts.serial for stored in held],
+        }

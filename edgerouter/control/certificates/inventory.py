@@ -104,6 +104,8 @@ def planned(managed: "Managed") -> Item:
     if managed.stored is not None:
         item["serial"] = managed.stored.facts.serial
         item["notAfter"] = _time(managed.stored.facts.not_after)
+        if managed.stored.revoked:
+            item["revoked"] = True
     if managed.renewal is not None:
         item["renewal"] = _time(managed.renewal)
     if managed.next_look.year > 1:

@@ -39,6 +39,7 @@ class Places:
         self._directories: dict[str, Path] = {}
         self._failures: dict[str, Diagnostic] = {}
         self._lost: list[Diagnostic] = []
+        self._restored: set[str] = set()
         self._saving = threading.Lock()
 
     def problems(self) -> list[Diagnostic]:
@@ -46,14 +47,13 @@ class Places:
         return [*self._lost, *self._failures.values()]
 
     def open(self) -> None:
-        """Look where they lie; make those that are in one file. Blocking."""
+        """Look where they lie."""
         for storage, names in self._resolvers.items():
             place = place_of(storage, self._mounts)
             if place is Place.FILE:
                 directory = _working_directory(storage_directory(storage))
                 self._directories[storage] = directory
                 self._files[storage] = SingleFile(Path(storage), directory, names)
-                self._try(storage, self._files[storage].restore)
             elif place is Place.LOST:
                 problem = self._problem(storage, _lost(storage))
                 self._lost.append(problem)
@@ -66,6 +66,17 @@ class Places:
     def directory(self, storage: str) -> str:
         """Return what to work with in the place of ``acme.storage``."""
         return str(self._directories.get(storage, storage))
+
+    def restore(self, storage: str) -> None:
+        """Make the directory of a storage that is kept in one file, once. Blocking.
+
+        Raises:
+            OSError: The file cannot be read, or the directory not be made.
+        """
+        with self._saving:
+            if storage in self._files and storage not in self._restored:
+                self._files[storage].restore()
+                self._restored.add(storage)
 
     async def run(self) -> None:
         """Keep files as their directories are, until cancelled."""
@@ -80,10 +91,10 @@ class Places:
                     shutil.rmtree(directory, ignore_errors=True)
 
     def save(self) -> None:
-        """Write what has changed."""
+        """Write what has changed, where that is more than the file has."""
         with self._saving:
-            for storage, file in self._files.items():
-                self._try(storage, file.save)
+            for storage in sorted(self._restored):
+                self._try(storage, self._files[storage].save)
 
     def _try(self, storage: str, action: Callable[[], None]) -> None:
         try:

@@ -6,7 +6,6 @@ ACME and its libraries are loaded only when there is a resolver for it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -34,10 +33,7 @@ class RunningSource(CertificateSource, Protocol):
 
 
 class Certificates:
-    """The sources and what is told of them.
-
-    Making it reads what is kept on the disk, so that certificates are in the first snapshot.
-    """
+    """The sources and what is told of them."""
 
     def __init__(self, configuration: StaticConfiguration, publisher: Publisher) -> None:
         self.sources: list[RunningSource] = []
@@ -45,7 +41,6 @@ class Certificates:
         if any(each.acme for each in configuration.certificates_resolvers.values()):
             module = import_module("edgerouter.control.certificates.acme")
             self.acme = module.AcmeSource(configuration, publisher)
-            self.acme.open()
             self.sources.append(self.acme)
         self._internal = InternalSource(configuration, publisher=publisher)
         self.sources.append(self._internal)
@@ -66,9 +61,9 @@ class Certificates:
         obtain: Callable[[str], Awaitable[str]]
         if options.resolver in self._internal.resolvers:
             obtain, self._note_use = self._internal.obtain, self._internal.used
-        elif self.acme is not None and options.resolver in self.acme.manager.resolvers:
-            self.acme.manager.adopt_on_demand(options.resolver)
-            obtain = partial(self.acme.obtain, options.resolver)
+        elif self.acme is not None and options.resolver in self.acme.resolvers:
+            self.acme.on_demand = options.resolver
+            obtain = self.acme.obtain
             self._note_use = self.acme.manager.used
         else:
             log.error(
@@ -79,6 +74,11 @@ class Certificates:
         module = import_module("edgerouter.acme.on_demand")
         made: OnDemand = module.OnDemand(options, obtain)
         return made
+
+    async def loaded(self) -> None:
+        """Return when certificates that are kept on the disk are there to be served."""
+        if self.acme is not None:
+            await self.acme.opened.wait()
 
     async def on_demand(self, name: str) -> str:
         """Get a certificate for a client's server name; return why there is none.

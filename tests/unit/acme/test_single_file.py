@@ -159,6 +159,18 @@ def test_it_is_written_when_something_has_changed(file: Path, storage: Storage) 
 
 
 @pytest.mark.parametrize("text", ['{"Le": {', "[1]"])
+def test_a_damaged_file_of_traefik_is_left_alone(file: Path, text: str) -> None:
+    """Its certificates are nowhere else; who repairs it has them."""
+    file.write_text(text)
+    single = SingleFile(file, file.with_name("acme.json.d"), ["Le"])
+    with pytest.raises(OSError, match=r"is damaged .* repair the file or empty it"):
+        single.restore()
+    with pytest.raises(OSError, match="is damaged"):
+        single.save()
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("text", [f'{{"{OUR_KEY}": {{', f'["{OUR_KEY}"]'])
 def test_a_damaged_file_is_begun_anew(
     tmp_path: Path, file: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from edgerouter.acme.connection import Account
 from edgerouter.acme.errors import CertificateError
-from edgerouter.acme.order import Pending
+from edgerouter.acme.records import Failure, Pending
 from edgerouter.acme.storage import Storage, storage_directory
 from tests.support.certificates import make_certificate
 
@@ -37,7 +37,7 @@ def test_where_it_is(tmp_path: Path) -> None:
 def test_certificates_are_kept_for_nobody_else(storage: Storage) -> None:
     issued = make_certificate(NAMES)
     stored = storage.save(NAMES, issued, "https://ca")
-    assert again(storage).load_all() == [stored]
+    assert again(storage).load_changed() == [stored]
     assert again(storage).load(("b.org", "a.org")) == stored
     assert storage.load(("a.org",)) is None
     for path in storage.directory.rglob("*"):
@@ -48,7 +48,7 @@ def test_certificates_are_kept_for_nobody_else(storage: Storage) -> None:
 def test_a_renewal_replaces_all_files(storage: Storage) -> None:
     storage.save(NAMES, make_certificate(NAMES), "https://ca")
     new = storage.save(NAMES, make_certificate(NAMES), "https://ca")
-    assert again(storage).load_all() == [new]
+    assert again(storage).load_changed() == [new]
     (directory,) = (storage.directory / "certificates").iterdir()
     assert len(list(directory.glob("*.pem"))) == 2
 
@@ -57,7 +57,7 @@ def test_a_write_that_was_cut_off_leaves_the_old_certificate(storage: Storage) -
     old = storage.save(NAMES, make_certificate(NAMES), "https://ca")
     (directory,) = (storage.directory / "certificates").iterdir()
     (directory / "certificate-new.pem").write_text("half")
-    assert again(storage).load_all() == [old]
+    assert again(storage).load_changed() == [old]
 
 
 @pytest.mark.parametrize("damage", ["meta.json", "certificate", "key", "other key"])
@@ -68,17 +68,19 @@ def test_damaged_ones_are_set_aside_and_the_others_stay(
     storage.save(("bad.org",), make_certificate(["bad.org"]), "")
     directory = storage.directory / "certificates/bad.org"
     meta = json.loads((directory / "meta.json").read_text())
+    pems = meta["certificate"], meta["key"]
     if damage == "meta.json":
         (directory / "meta.json").write_text("{")
     elif damage == "other key":
         (directory / meta["key"]).write_text(make_certificate(["bad.org"]).key)
     else:
         (directory / meta[damage]).write_text("-----BEGIN")
-    assert again(storage).load_all() == [good]
-    assert not directory.exists()
-    assert (storage.directory / "certificates/bad.org.corrupt-1").is_dir()
+    assert again(storage).load_changed() == [good]
+    assert list(directory.glob("*")) == [directory / ".lock"]
+    aside = storage.directory / "certificates/bad.org.corrupt-1"
+    assert sorted(path.name for path in aside.iterdir()) == sorted(("meta.json", *pems))
     assert "set aside" in caplog.text
-    assert again(storage).load_all() == [good], "it is not looked at again"
+    assert again(storage).load_changed() == [good], "it is not looked at again"
 
 
 def test_accounts_by_ca(storage: Storage) -> None:
@@ -86,7 +88,7 @@ def test_accounts_by_ca(storage: Storage) -> None:
     storage.save_account(account)
     assert again(storage).load_account("https://ca/dir") == account
     assert again(storage).load_account("https://ca/other") is None
-    (file,) = (storage.directory / "accounts").iterdir()
+    (file,) = (storage.directory / "accounts").glob("*.json")
     file.write_text('{"x": 1}')
     assert again(storage).load_account("https://ca/dir") is None
     assert not file.exists()
@@ -99,6 +101,16 @@ def test_unfinished_orders(storage: Storage) -> None:
         assert again(storage).journal(NAMES).load() == pending
         storage.journal(NAMES).save(None)
         assert storage.journal(NAMES).load() is None
+
+
+def test_failures(storage: Storage) -> None:
+    with storage.exclusive(NAMES):
+        failure = Failure(3, 1_800_000_000.0, "why", rehearsed=True)
+        storage.failure(NAMES).save(failure)
+        assert again(storage).failure(tuple(reversed(NAMES))).load() == failure
+        assert storage.failure(("a.org",)).load() is None
+        storage.failure(NAMES).save(None)
+        assert storage.failure(NAMES).load() is None
 
 
 def test_one_process_orders_a_certificate(storage: Storage) -> None:

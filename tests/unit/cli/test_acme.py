@@ -35,7 +35,7 @@ def test_import(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     output = capsys.readouterr()
     assert output.out == "le: a.org\n"
     assert 'the resolver "zero" is not configured' in output.err
-    (stored,) = Storage(tmp_path / "acme.json.d", "le").load_all()
+    (stored,) = Storage(tmp_path / "acme.json.d", "le").load_changed()
     assert stored.names == ("a.org",)
 
     other = ["--certificatesresolvers.zero.acme.tlschallenge"]

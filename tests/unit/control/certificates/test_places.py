@@ -20,6 +20,7 @@ def places(storage: Path, *mounts: Path) -> Places:
     )
     made = Places(configuration, [ROOT, *(Mount(path, "ext4") for path in mounts)])
     made.open()
+    made.restore(str(storage))
     return made
 
 

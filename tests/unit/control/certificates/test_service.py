@@ -1,7 +1,10 @@
 """What makes certificates, put together."""
 
 import asyncio
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from tests.support.data_plane import until
 def make(tmp_path: Path, resolvers: dict[str, Any], **own: Any) -> Certificates:
     for acme in resolvers.values():
         acme.setdefault("storage", str(tmp_path / "acme.json"))
+        acme.setdefault("caServer", "https://127.0.0.1:9/nobody")
     configuration = StaticConfiguration.model_validate(
         {
             "certificatesResolvers": {name: {"acme": acme} for name, acme in resolvers.items()},
@@ -28,6 +32,18 @@ def make(tmp_path: Path, resolvers: dict[str, Any], **own: Any) -> Certificates:
         }
     )
     return Certificates(configuration, Publisher())
+
+
+@asynccontextmanager
+async def running(made: Certificates) -> AsyncIterator[None]:
+    """Run the ACME resolvers; their storages have been opened."""
+    assert made.acme is not None
+    task = asyncio.create_task(made.acme.run())
+    async with asyncio.timeout(10):
+        await made.loaded()
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def test_without_resolvers_nothing_is_touched(tmp_path: Path) -> None:
@@ -53,15 +69,66 @@ def test_without_resolvers_nothing_is_touched(tmp_path: Path) -> None:
         ({"tlsChallenge": {}, "storage": "/dev/null/acme"}, "acme.storage: /dev/null/acme"),
     ],
 )
-def test_a_resolver_that_cannot_be_used_leaves_the_others(
+async def test_a_resolver_that_cannot_be_used_leaves_the_others(
     tmp_path: Path, acme: dict[str, Any], reason: str
 ) -> None:
     made = make(tmp_path, {"bad": acme, "good": {"tlsChallenge": {}}})
-    (plan,) = made.inventory.plans()
-    assert (plan["resolver"], plan["state"]) == ("bad", "failing")
-    assert reason in plan["reason"]
+    async with running(made):
+        (plan,) = made.inventory.plans()
+        assert (plan["resolver"], plan["state"]) == ("bad", "failing")
+        assert reason in plan["reason"]
+        assert made.acme is not None
+        assert list(made.acme.manager.resolvers) == ["good"]
+
+
+async def test_nothing_is_ordered_while_an_acme_json_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgerouter.control.certificates.acme.REOPEN", 0.01)
+    good = json.dumps({"le": {"Account": None, "Certificates": [entry("a.org")]}})
+    (tmp_path / "acme.json").write_text(good[:-20])
+    made = make(tmp_path, {"le": {"tlsChallenge": {}}})
     assert made.acme is not None
-    assert list(made.acme.manager.resolvers) == ["good"]
+    changed = asyncio.Event()
+    made.acme.on_change(changed.set)
+    async with running(made):
+        made.acme.demand([Demand("le", "a.org", (), ("a@docker",))])
+        (plan,) = made.inventory.plans()
+        assert (plan["resolver"], plan["state"]) == ("le", "failing")
+        assert "acme.json is no JSON" in plan["reason"]
+        assert "repair the file or remove it" in plan["reason"]
+        assert made.acme.certificates() == []
+
+        (tmp_path / "acme.json").write_text(good)
+        async with asyncio.timeout(10):
+            await changed.wait()
+        assert [each.names for each in made.acme.certificates()] == [("a.org",)]
+        assert "acme.json" not in str(made.inventory.plans())
+
+
+async def test_an_acme_json_is_taken_over_once(tmp_path: Path) -> None:
+    certificates = [entry("a.org")]
+    path = tmp_path / "acme.json"
+    path.write_text(json.dumps({"le": {"Certificates": certificates}}))
+    for _ in range(2):
+        made = make(tmp_path, {"le": {"tlsChallenge": {}}})
+        async with running(made):
+            assert made.acme is not None
+            assert [each.names for each in made.acme.certificates()] == [("a.org",)]
+        path.write_text(json.dumps({"le": {"Certificates": [*certificates, entry("b.org")]}}))
+
+
+def test_making_it_reads_no_storage(tmp_path: Path) -> None:
+    """It may be large or slow, and the first snapshot does not wait for ever."""
+    make(tmp_path, {"le": {"tlsChallenge": {}}})
+    assert list(tmp_path.iterdir()) == []
+
+
+def entry(name: str) -> dict[str, Any]:
+    issued = make_certificate([name])
+    texts = {"certificate": issued.chain, "key": issued.key}
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+    return {"domain": {"main": name}, **encoded}
 
 
 def test_wildcards_without_dns_are_refused(tmp_path: Path) -> None:
