@@ -1,5 +1,6 @@
 """The whole router against a real Pebble: names of routers get their certificates by themselves."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -176,6 +177,13 @@ def test_certificates_on_the_command_line(site: Site) -> None:
         assert site.pebble.status(second.serial) == "Revoked"
         eventually(lambda: site.ask("a.example.com").serial, lambda serial: serial != second.serial)
 
+        third = site.ask("a.example.com")
+        router.apply(dynamic())
+        revoked = run_cert(router, "revoke", "a.example.com")
+        assert f"the certificate {third.serial} is revoked" in revoked.stdout, revoked.stderr
+        assert site.pebble.status(third.serial) == "Revoked"
+        eventually(lambda: site.ask("a.example.com").status, lambda status: status != 418)
+
         unknown = run_cert(router, "renew", "b.example.com")
         assert unknown.returncode == 1
         assert "no resolver is to certify b.example.com" in unknown.stderr
@@ -231,6 +239,28 @@ def test_what_fails_is_visible(tmp_path: Path) -> None:
             assert answer.status == 418, "the default certificate is served meanwhile"
     finally:
         site.pebble.stop()
+
+
+def test_a_storage_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
+    certificate = tmp_path / "router/acme.json.d/letsencrypt/certificates/a.example.com"
+    certificate.mkdir(parents=True)
+    pipe = certificate / "meta.json"
+    os.mkfifo(pipe)  # Who reads it waits for somebody who writes.
+    acme = "certificatesresolvers.letsencrypt.acme"
+    options = {
+        f"{acme}.storage": "{directory}/acme.json",
+        f"{acme}.caserver": "https://127.0.0.1:9/nobody",
+        f"{acme}.tlschallenge": "true",
+    }
+    content = dynamic(a=router_of("a.example.com"))
+    with edgerouter(tmp_path / "router", ENTRY_POINTS, options, content) as router:
+        assert router.get("/api/edgerouter/certificates") == [], "nothing is known of it yet"
+        answer = ask_https(router.ports["websecure"], "a.example.com")
+        assert answer.status == 418
+        with pipe.open("w"):
+            pass
+        (plan,) = eventually(lambda: router.get("/api/edgerouter/certificates"), bool)
+        assert plan["names"] == ["a.example.com"]
 
 
 def test_a_certificate_at_the_first_handshake(site: Site) -> None:

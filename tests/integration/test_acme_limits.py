@@ -1,74 +1,18 @@
 """A CA with Let's Encrypt's limits never has to refuse an order, whatever restarts do."""
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from edgerouter.acme.answers import Answers
-from edgerouter.acme.attempt import Attempt, Preflight, Result, State
-from edgerouter.acme.challenges import HTTPSolver
+from edgerouter.acme.attempt import State
 from edgerouter.acme.errors import Interrupted
-from edgerouter.acme.ledger import LETS_ENCRYPT
 from edgerouter.acme.order import Order
-from edgerouter.acme.resolver import Options, Resolver
-from edgerouter.config.static.acme import ACME
-from tests.support.acme_stub import DAY, HOUR, StubCA, acme_stub
-from tests.support.certificates import make_certificate
+from tests.support.acme_bench import World
+from tests.support.acme_stub import DAY, HOUR, acme_stub
 
 MINUTE = 60.0
-TRUSTED = [make_certificate(["ca.test"]).chain]
-"""Instead of the system's authorities, which take long to read and are of no use here."""
-
-
-class World:
-    """A CA, a disk, and a time that only the test moves."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.now = 1_800_000_000.0
-        self.ca = StubCA(lambda: self.now)
-        self.url = ""
-
-    def time(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
-
-    def start(
-        self,
-        *names: str,
-        resolver: str = "le",
-        force: bool = False,
-        preflight: Preflight | None = None,
-        **own: Any,
-    ) -> Result:
-        """One start of the router: everything is made anew, only the disk is the same."""
-        acme = ACME(
-            ca_server=self.url,
-            storage=str(self.directory / "acme.json"),
-            key_type="EC256",
-            certificate_timeout=0.3,
-            ca_certificates=TRUSTED,
-        )
-        solver = HTTPSolver(Answers(lambda wait: None))
-        options = Options(**{"limits": LETS_ENCRYPT, **own})
-        made = Resolver(resolver, acme, solver, {}, options)
-        made.storage.open()
-        attempt = Attempt(made, names, self.time, threading.Event(), preflight, force=force)
-        return attempt.run()
-
-    def later(self, result: Result) -> None:
-        """Move the time on to the next look."""
-        self.now = result.next_look.timestamp() + 1
-
-    def ledger(self) -> list[dict[str, Any]]:
-        (file,) = self.directory.glob("acme.json.d/.ledgers/*.json")
-        found: list[dict[str, Any]] = json.loads(file.read_text())["orders"]
-        return found
 
 
 @pytest.fixture

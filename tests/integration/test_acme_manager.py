@@ -6,108 +6,24 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edgerouter.acme.answers import Answers
-from edgerouter.acme.attempt import Finding, Preflight, State
+from edgerouter.acme.attempt import Finding, State
 from edgerouter.acme.challenges import Challenge, pause
-from edgerouter.acme.manager import Managed, Manager
 from edgerouter.acme.plan import Wish
-from edgerouter.acme.resolver import Options, Resolver, make_solver
-from edgerouter.acme.storage import Storage, Stored
+from edgerouter.acme.resolver import Resolver, make_solver
+from edgerouter.acme.storage import Storage
 from edgerouter.config.static.acme import ACME
-from tests.support.acme_responder import http_responder
+from tests.support.acme_bench import Bench, Relay, again, orders_in, relayed
 from tests.support.certificates import make_certificate
 from tests.support.pebble import Pebble, newer_pebble
-
-
-class Clock:
-    """The system's time, moved on by the test."""
-
-    def __init__(self) -> None:
-        self.offset = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.offset
-
-    def move_to(self, time: datetime) -> None:
-        self.offset = time - datetime.now(UTC) + timedelta(seconds=1)
-
-
-def ordered(bench: "Bench") -> list[dict[str, Any]]:
-    """The orders that are written down, of one CA."""
-    (ledger,) = bench.directory.glob("acme.json.d/.ledgers/*.json")
-    found: list[dict[str, Any]] = json.loads(ledger.read_text())["orders"]
-    return found
-
-
-def again(storage: Storage) -> Storage:
-    return Storage(storage.directory.parent, storage.resolver)
-
-
-class Bench:
-    """A manager whose answers a responder gives, one Pebble, one storage."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.clock = Clock()
-        self.changes: list[Stored] = []
-        self.manager = self.start()
-
-    def start(self, preflight: Preflight | None = None) -> Manager:
-        """A new manager, as after a restart."""
-
-        async def publish() -> None:
-            pass
-
-        self.manager = Manager(publish, self.changes.append, self.clock, preflight)
-        return self.manager
-
-    def resolve(self, pebble: Pebble, name: str = "le", **options: Any) -> Resolver:
-        acme = ACME.model_validate(
-            {
-                "email": "t@example.com",
-                "caServer": pebble.url,
-                "caCertificates": [str(pebble.ca_file)],
-                "storage": str(self.directory / "acme.json"),
-                "keyType": "EC256",
-                "clientTimeout": "5s",
-                "httpChallenge": {"entryPoint": "web"},
-                **options.pop("acme", {}),
-            }
-        )
-        solver = make_solver(name, acme, self.manager.answers, {})
-        resolver = Resolver(name, acme, solver, {}, Options(**options))
-        resolver.storage.open()
-        self.manager.add(resolver, resolver.storage.load_changed())
-        return resolver
-
-    async def look(self) -> None:
-        self.manager.tick()
-        await self.manager.settled()
-
-    def one(self) -> Managed:
-        (managed,) = self.manager.managed
-        return managed
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
-
-
-class Relay:
-    """Answers of whichever manager runs now."""
-
-    def __init__(self) -> None:
-        self.current = Answers(lambda wait: None)
-        self.requests: list[str] = []
-
-    @property
-    def http01(self) -> dict[str, str]:
-        return self.current.http01
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +33,7 @@ def relay() -> Relay:
 
 @pytest.fixture(scope="module")
 def port(relay: Relay) -> Iterator[int]:
-    with http_responder(relay, relay.requests.append) as port:  # type: ignore[arg-type]
+    with relayed(relay) as port:
         yield port
 
 
@@ -249,7 +165,7 @@ async def test_an_order_is_continued_after_a_restart(
     bench.manager.want(wishes)
     await bench.look()
     assert bench.one().state is State.VALID
-    assert len(ordered(bench)) == 1, f"another order than {url} was made"
+    assert len(orders_in(bench.directory)) == 1, f"another order than {url} was made"
     assert not file.exists()
 
 
@@ -291,6 +207,25 @@ async def test_the_ca_says_when_to_renew(bench: Bench, new_pebble: Pebble, relay
     assert bench.changes == [first, second]
 
 
+async def test_the_ca_cannot_let_a_certificate_end(
+    bench: Bench, new_pebble: Pebble, relay: Relay
+) -> None:
+    relay.current = bench.manager.answers
+    bench.resolve(new_pebble, acme={"profile": "classic"})
+    bench.manager.want([Wish("le", ("a.example.com",))])
+    await bench.look()
+    managed = bench.one()
+    first = managed.stored
+    assert first is not None
+    window = {"start": "2099-01-01T00:00:00Z", "end": "2099-01-02T00:00:00Z"}
+    new_pebble.set_renewal_info(first.chain, {"suggestedWindow": window})
+    bench.clock.move_to(managed.next_look)
+    await bench.look()
+    assert managed.renewal is not None
+    left = first.facts.not_after - managed.renewal
+    assert timedelta(days=8) < left < timedelta(days=10)
+
+
 async def test_profiles(bench: Bench, new_pebble: Pebble, relay: Relay) -> None:
     relay.current = bench.manager.answers
     bench.resolve(new_pebble, acme={"profile": "shortlived"})
@@ -317,7 +252,7 @@ async def test_a_failed_order_is_rehearsed_before_it_is_repeated(
     relay.current = Answers(lambda wait: None)
     with Pebble(tmp_path / "staging", http_port=port) as staging:
         trusted = [str(pebble.ca_file), str(staging.ca_file)]
-        resolver = bench.resolve(pebble, staging=staging.url, acme={"caCertificates": trusted})
+        bench.resolve(pebble, staging=staging.url, acme={"caCertificates": trusted})
         bench.manager.want([Wish("le", ("a.example.com",))])
         await bench.look()
         managed = bench.one()
@@ -326,7 +261,7 @@ async def test_a_failed_order_is_rehearsed_before_it_is_repeated(
         bench.clock.move_to(managed.next_look)
         await bench.look()
         assert managed.reason.startswith("on the CA's staging endpoint: a.example.com")
-        assert len(ordered(bench)) == 1, "production has seen the first order only"
+        assert len(orders_in(bench.directory)) == 1, "production has seen the first order only"
 
         relay.current = bench.manager.answers
         bench.clock.move_to(managed.next_look)

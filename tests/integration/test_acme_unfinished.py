@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edgerouter.acme.attempt import Finding, State
-from tests.integration.test_acme_limits import World
-from tests.support.acme_stub import DAY, StubCA, acme_stub
+from tests.support.acme_bench import World
+from tests.support.acme_stub import StubCA, acme_stub
 
 NOBODY = "http://127.0.0.1:9/dir"
 NAME = "a.example.com"

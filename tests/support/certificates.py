@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from edgerouter.acme.keys import general_names, new_key, to_pem
+from edgerouter.acme.keys import PrivateKey, general_names, new_key, to_pem
 from edgerouter.acme.order import Issued
 
 
@@ -19,9 +19,10 @@ def make_certificate(
     days: float = 90,
     serial: int | None = None,
     issuer_key: bytes | None = b"issuer",
+    key: PrivateKey | None = None,
 ) -> Issued:
     """Return a self-signed certificate; ``issuer_key`` is its authority key identifier."""
-    key = new_key("EC256")
+    key = key or new_key("EC256")
     start = start or datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     builder = (

@@ -163,6 +163,10 @@ class Pebble:
             body: bytes = answer.read()
         return body
 
+    def count(self, text: str) -> int:
+        """Return how often it has logged something, e.g. ``Added order``."""
+        return (self._directory / "pebble.log").read_text().count(text)
+
     def root(self) -> str:
         """Return the root of issued certificates (PEM)."""
         return self.fetch(f"https://127.0.0.1:{self._management}/roots/0").decode()

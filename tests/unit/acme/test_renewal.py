@@ -7,9 +7,11 @@ import pytest
 from edgerouter.acme.keys import Facts, facts_of
 from edgerouter.acme.renewal import (
     certificate_identifier,
+    latest_time,
     next_enquiry,
     renewal_time,
     retry_delay,
+    spread,
     suggested_time,
     traefik_renewal_time,
 )
@@ -51,6 +53,19 @@ def test_the_schedule_of_retries() -> None:
     assert minutes[:5] == [1, 2, 2, 5, 10]
     assert minutes == sorted(minutes)
     assert minutes[-1] == 360
+
+
+def test_pauses_are_spread_and_never_shorter() -> None:
+    pauses = {spread(100) for _ in range(100)}
+    assert len(pauses) > 90
+    assert all(100 <= pause <= 120 for pause in pauses)
+
+
+@pytest.mark.parametrize("days", [90, 45, 6])
+def test_the_latest_time_leaves_some_for_failures(days: float) -> None:
+    left = facts(days).not_after - latest_time(facts(days))
+    assert left / timedelta(days=days) == pytest.approx(0.1)
+    assert latest_time(facts(days)) > renewal_time(facts(days))
 
 
 def test_a_time_in_the_window() -> None:

@@ -118,6 +118,29 @@ async def test_an_acme_json_is_taken_over_once(tmp_path: Path) -> None:
         path.write_text(json.dumps({"le": {"Certificates": [*certificates, entry("b.org")]}}))
 
 
+async def test_the_certificate_that_is_wanted_comes_first_in_the_next_snapshot(
+    tmp_path: Path,
+) -> None:
+    for resolver, days in (("old", 90), ("new", 30)):
+        storage = Storage(tmp_path / "acme.json.d", resolver)
+        storage.open()
+        storage.save(["a.org"], make_certificate(["a.org"], days=days), "")
+    made = make(tmp_path, {"old": {"tlsChallenge": {}}, "new": {"tlsChallenge": {}}})
+    assert made.acme is not None
+    async with running(made):
+        changes = 0
+
+        def count() -> None:
+            nonlocal changes
+            changes += 1
+
+        made.acme.on_change(count)
+        for resolver in ("old", "new"):
+            made.acme.demand([Demand(resolver, "a.org", (), ("a@docker",))])
+            assert made.acme.certificates()[0].origin == f"resolver {resolver}"
+        assert changes == 1, "with the first one the order was right already"
+
+
 def test_making_it_reads_no_storage(tmp_path: Path) -> None:
     """It may be large or slow, and the first snapshot does not wait for ever."""
     make(tmp_path, {"le": {"tlsChallenge": {}}})
