@@ -205,10 +205,9 @@ class Order:
         try:
             if challenges:
                 self.solver.present(challenges, self.stop)
-            for challenge, is_open in waiting.values():
-                # The CA may be at it since before a restart.
+            for url, (challenge, is_open) in waiting.items():
                 if is_open:
-                    self.connection.post(challenge.url, {})
+                    self._answer(url, challenge)
             for url in waiting:
                 answer = self._poll(url, {"pending"}, VALIDATION_TIME, "validating the names")
                 if answer.json["status"] != "valid":
@@ -217,6 +216,17 @@ class Order:
             if challenges:
                 with suppress(CertificateError):
                     self.solver.clean_up(challenges)
+
+    def _answer(self, authorization: str, challenge: Challenge) -> None:
+        """Have the CA look, unless it does or has done so since before a restart."""
+        try:
+            self.connection.post(challenge.url, {})
+        except CertificateError as error:
+            if error.passing:
+                raise
+            content = self.connection.post(authorization, None).json
+            if content.get("status") == "pending" and self._challenge(content)[1]:
+                raise
 
     def _verdict(self, order: Answer) -> OrderLost:
         """Say why the CA makes no certificate of an order, and which names it has refused."""

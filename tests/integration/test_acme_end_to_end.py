@@ -112,6 +112,18 @@ def test_http_01_beside_a_redirection_and_again_after_a_restart(site: Site) -> N
         assert site.ask("a.example.com").serial == first.serial
 
 
+def test_a_router_that_is_killed_goes_on_with_its_order(site: Site) -> None:
+    content = dynamic(a=router_of("a.example.com"))
+    delayed = {"certificatesresolvers.letsencrypt.acme.httpchallenge.delay": "5s"}
+    with site.router(content, delayed) as router:
+        certificates = router.log.parent / "acme.json.d/letsencrypt/certificates"
+        eventually((certificates / "a.example.com/order.json").exists, bool)
+        router.kill()
+    with site.router(content):
+        site.valid("a.example.com")
+    assert site.pebble.count("Added order") == 1
+
+
 def test_tls_alpn_01_on_the_port_of_the_site(tmp_path: Path) -> None:
     site = Site(tmp_path, "tlschallenge")
     try:

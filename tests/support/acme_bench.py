@@ -111,7 +111,7 @@ class Relay:
 @contextmanager
 def relayed(relay: Relay) -> Iterator[int]:
     """Answer HTTP-01 as the manager of the moment would; yields the port."""
-    with http_responder(relay, relay.requests.append) as port:  # type: ignore[arg-type]
+    with http_responder(relay, relay.requests.append) as port:
         yield port
 
 

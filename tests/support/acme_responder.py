@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 from edgerouter.acme.answers import Answers
 
@@ -26,9 +26,16 @@ def running(server: socketserver.BaseServer) -> Iterator[None]:
         server.server_close()
 
 
+class Answering(Protocol):
+    """Who knows the answers to HTTP-01."""
+
+    @property
+    def http01(self) -> dict[str, str]: ...
+
+
 @contextmanager
 def http_responder(
-    answers: Answers, on_request: Callable[[str], None] = lambda token: None
+    answers: Answering, on_request: Callable[[str], None] = lambda token: None
 ) -> Iterator[int]:
     """Answer HTTP-01 from ``answers``; yields the port."""
 

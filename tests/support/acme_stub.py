@@ -48,6 +48,9 @@ class StubCA:
     bad_request: str = ""
     """The error by which certificate requests are refused."""
 
+    watch: Callable[[], None] = lambda: None
+    """Called when a request has come and before it is answered, so twice for each."""
+
     def open_order(self, names: tuple[str, ...]) -> int | None:
         """Return the number of the order for the same names that is not finished."""
         for number, order in enumerate(self.orders):
@@ -101,6 +104,7 @@ def acme_stub(ca: StubCA) -> Iterator[str]:  # noqa: C901 - a server in one piec
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            ca.watch()
             text = base64.urlsafe_b64decode(body["payload"] + "==")
             content = json.loads(text) if text else {}
             kind, _, rest = self.path.lstrip("/").partition("/")
@@ -221,6 +225,7 @@ def acme_stub(ca: StubCA) -> Iterator[str]:  # noqa: C901 - a server in one piec
             self._send(200, ca.orders[int(rest)]["chain"])
 
         def _send(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
+            ca.watch()
             body = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             kind = "application/problem+json" if status >= 400 else "application/json"
@@ -236,7 +241,11 @@ def acme_stub(ca: StubCA) -> Iterator[str]:  # noqa: C901 - a server in one piec
         def log_message(self, *_: Any) -> None:
             """Be quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """Clients may be killed."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     base = f"http://127.0.0.1:{server.server_address[1]}"
     with running(server):
         yield f"{base}/dir"

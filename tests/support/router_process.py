@@ -30,6 +30,11 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class RouterProcess:
     """One running router; a context manager that starts, waits and stops.
 
@@ -102,6 +107,17 @@ class RouterProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def kill(self) -> None:
+        """End the process as a crash does; return when nobody listens on its ports."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        end = time.monotonic() + DEADLINE
+        while any(map(_is_open, self.ports.values())):
+            if time.monotonic() > end:
+                raise RuntimeError("somebody still listens")
+            time.sleep(0.02)
 
     def apply(self, dynamic: Mapping[str, Any]) -> None:
         """Replace the dynamic file and wait until it is in use."""
