@@ -25,6 +25,7 @@ SCENARIOS = (
     "memory",
     "turnover",
     "recreate",
+    "acme_restarts",
 )
 
 
@@ -51,6 +52,7 @@ def main() -> None:
         table_swaps=arguments.table_swaps,
         containers=arguments.containers,
         recreations=arguments.recreations,
+        restarts=arguments.restarts,
     )
     report = Report()
     for name in arguments.scenarios or SCENARIOS:

@@ -23,6 +23,7 @@ class Settings:
     table_swaps: int = 10_000
     containers: int = 200
     recreations: int = 100
+    restarts: int = 1000
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import pytest
 
 from edgerouter.acme.storage import Storage
 from tests.support.acme_bench import TRUSTED, World, orders_in
+from tests.support.acme_kills import Killer, restart_until_valid, restart_without_dns
 from tests.support.acme_nursery import Nursery
 from tests.support.acme_responder import http_responder
 from tests.support.acme_stub import acme_stub
@@ -27,62 +28,16 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-class Killer:
-    """Kills a router at a request by chance, before or after the CA has seen to it."""
-
-    def __init__(self, kill: Callable[[], None], chance: random.Random, longest: int) -> None:
-        self._kill = kill
-        self._chance = chance
-        self._longest = longest
-        self._lock = threading.Lock()
-        self._left = 0
-        self.kills = 0
-        self.aim()
-
-    def aim(self) -> None:
-        with self._lock:
-            self._left = self._chance.randint(1, self._longest)
-
-    def __call__(self) -> None:
-        with self._lock:
-            self._left -= 1
-            if self._left != 0:
-                return
-            self.kills += 1
-        if self._chance.random() < 0.5:
-            self._kill()
-        else:
-            # Not while it waits for the CA, but at what it does with the answer.
-            threading.Timer(self._chance.uniform(0, 0.03), self._kill).start()
-
-
 def test_killed_restarts_with_lost_dns(world: World) -> None:
-    chance = random.Random(7)
     names = ["a.example.com", "b.example.com", "c.example.com"]
-    world.ca.succeeds = False
-    with Nursery(world.directory, world.url, TRUSTED) as nursery:
-        killer = world.ca.watch = Killer(nursery.kill, chance, 60)
-        for _ in range(KILLED_STARTS):
-            killer.aim()
-            nursery.start(names, world.now)
-            nursery.wait()
-            world.now += chance.uniform(1, 400)
-        assert killer.kills > KILLED_STARTS / 10
-        assert world.ca.refused == []
-        assert world.ca.issued == []
-        assert world.ca.accounts <= 2, "killed before it knew of the first"
+    kills = restart_without_dns(world, names, KILLED_STARTS, random.Random(7))
+    assert kills > KILLED_STARTS / 10
+    assert world.ca.refused == []
+    assert world.ca.issued == []
+    assert world.ca.accounts <= 2, "killed before it knew of the first"
 
-        world.ca.succeeds = True
-        for _ in range(30):
-            killer.aim()
-            nursery.start(names, world.now)
-            found = nursery.wait()
-            world.now += 400
-        world.ca.watch = lambda: None
-        world.now += 6 * 3600
-        nursery.start(names, world.now)
-        found = nursery.wait()
-    assert {name: each["state"] for name, each in found.items()} == dict.fromkeys(names, "valid")
+    states = restart_until_valid(world, names, random.Random(8))
+    assert states == dict.fromkeys(names, "valid")
     assert sorted(issued for _, issued in world.ca.issued) == [(name,) for name in names]
     assert world.ca.refused == []
 
