@@ -109,8 +109,8 @@ class SingleFile:
             reason = str(error)
         if OUR_KEY not in text:
             raise OSError(
-                f"acme.storage: {self._file} is damaged ({reason}) and Traefik's; nothing is ordered"
-                " before its certificates are taken over: repair the file or empty it"
+                f"acme.storage: {self._file} is damaged ({reason}) and Traefik's; nothing is"
+                " ordered before its certificates are taken over: repair the file or empty it"
             )
         make_private(self._directory)
         copy = self._directory / f"{self._file.name}.corrupt"

@@ -1,10 +1,15 @@
 """What the API shows of certificates."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edgerouter.control.certificates.inventory import Inventory, described
+from edgerouter.acme.keys import facts_of
+from edgerouter.acme.manager import Managed
+from edgerouter.acme.plan import Wish
+from edgerouter.acme.storage import Stored
+from edgerouter.control.certificates.inventory import Inventory, described, planned
 from edgerouter.control.tls.source import Demand
 from tests.support.certificates import make_certificate
 
@@ -97,6 +102,17 @@ def test_what_a_resolver_refuses() -> None:
             "reason": "why",
         }
     ]
+
+
+def test_a_plan_tells_that_its_certificate_is_revoked() -> None:
+    issued = make_certificate(["a.org"])
+    facts = facts_of(issued.chain)
+    managed = Managed(Wish("le", ("a.org",)))
+    assert "revoked" not in planned(managed)
+    managed.stored = Stored("le", ("a.org",), issued.chain, issued.key, facts)
+    assert "revoked" not in planned(managed)
+    managed.stored = replace(managed.stored, revoked=True)
+    assert planned(managed)["revoked"] is True
 
 
 def test_resolvers_that_cannot_be_used() -> None:
