@@ -14,14 +14,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from edgerouter.acme import attempt, order
+from edgerouter.acme.answers import Answers
 from edgerouter.acme.attempt import Attempt
-from edgerouter.acme.challenges import Answers, HTTPSolver
+from edgerouter.acme.challenges import HTTPSolver
 from edgerouter.acme.ledger import LETS_ENCRYPT
 from edgerouter.acme.resolver import Options, Resolver
 from edgerouter.config.static.acme import ACME
@@ -72,7 +74,8 @@ class Nursery:
     def kill(self) -> None:
         """Kill the router where it is, if it is."""
         if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # It has just ended, or was killed.
+                os.kill(self._pid, signal.SIGKILL)
 
     def wait(self, on_answers: Callable[[], None] = lambda: None) -> dict[str, dict[str, Any]]:
         """Return what became of each name, of a killed router as far as it came.

@@ -96,7 +96,7 @@ async def test_nothing_is_ordered_while_an_acme_json_cannot_be_read(
         (plan,) = made.inventory.plans()
         assert (plan["resolver"], plan["state"]) == ("le", "failing")
         assert "acme.json is no JSON" in plan["reason"]
-        assert "repair the file or remove it" in plan["reason"]
+        assert "repair the file or empty it" in plan["reason"]
         assert made.acme.certificates() == []
 
         (tmp_path / "acme.json").write_text(good)
