@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 BUSY_DELAY = 5.0
 """Seconds until the next look when another process orders the same certificate."""
 
-PREFLIGHT_DELAYS = (15.0, 30.0, 60.0, 120.0, 300.0)
-"""Seconds between looks at a name that does not lead here yet."""
+PREFLIGHT_DELAYS = (15.0, 30.0, 60.0, 120.0, 240.0)
+"""Seconds between looks at a name that does not lead here yet; spread, under five minutes."""
 
 STORAGE_DELAY = 60.0
 """Seconds until the next look when the storage cannot be read or written."""

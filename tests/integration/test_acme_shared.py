@@ -17,6 +17,8 @@ from tests.support.edgerouter_process import edgerouter
 from tests.support.eventually import eventually
 from tests.support.router_process import RouterProcess
 
+ACME = "certificatesresolvers.letsencrypt.acme"
+
 
 @pytest.fixture(params=["httpchallenge", "tlschallenge"])
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
@@ -50,10 +52,33 @@ def test_orders_at_once_for_sets_that_overlap(site: Site) -> None:
         assert settled(router) == ["valid"] * 6
 
 
+def shared(site: Site) -> dict[str, str]:
+    storage = str(site.directory / "shared/acme.json")
+    return flags(site.pebble, site.challenge) | {f"{ACME}.storage": storage}
+
+
+def test_a_router_goes_on_with_the_order_of_one_that_was_killed(site: Site, tmp_path: Path) -> None:
+    options = shared(site)
+    delayed = options | {f"{ACME}.{site.challenge}.delay": "20s"}
+    content = dynamic(a=router_of("a.example.com"))
+    second = edgerouter(tmp_path / "second", ENTRY_POINTS, options, dynamic())
+    second.ports |= {"web": site.pebble.http_port, "websecure": site.pebble.tls_port}
+    order = tmp_path / "shared/acme.json.d/letsencrypt/certificates/a.example.com/order.json"
+    with second, edgerouter(tmp_path / "first", ENTRY_POINTS, delayed, content) as first:
+        eventually(order.exists, bool)
+        second.apply(content)
+        eventually(
+            lambda: second.get("/api/edgerouter/certificates"),
+            lambda plans: plans and "another process orders it" in plans[0].get("reason", ""),
+        )
+        first.kill()
+        site.valid("a.example.com")
+    assert site.pebble.count("Added order") == 1
+
+
 def test_routers_that_share_a_directory_answer_for_each_other(site: Site, tmp_path: Path) -> None:
     """The CA sees one of them only, and it is the other one that orders."""
-    options = flags(site.pebble, site.challenge)
-    options["certificatesresolvers.letsencrypt.acme.storage"] = str(tmp_path / "shared/acme.json")
+    options = shared(site)
     content = dynamic(a=router_of("a.example.com"))
     seen = edgerouter(tmp_path / "seen", ENTRY_POINTS, options, dynamic())
     seen.ports |= {"web": site.pebble.http_port, "websecure": site.pebble.tls_port}
@@ -61,5 +86,4 @@ def test_routers_that_share_a_directory_answer_for_each_other(site: Site, tmp_pa
         assert settled(hidden) == ["valid"]
         seen.apply(content)
         site.valid("a.example.com")
-    text = (tmp_path / "pebble/pebble.log").read_text()
-    assert text.count("Added order") == 1
+    assert site.pebble.count("Added order") == 1
