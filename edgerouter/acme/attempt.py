@@ -102,7 +102,7 @@ class Attempt:
             return self._result(State.FAILING, None, STORAGE_DELAY, reason)
 
     def _busy(self) -> Result:
-        stored = self.resolver.storage.load(self.names)
+        stored = self.resolver.storage.load_beside_others(self.names)
         state, reason = State.VALID, ""
         if stored is None:
             state, reason = State.ORDERING, "another process orders it"

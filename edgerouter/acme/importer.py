@@ -69,10 +69,12 @@ def import_resolver(content: dict[str, Any], storage: Storage, directory: str) -
             facts = facts_of(issued.chain)
             if not belong_together(issued.chain, issued.key):
                 raise ValueError("the key is not the certificate's")
-            held = storage.load(names)
-            if held is None or held.facts.not_after < facts.not_after:
-                storage.save(names, issued, "")
-                taken.append(names)
+            with storage.exclusive(names) as mine:
+                # Another router may be taking it over just now.
+                held = storage.load(names) if mine else None
+                if mine and (held is None or held.facts.not_after < facts.not_after):
+                    storage.save(names, issued, "")
+                    taken.append(names)
         except (KeyError, TypeError, ValueError, binascii.Error) as error:
             problems.append(f"{', '.join(names) or 'a certificate'}: {error}")
     has_account = _import_account(part, storage, directory)

@@ -179,6 +179,14 @@ class Storage:
                     found.append(stored)
         return found
 
+    def load_beside_others(self, names: Sequence[str]) -> Stored | None:
+        """Return the certificate for exactly these names while another process is at work on it.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        return self._load_beside_others(self._directory(names))
+
     def _load_beside_others(self, directory: Path) -> Stored | None:
         """Read a certificate that another process may be replacing."""
         try:

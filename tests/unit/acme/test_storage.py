@@ -263,6 +263,7 @@ def test_a_damaged_one_that_another_process_is_at_stays(storage: Storage) -> Non
     (directory / "meta.json").write_text("{")
     with storage.exclusive(NAMES):
         assert again(storage).load_changed() == []
+        assert again(storage).load_beside_others(NAMES) is None
     assert (directory / "meta.json").exists()
 
 
