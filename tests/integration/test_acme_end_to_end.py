@@ -75,9 +75,11 @@ class Site:
         trusted = self.pebble.root() if roots is None else roots
         return ask_https(self.pebble.tls_port, host, roots=trusted)
 
-    def valid(self, host: str) -> SecureAnswer:
+    def valid(self, host: str, within: float = 15) -> SecureAnswer:
         """The answer once it comes with a certificate of Pebble."""
-        return eventually(lambda: self.ask(host), lambda answer: answer.status == 418)
+        return eventually(
+            lambda: self.ask(host), lambda answer: answer.status == 418, within=within
+        )
 
 
 @pytest.fixture
