@@ -10,6 +10,8 @@ ARGS ?=
 EXTRA := $(if $(filter true,$(CI)),dev,test)
 SOURCES := edgerouter providers tests bench scripts
 UNIT := tests/unit tests/architecture
+# Two at a time: most tests wait for processes. What shares an engine or a module runs in turn.
+TWO := --numprocesses=2 --dist=loadgroup
 
 .PHONY: help run test unit integration lint types contracts compile bench image docs venv clean
 
@@ -25,7 +27,7 @@ test: ## Install what is missing, then all checks and all tests
 	@scripts/venv.sh $(EXTRA)
 	@if [ -x $(BIN)/ruff ]; then $(MAKE) --no-print-directory lint types contracts; \
 	else echo "lint, types and contracts are left out: make venv installs their tools"; fi
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(TWO) $(ARGS)
 
 unit: ## Unit and architecture tests: fast, no root, no Docker
 	@scripts/venv.sh test
@@ -34,7 +36,7 @@ unit: ## Unit and architecture tests: fast, no root, no Docker
 integration: ## All other tests: real processes, real Docker, the real Traefik
 	@scripts/test-deps.sh
 	@scripts/venv.sh test
-	$(BIN)/pytest $(addprefix --ignore=,$(UNIT)) $(ARGS)
+	$(BIN)/pytest $(addprefix --ignore=,$(UNIT)) $(TWO) $(ARGS)
 
 lint: ## Style: ruff's linter and formatter
 	@scripts/venv.sh dev

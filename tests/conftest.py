@@ -30,9 +30,16 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that need an engine, and say which tests run one after the other (pytest-xdist).
+
+    All that share the engine do, as some restart it; and those of one module, for its fixtures.
+    """
     for item in items:
+        group = str(item.path)
         if "docker_engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.docker)
+            group = "docker"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def unavailable(reason: object) -> NoReturn:

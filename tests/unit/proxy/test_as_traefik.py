@@ -21,7 +21,7 @@ async def test_gzip_is_undone_in_steps() -> None:
     assert await unpack(gzip.compress(b"one") + gzip.compress(b"two")) == b"onetwo"
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"hello")[:-9]])
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"hello", mtime=0)[:-9]])
 async def test_what_is_no_gzip_breaks_off(data: bytes) -> None:
     with pytest.raises(UpstreamProtocolError):
         await unpack(data)
