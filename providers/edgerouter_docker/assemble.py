@@ -1,16 +1,17 @@
 """All containers into one configuration; translates again only what changed."""
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from edgerouter.config.containers import merge_containers
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
-from edgerouter.config.merge import merge_containers
 from edgerouter_docker.inventory import Container
 from edgerouter_docker.lingering import is_replaced, names_of
 from edgerouter_docker.network import Surroundings
 from edgerouter_docker.own_container import find_own
+from edgerouter_docker.seniority import Seniority
 from edgerouter_docker.translate import Settings, Translated, translate
 
 LOOPBACK = "127.0.0.1"
@@ -36,6 +37,9 @@ class Assembler:
         self._host_address = host_address
         self._surroundings = Surroundings()
         self._translated: dict[str, tuple[Container, Translated]] = {}
+        self._seniority = Seniority()
+        self._rivals: dict[str, frozenset[str]] = {}
+        """By container that has gone: who was there beside it while it lived."""
 
     @property
     def servers(self) -> Mapping[str, frozenset[str]]:
@@ -51,42 +55,55 @@ class Assembler:
         return translate(container, self._settings, self._surroundings).urls
 
     def assemble(
-        self, containers: Mapping[str, Container], gone: Iterable[Container] = ()
+        self, containers: Mapping[str, Container], gone: Collection[Container] = ()
     ) -> Assembled:
         """Return the configuration of ``containers``, by id, and of those just ``gone``."""
         surroundings = self._look_around(containers)
         if replace(surroundings, find=self._surroundings.find) != self._surroundings:
             self._translated.clear()
         self._surroundings = surroundings
-        oldest_first = sorted(containers.values(), key=lambda c: (c.created_at, c.id))
-        self._translated = {c.id: (c, self._translate(c)) for c in oldest_first}
-        parts = [translated for _, translated in self._translated.values()]
-        options = self._settings.options
+        before = frozenset(i for i, (_, t) in self._translated.items() if t.configuration)
+        self._translated = {c.id: (c, self._translate(c)) for c in containers.values()}
+        said = {i: t.configuration for i, (_, t) in self._translated.items() if t.configuration}
+        said |= self._left_over(gone, containers, before)
+        everyone = {c.id: c for c in (*gone, *containers.values())}
+        by_age = self._seniority.sorted(everyone.values())
         configuration, found = merge_containers(
-            [
-                *(part.configuration for part in parts if part.configuration is not None),
-                *self._left_over(gone, containers, parts),
-            ],
+            [(c.place, said[c.id]) for c in by_age if c.id in said],
             provider=self._settings.provider,
-            compat=options.compat,
+            compat=self._settings.options.compat,
         )
-        diagnostics = [diagnostic for part in parts for diagnostic in part.diagnostics]
+        parts = list(self._translated.values())
+        diagnostics = [diagnostic for _, part in parts for diagnostic in part.diagnostics]
         return Assembled(_without_unserved(configuration, parts), (*diagnostics, *found))
 
     def _left_over(
         self,
-        gone: Iterable[Container],
+        gone: Collection[Container],
         containers: Mapping[str, Container],
-        parts: Iterable[Translated],
-    ) -> list[DynamicConfiguration]:
-        """Return what stays of containers whose place nobody has taken."""
-        names = {name for part in parts for name in names_of(part.configuration)}
-        left = []
+        before: frozenset[str],
+    ) -> dict[str, DynamicConfiguration]:
+        """Return what stays of containers whose place nobody has taken.
+
+        Whoever comes later takes the names; who was there ``before`` it left has had to wait for
+        them, and does so until it is sure that the container does not come back.
+        """
+        left = {}
+        rivals = {c.id: self._rivals.get(c.id, before) for c in gone}
+        self._rivals = rivals
         for container in gone:
-            if not is_replaced(container, containers.values()):
-                found = translate(container, self._settings, self._surroundings).configuration
-                if found is not None and not names & names_of(found):
-                    left.append(found)
+            _, own = self._translated.get(container.id, (None, Translated()))
+            if own.configuration or is_replaced(container, containers.values()):
+                continue
+            found = translate(container, self._settings, self._surroundings).configuration
+            names = {
+                name
+                for i, (_, other) in self._translated.items()
+                if i not in rivals[container.id]
+                for name in names_of(other.configuration)
+            }
+            if found is not None and not names & names_of(found):
+                left[container.id] = found
         return left
 
     def _translate(self, container: Container) -> Translated:
@@ -128,13 +145,14 @@ def _networks_of(
 
 
 def _without_unserved(
-    configuration: DynamicConfiguration, parts: Iterable[Translated]
+    configuration: DynamicConfiguration, parts: Iterable[tuple[Container, Translated]]
 ) -> DynamicConfiguration:
     """Disable the services that no container could give a server, with the reasons."""
     errors = {element: list(texts) for element, texts in configuration.errors.items()}
-    for part in parts:
+    for container, part in parts:
         for element in part.unserved:
-            if element in configuration.sources and not _has_servers(configuration, element):
+            sources = configuration.sources.get(element, "").split(", ")
+            if str(container) in sources and not _has_servers(configuration, element):
                 errors.setdefault(element, []).extend(
                     str(d) for d in part.diagnostics if d.element == element
                 )

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgerouter.config.containers import Place
+
+_PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+
 DEFAULT_STOP_TIMEOUT = 10
 """Seconds that the engine waits after the stop signal when the container does not say."""
 
@@ -67,6 +71,12 @@ class Container:
     def is_ready(self) -> bool:
         """Tell whether the health check, if there is one, lets requests in."""
         return self.health in {"", "healthy"}
+
+    @property
+    def place(self) -> Place:
+        """What it is a replica of: the service of its Compose project, otherwise itself by name."""
+        project, service = self.labels.get(_PROJECT, ""), self.labels.get(_SERVICE, "")
+        return Place(project, service) if project and service else Place("", self.name)
 
     def __str__(self) -> str:
         return f"container {self.name}"

@@ -13,7 +13,6 @@ from edgerouter_docker.inventory import Container
 
 GONE = "replaced"
 """The status of a container that lingers; the engine has no such status."""
-_PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
 
 class Lingering:
@@ -51,17 +50,13 @@ class Lingering:
 def is_replaced(gone: Container, containers: Iterable[Container]) -> bool:
     """Tell whether one of the living ``containers`` has taken the place of one that has gone."""
     return any(
-        other.is_running and (other.name == gone.name or _place(other) == _place(gone) != ("", ""))
+        other.is_running and (other.name == gone.name or other.place == gone.place)
         for other in containers
     )
 
 
-def _place(container: Container) -> tuple[str, str]:
-    return container.labels.get(_PROJECT, ""), container.labels.get(_SERVICE, "")
-
-
 def names_of(configuration: DynamicConfiguration | None) -> frozenset[str]:
-    """Return the routers and services of a configuration, as element paths."""
+    """Return the elements that a configuration defines, as element paths."""
     if configuration is None:
         return frozenset()
     sections: Mapping[str, object] = {
@@ -73,8 +68,8 @@ def names_of(configuration: DynamicConfiguration | None) -> frozenset[str]:
 
 
 _NAMED = {
-    "http": ("routers", "services"),
-    "tcp": ("routers", "services"),
+    "http": ("routers", "services", "middlewares"),
+    "tcp": ("routers", "services", "middlewares"),
     "udp": ("routers", "services"),
 }
 

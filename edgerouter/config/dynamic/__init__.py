@@ -35,5 +35,7 @@ class DynamicConfiguration(Model):
     """The key of each element as the user wrote it, e.g. ``traefik.http.routers.api``."""
     notes: dict[str, dict[str, str]] = {}
     """Facts shown in the API, e.g. which rule chose network and port, by element path."""
+    warnings: dict[str, list[str]] = {}
+    """What is doubtful about an element; it serves all the same."""
     errors: dict[str, list[str]] = {}
     """What is wrong with an element; it is shown with its errors and serves nothing."""

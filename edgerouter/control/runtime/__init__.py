@@ -95,6 +95,8 @@ def _info(kind: type[Info], merged: DynamicConfiguration, path: str, config: Any
         key=merged.keys.get(path, path.rpartition("@")[0]),
         notes=merged.notes.get(path, {}),
     )
+    for warning in merged.warnings.get(path, ()):
+        info.warn(warning)
     for error in merged.errors.get(path, ()):
         info.disable(error)
     return info

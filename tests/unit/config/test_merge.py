@@ -1,12 +1,10 @@
-"""Merging containers and providers."""
+"""Merging providers."""
 
 from typing import Any
 
-import pytest
-
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.labels import decode_labels, decode_mapping
-from edgerouter.config.merge import merge_containers, merge_providers
+from edgerouter.config.merge import merge_providers
 
 
 def container(name: str, labels: dict[str, str]) -> DynamicConfiguration:
@@ -18,97 +16,6 @@ def from_file(raw: dict[str, Any]) -> DynamicConfiguration:
     configuration, diagnostics = decode_mapping(raw, "f.yml", "file")
     assert diagnostics == []
     return configuration
-
-
-def urls(configuration: DynamicConfiguration, service: str) -> list[str]:
-    balancer = configuration.http.services[service].load_balancer
-    assert balancer is not None
-    return [server.url for server in balancer.servers]
-
-
-def replica(name: str, url: str, **more: str) -> DynamicConfiguration:
-    labels = {"http.routers.r.rule": "Host(`a`)", "http.services.s.loadbalancer.server.url": url}
-    return container(name, labels | {key.replace("_", "."): value for key, value in more.items()})
-
-
-def test_replicas_become_one_service_with_each_server_once() -> None:
-    parts = [replica("a", "http://1"), replica("b", "http://2"), replica("c", "http://2")]
-    before = [part.model_copy(deep=True) for part in parts]
-    merged, diagnostics = merge_containers(parts, provider="docker")
-    assert diagnostics == []
-    assert urls(merged, "s") == ["http://1", "http://2"]
-    assert merged.sources["http.services.s"] == "container a, container b, container c"
-    assert merged.keys["http.services.s"] == "traefik.http.services.s"
-    assert parts == before
-
-
-def test_tcp_replicas() -> None:
-    def part(name: str, port: str) -> DynamicConfiguration:
-        return container(name, {"tcp.services.s.loadbalancer.server.port": port})
-
-    merged, diagnostics = merge_containers([part("a", "1"), part("b", "2")], provider="docker")
-    balancer = merged.tcp.services["s"].load_balancer
-    assert balancer is not None
-    assert [server.port for server in balancer.servers] == ["1", "2"]
-    assert diagnostics == []
-
-
-@pytest.mark.parametrize(
-    ("label", "old", "new", "what"),
-    [
-        ("http.routers.x.rule", "Host(`a`)", "Host(`b`)", 'router "x"'),
-        ("http.services.x.loadbalancer.passhostheader", "true", "false", 'service "x"'),
-        ("http.middlewares.x.addprefix.prefix", "/a", "/b", 'middleware "x"'),
-        ("tcp.routers.x.rule", "HostSNI(`a`)", "HostSNI(`b`)", 'router "x"'),
-    ],
-)
-def test_the_older_definition_keeps_serving(label: str, old: str, new: str, what: str) -> None:
-    parts = [container("old", {label: old}), container("new", {label: new})]
-    merged, (diagnostic,) = merge_containers(parts, provider="docker")
-    section, group, name, *_ = label.split(".")
-    assert getattr(getattr(merged, section), group) == getattr(getattr(parts[0], section), group)
-    assert diagnostic.message == (
-        f"{what} is defined differently by container old and container new; "
-        "the older definition, of container old, keeps serving; "
-        "use another name, or the same options everywhere"
-    )
-    assert (diagnostic.severity, diagnostic.source) == ("error", "container new")
-    assert diagnostic.key == f"traefik.{section}.{group}.{name}"
-    assert diagnostic.element == f"{section}.{group}.{name}"
-
-    deleted, (diagnostic,) = merge_containers(parts, provider="docker", compat="traefik")
-    assert getattr(getattr(deleted, section), group) == {}
-    assert deleted.sources == {}
-    assert "deleted from all" in diagnostic.message
-
-
-def test_equal_definitions_are_no_conflict_in_whatever_spelling() -> None:
-    parts = [
-        container("a", {"http.middlewares.m.stripPrefix.Prefixes": "/a"}),
-        container("b", {"http.middlewares.m.stripprefix.prefixes": "/a"}),
-    ]
-    assert merge_containers(parts, provider="docker")[1] == []
-
-
-def test_a_definition_with_mistakes_does_not_stand_in_the_way_of_a_sound_one() -> None:
-    parts = [
-        replica("old", "http://1", http_services_s_loadbalancer_passhostheadr="x"),
-        replica("new", "http://2"),
-    ]
-    merged, diagnostics = merge_containers(parts, provider="docker")
-    assert urls(merged, "s") == ["http://2"]
-    assert merged.errors == {}
-    assert diagnostics == []
-    merged, _ = merge_containers(reversed(parts), provider="docker")
-    assert urls(merged, "s") == ["http://2"]
-
-
-def test_mistakes_and_notes_stay_with_their_element() -> None:
-    part = container("a", {"http.routers.r.rul": "x"})
-    part.notes["http.routers.r"] = {"network": "front"}
-    merged, _ = merge_containers([part], provider="docker")
-    assert merged.errors == part.errors
-    assert merged.notes == {"http.routers.r": {"network": "front"}}
 
 
 def test_providers_meet_under_qualified_names() -> None:
@@ -158,4 +65,3 @@ def test_certificates_of_all_providers_count() -> None:
 
 def test_nothing_merges_into_nothing() -> None:
     assert merge_providers({}) == (DynamicConfiguration(), [])
-    assert merge_containers([], provider="docker") == (DynamicConfiguration(), [])

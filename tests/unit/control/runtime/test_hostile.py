@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from edgerouter.config.containers import Place, merge_containers
 from edgerouter.config.decode import decode
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.labels import decode_labels, decode_mapping
-from edgerouter.config.merge import merge_containers
 from edgerouter.config.schema import fields_of
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.runtime import build_runtime
@@ -107,4 +107,5 @@ def test_containers(containers: list[dict[str, Any]]) -> None:
         parts.append(configuration)
         for finding in diagnostics:
             str(finding).encode()
-    build(merge_containers(parts, provider="docker")[0], "docker")
+    placed = [(Place("", str(number)), part) for number, part in enumerate(parts)]
+    build(merge_containers(placed, provider="docker")[0], "docker")
