@@ -7,10 +7,11 @@ on the element itself beside its children (``tls=true`` beside ``tls.options=x``
 What is wrong is left out of the value and reported with its path.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
+from edgerouter.config.diagnostics import Severity
 from edgerouter.config.schema import (
     FieldSpec,
     fields_of,
@@ -24,6 +25,7 @@ from edgerouter.config.types import (
     AllowEmpty,
     DurationMarker,
     LabelOnly,
+    NoGaps,
     NotInLabels,
     is_unicode,
     parse_bool,
@@ -46,6 +48,10 @@ class Problem:
 
     path: str
     message: str
+    severity: Severity = "error"
+    """A warning leaves everything in force."""
+    is_ignored_by_traefik: bool = field(default=False, compare=False)
+    """Whether Traefik takes such a label without a word, where it would drop the container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,12 @@ class _Decoder:
         self.problems: list[Problem] = []
         self._text = text
 
-    def _fail(self, path: str, message: str) -> None:
-        self.problems.append(Problem(path, message))
+    def _fail(self, path: str, message: str, *, is_ignored_by_traefik: bool = False) -> None:
+        problem = Problem(path, message, is_ignored_by_traefik=is_ignored_by_traefik)
+        self.problems.append(problem)
+
+    def _warn(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message, "warning"))
 
     # Structs
 
@@ -95,6 +105,9 @@ class _Decoder:
         """Return an instance of ``model`` made of every field that decodes."""
         names = names_of(model, text=self._text)
         values: dict[str, Any] = {}
+        own = raw.get(OWN_VALUE)
+        if own is not None and str(own).lower() not in {"true", ""}:
+            self._warn(path or '""', f"the group has options only; {_shown(own)} has no effect")
         for key, item in raw.items():
             if key == OWN_VALUE or item is None:
                 continue
@@ -103,7 +116,8 @@ class _Decoder:
             if spec is None:
                 self._fail(place, self._unknown(model, str(key)))
             elif self._text and spec.marked(NotInLabels):
-                self._fail(place, f'"{spec.alias}" cannot be set by labels; use a file')
+                message = f'"{spec.alias}" cannot be set by labels; use a file'
+                self._fail(place, message, is_ignored_by_traefik=True)
             elif spec.name in values:
                 self._fail(place, f'"{spec.alias}" is given twice')
             else:
@@ -147,8 +161,17 @@ class _Decoder:
     def _allow_empty(self, model: type, item: Any, path: str) -> Any:
         own = item.get(OWN_VALUE) if isinstance(item, Mapping) else item
         if own is not None and str(own).lower() not in {"true", ""}:
+            self._say_off(str(own), path)
             return None
         return self.struct(model, item if isinstance(item, Mapping) else {}, path)
+
+    def _say_off(self, own: str, path: str) -> None:
+        """Warn of a group that is off, as with Traefik, unless that was clearly meant."""
+        try:
+            parse_bool(own)
+        except ValueError:
+            if own.lower() not in {"no", "off"}:
+                self._warn(path, f"is switched off by {_shown(own)}; write true to switch it on")
 
     def _construct(self, model: Any, values: dict[str, Any], path: str) -> Any:
         if not hasattr(model, "model_fields"):
@@ -170,12 +193,9 @@ class _Decoder:
                 return model.model_validate(given)
             except ValidationError as error:
                 dropped = False
-                for detail in error.errors(include_url=False, include_context=False):
+                for detail in error.errors(include_url=False):
                     place = ".".join(str(part) for part in detail["loc"])
-                    self._fail(
-                        _join(path, place) if place else path,
-                        detail["msg"].removeprefix("Value error, "),
-                    )
+                    self._fail(_join(path, place) if place else path, _limit_of(detail))
                     name = by_alias.get(str(detail["loc"][0]).lower() if detail["loc"] else "", "")
                     dropped = values.pop(name, _LEFT_OUT) is not _LEFT_OUT or dropped
             if not dropped:
@@ -194,7 +214,8 @@ class _Decoder:
         if origin is Literal:
             return self._choice(get_args(annotation), item, path)
         if origin in {list, tuple}:
-            values = self._list(get_args(annotation)[0], item, path)
+            gaps = not any(isinstance(marker, NoGaps) for marker in metadata)
+            values = self._list(get_args(annotation)[0], item, path, gaps=gaps)
             return tuple(values) if origin is tuple else values
         if origin in {dict, Mapping} or (isinstance(origin, type) and issubclass(origin, Mapping)):
             return self._map(get_args(annotation)[1], item, path)
@@ -206,13 +227,18 @@ class _Decoder:
             raise _Invalid
         return self.struct(model, item, path)
 
-    def _list(self, element: Any, item: Any, path: str) -> list[Any]:
+    def _list(self, element: Any, item: Any, path: str, *, gaps: bool) -> list[Any]:
         if isinstance(item, str) and not is_struct(plain_type(element)):
             # Traefik splits lists at commas in every source and trims the elements.
-            item = [part for word in item.split(",") if (part := word.strip())]
+            words = [word.strip() for word in item.split(",")] if item.strip() else []
+            item = [word for word in words if word or not gaps]
+        if not gaps and isinstance(item, list) and not all(map(_is_filled, item)):
+            self._fail(path, "an element of the list is empty", is_ignored_by_traefik=True)
+            raise _Invalid
         if isinstance(item, Mapping) or not isinstance(item, Sequence) or isinstance(item, str):
             if isinstance(item, Mapping) or is_struct(plain_type(element)):
-                self._fail(path, f"expected a list, got {_shown(item)}")
+                message = f"expected a list, got {_shown(item)}"
+                self._fail(path, message, is_ignored_by_traefik=isinstance(item, Mapping))
                 raise _Invalid
             item = [item]
         values = []
@@ -228,6 +254,8 @@ class _Decoder:
             self._fail(path, f"expected names with values below it, got {_shown(item)}")
             raise _Invalid
         values = {}
+        if self._text and not is_struct(plain_type(element)):
+            item = dict(_undotted(item))
         for key, part in item.items():
             if key == OWN_VALUE:
                 continue
@@ -245,10 +273,11 @@ class _Decoder:
         for choice in choices:
             if choice == item or str(choice) == str(item):
                 return choice
-        known = [str(choice) for choice in choices]
+        known = [str(choice) for choice in choices if choice != ""]
         expected = ", ".join(known)
         shown = _shown(item)
-        self._fail(path, f"expected one of {expected}; got {shown}{suggestion(str(item), known)}")
+        message = f"expected one of {expected}; got {shown}{suggestion(str(item), known)}"
+        self._fail(path, message, is_ignored_by_traefik=True)
         raise _Invalid
 
     def _scalar(self, annotation: Any, metadata: Sequence[Any], item: Any, path: str) -> Any:
@@ -266,6 +295,37 @@ class _Decoder:
             wanted = _expected(annotation, metadata)
             self._fail(path, f"expected {wanted}, got {_shown(item)}")
             raise _Invalid from None
+
+
+def _is_filled(item: Any) -> bool:
+    return bool(str(item).strip()) if item is not None else False
+
+
+def _undotted(group: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the entries of a map of single values; dots in the names of labels are part of them."""
+    for key, item in group.items():
+        name = above + str(key) if key != OWN_VALUE else above.removesuffix(".")
+        if isinstance(item, Mapping) and item:
+            yield from _undotted(item, f"{name}.")
+        else:
+            yield name, item
+
+
+_LIMITS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def _limit_of(detail: Mapping[str, Any]) -> str:
+    """Return what pydantic found wrong with a value, in our words."""
+    words = _LIMITS.get(detail["type"])
+    if words is None:
+        return str(detail["msg"]).removeprefix("Value error, ")
+    relation, limit = words
+    return f"expected {relation} {detail['ctx'][limit]:g}, got {detail['input']:g}"
 
 
 def _bool(item: Any) -> bool:

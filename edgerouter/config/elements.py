@@ -38,20 +38,15 @@ def decode_mapping(
     def key_of(path: str) -> str:
         return start + place(path)
 
-    return read_elements(content, source=source, provider=provider, text=False, key_of=key_of)
-
-
-def read_elements(
-    raw: Mapping[str, Any], *, source: str, provider: str, text: bool, key_of: KeyOf
-) -> tuple[DynamicConfiguration, list[Diagnostic]]:
-    """Decode every element of ``raw`` on its own."""
-    reader = _Reader(source, provider, text, key_of)
-    reader.read(raw)
+    reader = Reader(source, provider, text=False, key_of=key_of)
+    reader.read(content)
     return reader.configuration(), reader.diagnostics
 
 
-class _Reader:
-    def __init__(self, source: str, provider: str, text: bool, key_of: KeyOf) -> None:
+class Reader:
+    """Reads one mapping."""
+
+    def __init__(self, source: str, provider: str, *, text: bool, key_of: KeyOf) -> None:
         self.diagnostics: list[Diagnostic] = []
         self._source = source
         self._provider = provider
@@ -61,12 +56,19 @@ class _Reader:
         self._sources: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         self._errors: dict[str, list[str]] = {}
+        self._warnings: dict[str, list[str]] = {}
+        self.is_refused = False
+        """Whether Traefik would drop a container with such labels."""
 
     def configuration(self) -> DynamicConfiguration:
         models = {spec.name: spec.annotation for spec in fields_of(DynamicConfiguration)}
         sections = {name: models[name](**parts) for name, parts in self._parts.items()}
         return DynamicConfiguration(
-            **sections, sources=self._sources, keys=self._keys, errors=self._errors
+            **sections,
+            sources=self._sources,
+            keys=self._keys,
+            warnings=self._warnings,
+            errors=self._errors,
         )
 
     def read(self, raw: Mapping[str, Any]) -> None:
@@ -75,7 +77,8 @@ class _Reader:
             name = key.lower()
             if name not in SECTIONS:
                 near = suggestion(str(key), SECTIONS)
-                self._fail(str(key), f'unknown section "{key}"; it is ignored{near}')
+                message = f'unknown section "{key}"; it is ignored{near}'
+                self._report(Problem(str(key), message, "warning"))
             elif isinstance(content, Mapping):
                 self._section(name, models[name], content, str(key))
             elif content is not None:
@@ -93,7 +96,8 @@ class _Reader:
                 near = suggestion(str(key), [spec.alias for spec in specs.values()])
                 self._fail(place, f'unknown option "{key}"; it is ignored{near}')
             elif self._text and spec.marked(NotInLabels):
-                self._fail(place, f'"{spec.alias}" cannot be set by labels; use a file')
+                message = f'"{spec.alias}" cannot be set by labels; use a file'
+                self._report(Problem(place, message, is_ignored_by_traefik=True))
             elif content is not None:
                 self._group(section, spec, content, place)
 
@@ -126,13 +130,15 @@ class _Reader:
         self._sources[element] = self._source
         self._keys[element] = self._key_of(path)
         if "@" in element:
-            self._fail(path, 'a name must not contain "@"', element)
+            message = 'a name must not contain "@"'
+            self._report(Problem(path, message, is_ignored_by_traefik=True), element)
         if element.startswith("tls.stores.") and element != "tls.stores.default":
             self._fail(path, 'the only certificate store is "default"', element)
         if model is MiddlewareDefinition:
             return self._middleware(element, raw, path)
         if not isinstance(raw, Mapping):
-            self._fail(path, "cannot be a standalone element; set one of its options", element)
+            message = "cannot be a standalone element; set one of its options"
+            self._report(Problem(path, message, is_ignored_by_traefik=True), element)
             raw = {}
         decoded = decode(model, raw, path=path, text=self._text)
         for problem in decoded.problems:
@@ -147,7 +153,8 @@ class _Reader:
         if len(kinds) != 1:
             what = f"sets several types ({', '.join(sorted(kinds))})" if kinds else "has no type"
             remedy = "name exactly one type below it, such as stripPrefix"
-            self._fail(path, f"the middleware {what}; {remedy}", element)
+            message = f"the middleware {what}; {remedy}"
+            self._report(Problem(path, message, is_ignored_by_traefik=True), element)
             return MiddlewareDefinition(type=min(kinds, default=""))
         (kind, options), *_ = kinds.items()
         if isinstance(options, list):
@@ -156,18 +163,25 @@ class _Reader:
         elif isinstance(options, bool):
             options = "true" if options else "false"
         return MiddlewareDefinition(
-            type=kind, options=options if isinstance(options, (Mapping, str)) else None
+            type=kind,
+            options=options if isinstance(options, (Mapping, str)) else None,
+            is_text=self._text,
         )
 
-    def _report(self, problem: Problem, element: str) -> None:
-        self._fail(problem.path, problem.message, element)
-
     def _fail(self, path: str, message: str, element: str = "") -> None:
-        key = self._key_of(path)
+        self._report(Problem(path, message), element)
+
+    def _report(self, problem: Problem, element: str = "") -> None:
+        key = self._key_of(problem.path)
+        is_error = problem.severity == "error"
         if element:
-            self._errors.setdefault(element, []).append(f"{key}: {message}")
+            of_elements = self._errors if is_error else self._warnings
+            of_elements.setdefault(element, []).append(f"{key}: {problem.message}")
+        self.is_refused |= is_error and not problem.is_ignored_by_traefik
         self.diagnostics.append(
-            Diagnostic("error", message, self._provider, self._source, key, element)
+            Diagnostic(
+                problem.severity, problem.message, self._provider, self._source, key, element
+            )
         )
 
 

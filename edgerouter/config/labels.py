@@ -11,11 +11,11 @@ from typing import Literal
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
-from edgerouter.config.elements import SECTIONS, decode_mapping, read_elements
+from edgerouter.config.elements import SECTIONS, Reader, decode_mapping
 from edgerouter.config.flat import nest
 from edgerouter.config.types import did_you_mean, is_unicode, printable, suggestion
 
-__all__ = ["KNOWN_LABELS", "ROOTS", "decode_labels", "decode_mapping"]
+__all__ = ["KNOWN_LABELS", "ROOTS", "Labels", "decode_labels", "decode_mapping", "read_labels"]
 
 ROOTS = ("traefik", "edgerouter")
 """Later roots win."""
@@ -48,24 +48,64 @@ def decode_labels(
         source: The container, e.g. ``container shop-api-1``.
         provider: The provider's name.
     """
+    read = read_labels(labels, source=source, provider=provider)
+    return read.configuration, read.diagnostics
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the labels of a container say."""
+
+    configuration: DynamicConfiguration
+    diagnostics: list[Diagnostic]
+    is_refused: bool
+    """Whether Traefik would drop the container because of them."""
+    mistaken_router: str
+    """A label that seems to be about routers and does not do what it says; empty: none."""
+
+
+def read_labels(labels: Mapping[str, str], *, source: str, provider: str) -> Labels:
+    """Return what ``decode_labels`` does, and what else is to be known."""
     collected = _collect(labels)
     nested = nest({path: label.value for path, label in collected.paths.items()})
     written = _Written(collected.paths)
-    configuration, diagnostics = read_elements(
-        nested.tree, source=source, provider=provider, text=True, key_of=written.key_of
-    )
-    findings = [
-        Diagnostic(severity, message, provider, source, key)
-        for severity, key, message in collected.findings
-    ]
+    reader = Reader(source, provider, text=True, key_of=written.key_of)
+    reader.read(nested.tree)
+    configuration = reader.configuration()
+    found = list(reader.diagnostics)
+    for severity, key, message in collected.findings:
+        found.append(Diagnostic(severity, message, provider, source, key))
     for problem in nested.problems:
         key = collected.paths[problem.path].key
-        element = _element_of(problem.path, configuration)
-        findings.append(Diagnostic("error", problem.message, provider, source, key, element))
-        if element:
+        elements = _elements_of(problem.path, configuration)
+        element = elements[0] if len(elements) == 1 else ""
+        found.append(Diagnostic("error", problem.message, provider, source, key, element))
+        for element in elements:
             configuration.errors.setdefault(element, []).append(f"{key}: {problem.message}")
-    everything = sorted(diagnostics + findings, key=lambda found: (found.key, found.message))
-    return configuration, everything
+    found.sort(key=lambda finding: (finding.key, finding.message))
+    is_refused = (
+        reader.is_refused or bool(nested.problems) or any(map(_has_root_in_capitals, labels))
+    )
+    mistaken = (d.key for d in found if d.severity == "error" or d.key in collected.ignored)
+    return Labels(configuration, found, is_refused, next(filter(_is_about_routers, mistaken), ""))
+
+
+def _has_root_in_capitals(key: str) -> bool:
+    root, _, path = key.partition(".")
+    is_ours = root.lower() == "traefik" != root
+    return is_ours and path.partition(".")[0].lower() in SECTIONS
+
+
+def _is_about_routers(key: str) -> bool:
+    """Tell whether a label is, or may be meant to be, about routers."""
+    _, *parts = key.lower().split(".")
+    beginning = [part for part in parts if part][:2]
+    return beginning in _ROUTED or any(did_you_mean(part, ["routers"]) for part in beginning)
+
+
+_ROUTED = (["http"], ["tcp"], ["udp"])
+_CONFINING = frozenset({"middlewares", "entrypoints", "tls"})
+"""Options without which a router serves more than it was to serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +119,18 @@ class _Collected:
     paths: dict[str, _Label]
     """The labels that configure something, by their path below the root."""
     findings: list[tuple[Literal["error", "warning"], str, str]]
+    ignored: set[str]
+    """Labels that are likely meant for us and that nobody reads."""
 
 
 def _collect(labels: Mapping[str, str]) -> _Collected:
     """Sort out the labels that configure something; report those that nobody will read."""
     by_folded: dict[str, tuple[str, _Label]] = {}
-    collected = _Collected({}, [])
+    collected = _Collected({}, [], set())
     order = sorted(labels, key=lambda key: (_root_rank(key), key))
     for key in order:
         root, _, path = key.partition(".")
+        is_read = False
         if not is_unicode(key):
             finding = "the label is ignored: its name is not valid Unicode" if root in ROOTS else ""
         elif root not in ROOTS:
@@ -95,7 +138,7 @@ def _collect(labels: Mapping[str, str]) -> _Collected:
         elif path.partition(".")[0].lower() not in SECTIONS:
             finding = _unread(root, path)
         else:
-            finding = ""
+            finding, is_read = "", True
             earlier = by_folded.get(path.lower())
             if earlier is not None:
                 finding = f"replaces {earlier[1].key}, which says the same option again"
@@ -103,6 +146,8 @@ def _collect(labels: Mapping[str, str]) -> _Collected:
             by_folded[path.lower()] = (earlier[0] if earlier else path, label)
         if finding:
             collected.findings.append(("warning", printable(key), finding))
+            if not is_read:
+                collected.ignored.add(printable(key))
     collected.paths.update(by_folded.values())
     return collected
 
@@ -164,7 +209,15 @@ def _groups(path: str) -> Iterable[str]:
             yield path[: index + 1]
 
 
-def _element_of(path: str, configuration: DynamicConfiguration) -> str:
-    """Return the element a broken key belongs to, or an empty string."""
-    start = ".".join(path.split(".")[:3]).lower()
-    return next((name for name in configuration.sources if name.lower() == start), "")
+def _elements_of(path: str, configuration: DynamicConfiguration) -> list[str]:
+    """Return the elements a broken key may belong to.
+
+    A key that names no router may be that of any, which could serve too much without the label.
+    """
+    parts = [part for part in path.lower().split(".") if part]
+    start = ".".join(parts[:3])
+    elements = list(configuration.sources)
+    named = [name for name in elements if name.lower() == start]
+    if named or parts[1:2] != ["routers"] or not _CONFINING.intersection(parts):
+        return named
+    return [name for name in elements if name.startswith(f"{parts[0]}.routers.")]

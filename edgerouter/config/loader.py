@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from edgerouter.config.decode import OWN_VALUE, Problem, decode
 from edgerouter.config.diagnostics import Diagnostic, Severity
+from edgerouter.config.elements import SECTIONS
 from edgerouter.config.environment import parse_environment
 from edgerouter.config.files import FileProblem, find_file, read_file
 from edgerouter.config.flags import parse_flags
@@ -203,7 +204,7 @@ class _Load:
     def _problem(self, problem: Problem) -> None:
         unknown_root = "." not in problem.path and problem.message.startswith("unknown option")
         ignored = unknown_root and self._as_traefik and removed_hint(problem.path) is None
-        severity: Severity = "warning" if ignored else "error"
+        severity: Severity = "warning" if ignored else problem.severity
         self._at(severity, problem.path, _with_hint(problem.path, problem.message))
 
     def _at(self, severity: Severity, path: str, message: str) -> None:
@@ -254,6 +255,12 @@ def _compat(values: Mapping[str, Any]) -> str:
 
 def _with_hint(path: str, message: str) -> str:
     hint = removed_hint(path)
-    if hint is None:
-        return message
-    return f"this option of Traefik v2 does not exist any more; {hint}"
+    if hint is not None:
+        return f"this option of Traefik v2 does not exist any more; {hint}"
+    root = path.partition(".")[0]
+    if root.lower() in SECTIONS and message.startswith("unknown option"):
+        return (
+            f'"{root}" is dynamic configuration: write it to a file of its own, and name that in'
+            " providers.file.filename"
+        )
+    return message

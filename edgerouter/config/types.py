@@ -159,9 +159,17 @@ class LabelName:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoGaps:
+    """Marks a list whose empty elements are mistakes: each name in it is there for a purpose."""
+
+
 ALLOW_EMPTY = AllowEmpty()
 NOT_IN_LABELS = NotInLabels()
 LABEL_ONLY = LabelOnly()
+
+Names = Annotated[list[str], NoGaps()]
+"""A list of names of other elements; a middleware that is left out is a guard that is left out."""
 
 
 def camel_case(name: str) -> str:

@@ -74,7 +74,7 @@ def _options(info: MiddlewareInfo) -> Any:
     options = info.options
     if info.type in ("chain", "errors") and written:
         # In force are qualified names; shown are those that were written.
-        options = decode(options_of(info.type), raw).value
+        options = decode(options_of(info.type), raw, text=info.config.is_text).value
     shown: Item = represent(options)
     for name in UNSHOWN_DEFAULTS.get(info.type, ()):
         if name.lower() not in written:

@@ -217,9 +217,14 @@ def find_binding(container: Container, port: str, protocol: str) -> Binding | No
 
 
 def container_label(labels: Mapping[str, str], name: str) -> str:
-    """Return the label ``edgerouter.<name>`` or else ``traefik.<name>``, its name in any case."""
+    """Return the label ``edgerouter.<name>`` or else ``traefik.<name>``, empty without either."""
+    return find_label(labels, name)[1]
+
+
+def find_label(labels: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return such a label with its key, whose name may be in any case; two empty texts: none."""
     for root in ("edgerouter.", "traefik."):
         for key, value in labels.items():
             if key.startswith(root) and key[len(root) :].lower() == name:
-                return value
-    return ""
+                return key, value
+    return "", ""

@@ -35,6 +35,7 @@ def complete(
     default_rule: Template,
     *,
     is_self: bool,
+    mistaken_router: str = "",
 ) -> Completed:
     """Add what the labels leave to the rules.
 
@@ -43,8 +44,11 @@ def complete(
         container: Whose labels.
         default_rule: The template of rules.
         is_self: It is the router's own container: no automatic route may lead back to it.
+        mistaken_router: A label that was to make a router, and does not: none may take its place
+            that lacks what the label was to say.
     """
-    completion = _Completion(container, default_rule, is_self, Completed(configuration))
+    completed = Completed(configuration)
+    completion = _Completion(container, default_rule, is_self, mistaken_router, completed)
     completion.add_services()
     completion.add_router()
     completion.link()
@@ -65,6 +69,7 @@ class _Completion:
     container: Container
     default_rule: Template
     is_self: bool
+    mistaken_router: str
     result: Completed
 
     def add_services(self) -> None:
@@ -92,13 +97,14 @@ class _Completion:
         if http.routers or self._is_without_http or self.is_self:
             return
         name = service_name(self.container)
-        if len(http.services) > 1:
-            self._problem(
-                f"http.routers.{name}",
-                "no router was made for the container: it has several services"
-                f" ({_quoted(http.services)}) and no router",
-                is_fatal=False,
-            )
+        reason = ""
+        if self.mistaken_router:
+            reason = f"something is wrong with the label {self.mistaken_router}"
+        elif len(http.services) > 1:
+            reason = f"it has several services ({_quoted(http.services)}) and no router"
+        if reason:
+            message = f"no router was made for the container: {reason}"
+            self._problem(f"http.routers.{name}", message, is_fatal=False)
             return
         http = http.model_copy(update={"routers": {name: Router()}})
         self._own(f"http.routers.{name}")

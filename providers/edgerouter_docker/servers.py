@@ -108,8 +108,7 @@ class _Filler:
             try:
                 servers = self._servers(element, balancer, protocol)
             except NoChoice as error:
-                label = f"traefik.{element}.loadbalancer.server.port"
-                self._fail(element, str(error).replace("{label}", label))
+                self._fail(element, str(error))
         changes = {"servers": servers, **self._held(balancer)}
         return _with(service, load_balancer=_with(balancer, **changes))
 
@@ -159,7 +158,8 @@ class _Filler:
     def _target(self, element: str, port_label: str, protocol: str) -> _Target:
         target = self._choose(port_label, protocol)
         self.result.configuration.notes[element] = dict(target.notes)
-        self.result.problems.extend(Problem(element, w, "warning") for w in target.warnings)
+        for warning in target.warnings:
+            self._say(element, warning, "warning")
         return target
 
     def _choose(self, port_label: str, protocol: str) -> _Target:
@@ -188,7 +188,12 @@ class _Filler:
         return _Target(address.value, port.value, notes, tuple(warnings))
 
     def _fail(self, element: str, message: str) -> None:
-        self.result.problems.append(Problem(element, message))
+        self._say(element, message, "error")
+
+    def _say(self, element: str, message: str, severity: Severity) -> None:
+        label = f"traefik.{element}.loadbalancer.server.port"
+        problem = Problem(element, message.replace("{label}", label), severity)
+        self.result.problems.append(problem)
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from edgerouter.config.diagnostics import Diagnostic, Severity
 from edgerouter.config.dynamic import DynamicConfiguration
-from edgerouter.config.labels import ROOTS, decode_labels
+from edgerouter.config.labels import ROOTS, read_labels
 from edgerouter.config.types import parse_bool
 from edgerouter.gotemplate import Template, TemplateError
 from edgerouter_docker.certificates import reaction_of
 from edgerouter_docker.constraints import Constraint, parse_constraints
 from edgerouter_docker.inventory import Container
 from edgerouter_docker.lingering import GONE
-from edgerouter_docker.network import Surroundings, container_label
+from edgerouter_docker.network import Surroundings, find_label
 from edgerouter_docker.options import Options
 from edgerouter_docker.routers import complete
 from edgerouter_docker.servers import Problem, fill_in_servers
@@ -84,12 +84,20 @@ class _Translation:
             self._say("warning", f"the container is not told of new certificates: {error}")
         if not self._is_kept():
             return Translated(diagnostics=tuple(self.diagnostics))
-        configuration, found = decode_labels(
+        labels = read_labels(
             self.container.labels, source=str(self.container), provider=self.settings.provider
         )
-        self.diagnostics.extend(found)
+        configuration = labels.configuration
+        self.diagnostics.extend(labels.diagnostics)
+        as_traefik = self.settings.options.compat == "traefik"
+        if as_traefik and labels.is_refused:
+            return self._left_out()
         completed = complete(
-            configuration, self.container, self.settings.default_rule, is_self=self._is_self()
+            configuration,
+            self.container,
+            self.settings.default_rule,
+            is_self=self._is_self(),
+            mistaken_router="" if as_traefik else labels.mistaken_router,
         )
         filled = fill_in_servers(
             completed.configuration, self.container, self.settings.options, self.surroundings
@@ -97,6 +105,8 @@ class _Translation:
         for problem in (*completed.problems, *filled.problems):
             self._report(problem, configuration)
         unserved = frozenset(p.element for p in filled.problems if p.severity == "error")
+        if as_traefik and unserved:
+            return self._left_out()
         return Translated(
             filled.configuration, tuple(self.diagnostics), frozenset(filled.urls), unserved
         )
@@ -111,6 +121,11 @@ class _Translation:
             key=configuration.keys.get(problem.element, ""),
             element=problem.element,
         )
+
+    def _left_out(self) -> Translated:
+        """Drop the container for one mistake, as Traefik does."""
+        self._say("error", "the container is left out for its mistakes (edgerouter.compat)")
+        return Translated(diagnostics=tuple(self.diagnostics))
 
     def _is_self(self) -> bool:
         return self.container.id == self.surroundings.own_id
@@ -137,13 +152,13 @@ class _Translation:
         return False
 
     def _flag(self, name: str, *, default: bool) -> bool:
-        text = container_label(self.container.labels, name)
-        if not text:
+        key, text = find_label(self.container.labels, name)
+        if not key:
             return default
         try:
             return parse_bool(text)
         except ValueError as error:
-            self._say("error", f"{error}; the container is left out", key=f"traefik.{name}")
+            self._say("error", f"{error}; the container is left out", key=key)
             return False
 
     def _has_labels(self) -> bool:

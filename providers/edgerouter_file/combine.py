@@ -7,8 +7,7 @@ from edgerouter.config.decode import fields_of
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.elements import SECTIONS
-
-_COMPANIONS = ("sources", "keys", "notes", "errors")
+from edgerouter.config.merge import COMPANIONS
 
 
 def combine(
@@ -26,7 +25,7 @@ class _Combination:
         self.diagnostics: list[Diagnostic] = []
         self._provider = provider
         self._sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-        self._companions: dict[str, dict[str, Any]] = {name: {} for name in _COMPANIONS}
+        self._companions: dict[str, dict[str, Any]] = {name: {} for name in COMPANIONS}
 
     def configuration(self) -> DynamicConfiguration:
         models = {spec.name: spec.annotation for spec in fields_of(DynamicConfiguration)}
@@ -71,7 +70,7 @@ class _Combination:
                 self._accompany(part, element, element)
 
     def _accompany(self, part: DynamicConfiguration, old: str, new: str) -> None:
-        for name in _COMPANIONS:
+        for name in COMPANIONS:
             companion = getattr(part, name)
             if old in companion:
                 self._companions[name][new] = companion[old]

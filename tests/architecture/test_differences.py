@@ -40,6 +40,9 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "bad: Host with a bad port",
             "bad: version 3.0",
         ),
+        "A head with more": (
+            "integration/test_hostile_requests.py::test_what_must_not_be_forwarded_is_refused",
+        ),
         "Absolute targets": ("line: foreign scheme",),
         "A line that can become no request": (
             f"{_OURS}test_a_line_without_a_version_is_refused_at_once",
@@ -104,6 +107,36 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "No `Content-Type`": _SNIFFED,
     },
+    "Labels and files": {
+        "A bad label": (
+            (
+                "unit/providers/edgerouter_docker/test_translate.py"
+                "::test_a_mistake_in_labels_drops_the_container_as_traefik_does"
+            ),
+            (
+                "unit/providers/edgerouter_file/test_provider.py"
+                "::test_what_is_right_in_a_file_that_was_never_good"
+            ),
+        ),
+        "An empty element": ("unit/config/test_decode.py::test_names_have_no_gaps",),
+        "Where a label was": (
+            (
+                "unit/providers/edgerouter_docker/test_translate.py"
+                "::test_no_router_takes_the_place_of_one_with_mistakes"
+            ),
+        ),
+        "Labels and roots of files": (
+            "unit/config/test_labels.py::test_labels_that_nobody_reads",
+            "unit/config/test_labels.py::test_a_group_that_is_off_by_mistake_is_told",
+            (
+                "unit/providers/edgerouter_file/test_provider.py"
+                "::test_a_root_that_nobody_knows_is_told_and_blocks_nothing"
+            ),
+        ),
+        "A definition under a name": (
+            "unit/config/test_containers.py::test_a_container_that_loses_a_router_shares_no_service",
+        ),
+    },
     "Containers": {
         "Unhealthy, starting": (
             "docker/test_router_containers.py::test_health",
@@ -116,6 +149,13 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "Not undone by compat": {
+        "Findings stay": ("unit/config/test_labels.py::test_labels_that_nobody_reads",),
+        "Options that Traefik ignores": (
+            (
+                "unit/providers/edgerouter_docker/test_translate.py"
+                "::test_what_traefik_ignores_in_labels_drops_nothing"
+            ),
+        ),
         "Interim answers": ("1.0: early hints", "1.0: expectation"),
         "No `Content-Type`": _SNIFFED,
         "What came of a body": ("answer: cut body",),

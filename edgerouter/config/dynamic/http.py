@@ -19,6 +19,7 @@ from edgerouter.config.types import (
     NOT_IN_LABELS,
     Duration,
     LabelName,
+    Names,
 )
 
 
@@ -42,8 +43,8 @@ class RouterObservability(Model):
 class Router(Model):
     """Which requests go to which service."""
 
-    entry_points: list[str] = []
-    middlewares: list[str] = []
+    entry_points: Names = []
+    middlewares: Names = []
     service: str = ""
     rule: str = ""
     parent_refs: Annotated[list[str], NOT_IN_LABELS] = []
@@ -246,7 +247,7 @@ class Failover(Model):
 class Service(Model):
     """Where requests go: exactly one of the kinds is set."""
 
-    middlewares: list[str] = []
+    middlewares: Names = []
     load_balancer: ServersLoadBalancer | None = None
     highest_random_weight: Annotated[HighestRandomWeight | None, NOT_IN_LABELS] = None
     weighted: Annotated[WeightedRoundRobin | None, NOT_IN_LABELS] = None
@@ -261,6 +262,8 @@ class MiddlewareDefinition(Model):
     """The name as written, e.g. ``stripprefix``; case does not count."""
     options: Mapping[str, Any] | str | None = None
     """The raw mapping below the type, or the scalar given in its place."""
+    is_text: bool = False
+    """Whether the options stood in labels, whose grammar is somewhat wider than that of files."""
 
 
 class ForwardingTimeouts(Model):
@@ -294,7 +297,7 @@ class ServersTransport(Model):
 class RouterModel(Model):
     """Defaults for the routers of one entry point."""
 
-    middlewares: list[str] = []
+    middlewares: Names = []
     tls: Annotated[RouterTLS | None, ALLOW_EMPTY] = None
     observability: RouterObservability = RouterObservability()
     default_rule_syntax: str = ""

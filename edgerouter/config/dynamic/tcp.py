@@ -19,6 +19,7 @@ from edgerouter.config.types import (
     NOT_IN_LABELS,
     Duration,
     LabelName,
+    Names,
 )
 
 
@@ -34,8 +35,8 @@ class TCPRouterTLS(Model):
 class TCPRouter(Model):
     """Which connections go to which service."""
 
-    entry_points: list[str] = []
-    middlewares: list[str] = []
+    entry_points: Names = []
+    middlewares: Names = []
     service: str = ""
     rule: str = ""
     rule_syntax: str = ""

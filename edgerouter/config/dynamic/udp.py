@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from edgerouter.config.dynamic.base import Model
-from edgerouter.config.types import LABEL_ONLY, NOT_IN_LABELS, LabelName
+from edgerouter.config.types import LABEL_ONLY, NOT_IN_LABELS, LabelName, Names
 
 
 class UDPRouter(Model):
     """Which entry points feed which service."""
 
-    entry_points: list[str] = []
+    entry_points: Names = []
     service: str = ""
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgerouter.config.static.section import Seconds, Section
-from edgerouter.config.types import ALLOW_EMPTY
+from edgerouter.config.types import ALLOW_EMPTY, Names
 
 REDIRECTION_PRIORITY = 2**63 - 2
 """One less than the largest priority, so that ping and challenges stay reachable (Traefik)."""
@@ -133,7 +133,7 @@ class EntryPointHTTP(Section):
     """``http``: rules for every HTTP request of the entry point."""
 
     redirections: Redirections | None = Field(None, description="Redirections.")
-    middlewares: list[str] = Field(
+    middlewares: Names = Field(
         default_factory=list,
         description="Middlewares in front of those of every router, as name@provider.",
     )
@@ -148,7 +148,9 @@ class EntryPointHTTP(Section):
     )
     sanitize_path: bool = Field(True, description="Clean //, /./ and /../ before routing.")
     max_header_bytes: int = Field(
-        1048576, ge=1, description="Largest request head in bytes; beyond it the answer is 431."
+        1048576,
+        ge=0,
+        description="Largest request head in bytes; beyond it the answer is 431. 0: 1048576.",
     )
     alias_headers_strategy: Literal["", "keep", "delete", "reject"] = Field(
         "",

@@ -78,6 +78,8 @@ def build_runtime(
     found += _middlewares(runtime.http, merged)
     found += _services(runtime.http, merged, static)
     found += _routers(runtime.http, merged, static)
+    if static.edgerouter.compat == "traefik":
+        found += _drop_containers(runtime.http)
     found += _streams(runtime, merged)
     found += _unread(merged)
     runtime.diagnostics = tuple(found)
@@ -149,6 +151,19 @@ def _routers(
             http.routers[info.name] = info
         found += mistakes
     return [*found, *settle(http.routers), *check_tls(http.routers, merged.tls, static)]
+
+
+def _drop_containers(http: HTTPRuntime) -> list[Diagnostic]:
+    """Disable everything of containers whose labels name options no middleware has, as Traefik."""
+    middlewares = http.middlewares.values()
+    mistaken = {
+        info.source: info for info in middlewares if info.is_misread and info.config.is_text
+    }
+    message = "its container is left out for its mistakes (edgerouter.compat)"
+    for info in (*http.routers.values(), *http.services.values(), *middlewares):
+        if not mistaken.keys().isdisjoint(info.source.split(", ")):
+            info.disable(message)
+    return [info.diagnostic("error", message) for info in mistaken.values()]
 
 
 def _streams(runtime: RuntimeConfiguration, merged: DynamicConfiguration) -> list[Diagnostic]:

@@ -15,6 +15,9 @@ from edgerouter.middleware import ALLOW_EMPTY, TABLE, builder_of, canonical_name
 from edgerouter.middleware.base import BuildContext, BuildError
 
 
+_PLUGIN = "plugin"
+
+
 def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
     """Fill in ``type`` and ``options``; a mistake disables the middleware and is returned."""
     if not info.is_served:
@@ -23,6 +26,7 @@ def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
     name = canonical_name(definition.type)
     info.type = name or definition.type
     if name is None:
+        info.is_misread = definition.type.lower() != _PLUGIN
         return _refuse(info, _unknown(definition.type))
     options = definition.options
     raw: Mapping[str, Any]
@@ -33,12 +37,17 @@ def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
             return _refuse(info, f'{name} is switched off by "{options}"; remove the middleware')
         path, raw = info.key, {}
     else:
+        info.is_misread = True
         return _refuse(info, f'"{name}" cannot be a standalone element; set one of its options')
-    return _decode(info, name, raw, path) or _try(info, name, raw, path)
+    found = _decode(info, name, raw, path)
+    if any(finding.severity == "error" for finding in found):
+        info.is_misread = True
+        return found
+    return [*found, *_try(info, name, raw, path)]
 
 
 def _unknown(kind: str) -> str:
-    if kind.lower() == "plugin":
+    if kind.lower() == _PLUGIN:
         return "plugins are not supported"
     return f'unknown middleware type "{kind}"{suggestion(kind, TABLE)}'
 
@@ -49,12 +58,13 @@ def _refuse(info: MiddlewareInfo, message: str) -> list[Diagnostic]:
 
 
 def _decode(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> list[Diagnostic]:
-    decoded = decode(options_of(name), raw, path=path)
+    decoded = decode(options_of(name), raw, path=path, text=info.config.is_text)
     info.options = _with_qualified_references(name, decoded.value, info.provider)
     found = []
     for problem in decoded.problems:
-        info.disable(f"{problem.path}: {problem.message}")
-        finding = info.diagnostic("error", problem.message)
+        say = info.disable if problem.severity == "error" else info.warn
+        say(f"{problem.path}: {problem.message}")
+        finding = info.diagnostic(problem.severity, problem.message)
         found.append(dataclasses.replace(finding, key=problem.path))
     return found
 

@@ -112,6 +112,8 @@ class MiddlewareInfo(ElementInfo):
     """Traefik's spelling, e.g. ``stripPrefix``; as written when unknown."""
     options: Any = None
     """The dataclass of ``edgerouter.middleware``, or None when it could not be decoded."""
+    is_misread: bool = False
+    """Whether the type or an option is no such thing."""
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from edgerouter.config.types import (
     NOT_IN_LABELS,
     Duration,
     LabelName,
+    Names,
     camel_case,
 )
 
@@ -43,6 +44,10 @@ class Outer(Model):
     secret: Annotated[str, NOT_IN_LABELS] = ""
     count: Annotated[int, Field(ge=3)] = 5
     free: Any = None
+    guards: Names = []
+    headers: dict[str, str] = {}
+    level: Literal["", "low", "high"] = ""
+    share: Annotated[float, Field(gt=0, le=1)] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,8 @@ def test_values(raw: dict[str, Any], name: str, expected: Any, text: bool) -> No
         ({}, Inner()),
         ("", Inner()),
         ("false", None),
-        ("yes", None),
+        ("no", None),
+        ("0", None),
         (False, None),
         ({"": "true", "name": "n"}, Inner(name="n")),
         ({"": "false", "name": "n"}, None),
@@ -117,6 +123,46 @@ def test_values(raw: dict[str, Any], name: str, expected: Any, text: bool) -> No
 def test_groups_that_may_be_empty(written: Any, expected: Inner | None) -> None:
     value, problems = one({"tls": written})
     assert (value.tls, problems) == (expected, [])
+
+
+@pytest.mark.parametrize("written", ["yes", " true", "tru", {"": "foo", "name": "n"}])
+def test_a_group_that_is_off_by_mistake_is_told(written: Any) -> None:
+    value, (problem,) = one({"tls": written}, path="p")
+    assert value.tls is None
+    assert (problem.path, problem.severity) == ("p.tls", "warning")
+    shown = "foo" if isinstance(written, dict) else written
+    assert problem.message == f'is switched off by "{shown}"; write true to switch it on'
+
+
+def test_a_value_of_a_group_that_takes_none_is_told() -> None:
+    value, (problem,) = one({"group": {"": "false", "name": "n"}})
+    assert value.group.name == "n"
+    assert (problem.path, problem.severity) == ("group", "warning")
+    assert problem.message == 'the group has options only; "false" has no effect'
+    assert one({"group": {"": "true", "name": "n"}})[1] == []
+
+
+@pytest.mark.parametrize("names", [",", "a,,b", "a,", " , a", ["a", ""], ["a", None]])
+def test_names_have_no_gaps(names: Any) -> None:
+    value, problems = one({"guards": names}, path="p")
+    assert value.guards == []
+    assert problems == [Problem("p.guards", "an element of the list is empty")]
+
+
+@pytest.mark.parametrize(("names", "read"), [("", []), (" ", []), (" a , b", ["a", "b"]), ([], [])])
+def test_names(names: Any, read: list[str]) -> None:
+    value, problems = one({"guards": names})
+    assert (value.guards, problems) == (read, [])
+
+
+def test_dots_in_the_names_of_a_map() -> None:
+    raw = {"X": {"Bar": "b", "": "x", "y": {"z": "deep"}}, "plain": "p"}
+    value, problems = one({"headers": raw}, text=True)
+    assert problems == []
+    assert value.headers == {"X": "x", "X.Bar": "b", "X.y.z": "deep", "plain": "p"}
+    # A file can write the dot itself.
+    _, problems = one({"headers": raw})
+    assert [problem.path for problem in problems] == ["headers.X"]
 
 
 @pytest.mark.parametrize(
@@ -131,12 +177,15 @@ def test_groups_that_may_be_empty(written: Any, expected: Inner | None) -> None:
         ({"count": "3.5"}, "p.count", 'expected an integer, got "3.5"'),
         ({"count": True}, "p.count", 'expected an integer, got "true"'),
         ({"count": 2**63}, "p.count", 'expected an integer, got "9223372036854775808"'),
-        ({"count": 1}, "p.count", "Input should be greater than or equal to 3"),
+        ({"count": 1}, "p.count", "expected at least 3, got 1"),
         (
             {"mode": "thre"},
             "p.mode",
             'expected one of one, three; got "thre"; did you mean "three"?',
         ),
+        ({"level": "x"}, "p.level", 'expected one of low, high; got "x"'),
+        ({"share": 0}, "p.share", "expected more than 0, got 0"),
+        ({"share": "1.5"}, "p.share", "expected at most 1, got 1.5"),
         (
             {"group": "true"},
             "p.group",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.dynamic.http import Cookie, MiddlewareDefinition, Router, RouterTLS, Sticky
-from edgerouter.config.labels import decode_labels, decode_mapping
+from edgerouter.config.labels import decode_labels, decode_mapping, read_labels
 
 SOURCE = "container shop-api-1"
 
@@ -60,7 +60,7 @@ def test_a_whole_container() -> None:
     assert balancer.health_check.interval == 10.0
     assert balancer.pass_host_header is True
     assert configuration.http.middlewares["strip"] == MiddlewareDefinition(
-        type="stripprefix", options={"prefixes": "/x"}
+        type="stripprefix", options={"prefixes": "/x"}, is_text=True
     )
     assert configuration.tcp.services["db"].load_balancer is not None
     assert configuration.udp.routers["dns"].entry_points == ["dns"]
@@ -98,12 +98,93 @@ def test_our_own_root_has_the_same_grammar_and_wins() -> None:
     ]
 
 
-@pytest.mark.parametrize("written", ["false", "no", "0"])
-def test_a_group_set_to_anything_but_true_is_off(written: str) -> None:
+@pytest.mark.parametrize("written", ["false", "no", "0", "off"])
+def test_a_group_can_be_switched_off(written: str) -> None:
     configuration = good(
         {"traefik.http.routers.a.rule": "r", "traefik.http.routers.a.tls": written}
     )
     assert configuration.http.routers["a"].tls is None
+
+
+@pytest.mark.parametrize(
+    ("key", "disabled"),
+    [
+        ("traefik.http..routers.a.middlewares", {"http.routers.a"}),
+        ("traefik.http.routers.a..middlewares", {"http.routers.a"}),
+        ("traefik.http.routers..middlewares", {"http.routers.a", "http.routers.b"}),
+        ("traefik.http.routers.[0].middlewares", {"http.routers.a", "http.routers.b"}),
+        ("traefik.http.routers..rule", set()),
+        ("traefik.http.services..loadbalancer.server.port", set()),
+    ],
+)
+def test_a_broken_key_disables_what_it_may_belong_to(key: str, disabled: set[str]) -> None:
+    rules = {f"traefik.http.routers.{name}.rule": "r" for name in "ab"}
+    configuration, (finding,) = read({**rules, key: "guard"})
+    assert set(configuration.errors) == disabled
+    assert finding.key == key
+    assert finding.element == (next(iter(disabled)) if len(disabled) == 1 else "")
+
+
+@pytest.mark.parametrize(
+    ("labels", "mistaken"),
+    [
+        ({"traefik.http.routers..rule": "r"}, "traefik.http.routers..rule"),
+        ({"traefik.http..routers.a.rule": "r"}, "traefik.http..routers.a.rule"),
+        ({"traefik.http.routers.a.rule.": "r"}, "traefik.http.routers.a.rule."),
+        ({"traefik.http.routers.[0].rule": "r"}, "traefik.http.routers.[0].rule"),
+        ({"traefik.http.routers": "r"}, "traefik.http.routers"),
+        ({"traefik.http": "true"}, "traefik.http"),
+        ({"traefik.tcp..routers.a.rule": "r"}, "traefik.tcp..routers.a.rule"),
+        ({"Traefik.HTTP.Routers.a.rule": "r"}, "Traefik.HTTP.Routers.a.rule"),
+        ({"trafik.http.routers.a.rule": "r"}, "trafik.http.routers.a.rule"),
+        ({"traefik.htp.routers.a.rule": "r"}, "traefik.htp.routers.a.rule"),
+        ({"traefik.http.router.a.rule": "r"}, "traefik.http.router"),
+        ({"traefik.routers.a.rule": "r"}, "traefik.routers.a.rule"),
+        ({"traefik.http.routers.a.rule": "r"}, ""),
+        ({"traefik.http.services.router.foo": "r"}, ""),
+        ({"traefik.http.middlewares.routers.foo.": "r"}, ""),
+        ({"traefik.enabled": "r", "com.example.http.routers.a": "r"}, ""),
+        ({"traefik.http.routers.a.rule": "r", "edgerouter.http.routers.a.rule": "r"}, ""),
+    ],
+)
+def test_labels_that_were_to_make_a_router(labels: dict[str, str], mistaken: str) -> None:
+    assert read_labels(labels, source=SOURCE, provider="docker").mistaken_router == mistaken
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "is_refused"),
+    [
+        ("traefik.http.routers.a.rul", "r", True),
+        ("traefik.http.routers.a.priority", "high", True),
+        ("traefik.http.routers..rule", "r", True),
+        ("traefik.http", "r", True),
+        ("traefik.http.routers", "r", True),
+        ("Traefik.http.routers.a.rule", "r", True),
+        ("traefik.http.routers.a", "r", False),
+        ("traefik.http.routers.a.parentrefs", "r", False),
+        ("traefik.http.routers.a.tls", "foo", False),
+        ("traefik.http.routers.a.middlewares", ",", False),
+        ("traefik.http.routers.a.tls.domains.main", "a", False),
+        ("traefik.http.routers.a.observability.traceverbosity", "foo", False),
+        ("traefik.http.routers.a@b.rule", "r", False),
+        ("traefik.http.middlewares.m", "r", False),
+        ("traefik.enabled", "true", False),
+        ("Traefik.enable", "true", False),
+    ],
+)
+def test_labels_for_which_traefik_drops_a_container(key: str, value: str, is_refused: bool) -> None:
+    read = read_labels({key: value}, source=SOURCE, provider="docker")
+    assert read.is_refused is is_refused
+
+
+@pytest.mark.parametrize("written", [" true", "foo"])
+def test_a_group_that_is_off_by_mistake_is_told(written: str) -> None:
+    labels = {"traefik.http.routers.a.rule": "r", "traefik.http.routers.a.tls": written}
+    configuration, (finding,) = read(labels)
+    assert configuration.http.routers["a"].tls is None
+    assert (finding.severity, finding.key) == ("warning", "traefik.http.routers.a.tls")
+    assert configuration.errors == {}
+    assert configuration.warnings == {"http.routers.a": [f"{finding.key}: {finding.message}"]}
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,71 @@ def test_reasons_to_disable_a_middleware(definition: dict[str, Any], reason: str
     assert found[0].source == "f.yml"
 
 
+def of_labels(labels: dict[str, str], compat: str = "") -> RuntimeConfiguration:
+    """Build the view of one container, ``c``."""
+    named = {f"traefik.http.{key}": value for key, value in labels.items()}
+    decoded, diagnostics = decode_labels(named, source="container c", provider="docker")
+    configuration = static({"edgerouter": {"compat": compat}})
+    return build_runtime(configuration, {"docker": decoded}, diagnostics)
+
+
+CONTAINER = {
+    "routers.r.rule": "Host(`a`)",
+    "routers.r.service": "s",
+    "services.s.loadbalancer.server.url": "http://10.0.0.2",
+}
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "is_dropped"),
+    [
+        ("stripprefix.prefix", "/x", True),
+        ("foo.bar", "/x", True),
+        ("redirectscheme.permanent", "yes", True),
+        ("addprefix", "/x", True),
+        ("plugin.foo.bar", "x", False),
+        ("ipallowlist.sourcerange", "nonsense", False),
+        ("addprefix.prefix", "/x", False),
+    ],
+)
+def test_options_for_which_traefik_drops_a_container(
+    label: str, value: str, is_dropped: bool
+) -> None:
+    labels = {**CONTAINER, f"middlewares.m.{label}": value}
+    assert of_labels(labels).http.routers["r@docker"].is_served
+    view = of_labels(labels, compat="traefik")
+    info = view.http.routers["r@docker"]
+    assert info.is_served is not is_dropped
+    assert ("its container is left out" in str(info.errors)) is is_dropped
+    assert view.http.services["s@docker"].is_served is not is_dropped
+
+
+def test_dots_in_a_header_of_a_label() -> None:
+    labels = {**CONTAINER, "middlewares.m.headers.customrequestheaders.X.Foo": "a"}
+    options = of_labels(labels).http.middlewares["m@docker"].options
+    assert dict(options.custom_request_headers) == {"X.Foo": "a"}
+
+
+def test_a_gap_in_a_chain_disables_it() -> None:
+    labels = {
+        **CONTAINER,
+        "routers.r.middlewares": "m",
+        "middlewares.m.chain.middlewares": "a,,a",
+        "middlewares.a.addprefix.prefix": "/x",
+    }
+    view = of_labels(labels)
+    assert not view.http.routers["r@docker"].is_served
+    assert "an element of the list is empty" in view.http.middlewares["m@docker"].errors[0]
+
+
+def test_what_is_doubtful_is_shown_and_serves() -> None:
+    info = of_labels({**CONTAINER, "routers.r.tls": "foo"}).http.routers["r@docker"]
+    assert info.status == "warning"
+    assert info.errors == [
+        'traefik.http.routers.r.tls: is switched off by "foo"; write true to switch it on'
+    ]
+
+
 def test_chains_are_expanded_where_they_stand() -> None:
     middlewares = {name: {"addPrefix": {"prefix": f"/{name}"}} for name in "abc"}
     middlewares["inner"] = {"chain": {"middlewares": ["b"]}}

@@ -298,6 +298,72 @@ def test_enable_that_is_no_bool_is_reported() -> None:
     assert 'container api, traefik.enable: expected true or false, got "yes"' in texts(found)
 
 
+@pytest.mark.parametrize("root", ["traefik", "edgerouter"])
+def test_enable_without_a_value_is_a_mistake(root: str) -> None:
+    found = assemble(container(labels={f"{root}.enable": ""}))
+    assert rules(found) == {}
+    assert f'container api, {root}.enable: expected true or false, got ""' in texts(found)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "traefik.http.routers..rule",
+        "traefik.http..routers.a.rule",
+        "traefik.http.routers",
+        "traefik.http",
+        "Traefik.HTTP.Routers.a.rule",
+        "trafik.http.routers.a.rule",
+    ],
+)
+def test_no_router_takes_the_place_of_one_with_mistakes(label: str) -> None:
+    found = assemble(container(labels={label: "Host(`a`)"}))
+    assert found.configuration.http.routers == {}
+    message = f"no router was made for the container: something is wrong with the label {label}"
+    assert message in texts(found)
+    # Other labels may be as wrong as they like.
+    found = assemble(container(labels={"traefik.http.services..x": "y"}))
+    assert set(rules(found)) == {"api"}
+
+
+def test_a_mistake_in_labels_drops_the_container_as_traefik_does() -> None:
+    labels = {RULE: "Host(`a`)", PORT: "80", "traefik.http.routers.other.rul": "Host(`b`)"}
+    found = assemble(container(labels=labels), container("fine", ip="10.0.0.3"))
+    assert rules(found) == {"api": "Host(`a`)", "fine": "Host(`fine`)"}
+    found = assemble(container(labels=labels), container("fine", ip="10.0.0.3"), compat="traefik")
+    assert rules(found) == {"fine": "Host(`fine`)"}
+    assert set(found.configuration.http.services) == {"fine"}
+    assert "container api: the container is left out for its mistakes" in texts(found)
+
+
+@pytest.mark.parametrize("labels", [{PORT: "80", PORT.replace("port", "url"): "http://a"}, {}])
+def test_a_service_without_a_server_drops_the_container_as_in_traefik(
+    labels: dict[str, str],
+) -> None:
+    given = container(labels={RULE: "Host(`a`)", **labels}, published={})
+    assert rules(assemble(given)) == {"api": "Host(`a`)"}
+    assert rules(assemble(given, compat="traefik")) == {}
+
+
+def test_what_traefik_ignores_in_labels_drops_nothing() -> None:
+    labels = {RULE: "Host(`a`)", PORT: "80", "trafik.http.routers.b.rule": "x"}
+    labels["traefik.http.routers.b.parentrefs"] = "x"
+    found = assemble(container(labels=labels), compat="traefik")
+    assert rules(found) == {"api": "Host(`a`)"}
+    # And so a router is made where the labels were to make another one.
+    found = assemble(container(labels={"trafik.http.routers.b.rule": "x"}), compat="traefik")
+    assert rules(found) == {"api": "Host(`api`)"}
+
+
+def test_several_ports_name_the_label_to_set() -> None:
+    found = assemble(container(published={"7000/tcp": (), "9000/tcp": ()}))
+    (diagnostic,) = found.diagnostics
+    assert diagnostic.message == (
+        "the container exposes several TCP ports (7000, 9000); 7000 was taken, set the label"
+        " traefik.http.services.api.loadbalancer.server.port to be sure"
+    )
+
+
 def test_constraints() -> None:
     found = assemble(
         container(labels={"tier": "web"}),

@@ -65,6 +65,21 @@ async def test_a_broken_file_keeps_its_last_good_content(tmp_path: Path) -> None
         assert "No such file" in said.texts()
 
 
+@pytest.mark.parametrize("compat", ["", "traefik"])
+async def test_a_root_that_nobody_knows_is_told_and_blocks_nothing(
+    tmp_path: Path, compat: str
+) -> None:
+    path = tmp_path / "dynamic.yml"
+    path.write_text(router("a"))
+    async with running(provider(filename=str(path), compat=compat)) as context:
+        await context.until(lambda c: "a" in c.newest.rules)
+        replace_file(path, f"x-common: &c\n  foo: bar\n{router('b')}")
+        said = await context.until(lambda c: "b" in c.newest.rules)
+        (diagnostic,) = said.diagnostics
+        assert diagnostic.severity == "warning"
+        assert str(diagnostic).startswith(f'{path}:1, x-common: unknown section "x-common"; it is')
+
+
 async def test_what_is_right_in_a_file_that_was_never_good(tmp_path: Path) -> None:
     path = tmp_path / "dynamic.yml"
     path.write_text("http: {routers: {a: {rule: x, service: s}, b: {rul: x}}}\n")
