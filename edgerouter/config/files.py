@@ -29,9 +29,16 @@ def search_paths(environ: Mapping[str, str]) -> list[Path]:
     return paths
 
 
-def find_file(environ: Mapping[str, str]) -> Path | None:
-    """Return the first configuration file that exists."""
-    return next((path for path in search_paths(environ) if path.is_file()), None)
+def find_file(environ: Mapping[str, str]) -> tuple[Path | None, dict[Path, str]]:
+    """Return the first configuration file that exists, and folders that do not let us look."""
+    closed: dict[Path, str] = {}
+    for path in search_paths(environ):
+        try:
+            if path.is_file():
+                return path, closed
+        except OSError as error:
+            closed[path.parent] = error.strerror or str(error)
+    return None, closed
 
 
 def read_file(path: Path) -> tuple[RawOptions, list[str]]:

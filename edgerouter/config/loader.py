@@ -22,7 +22,11 @@ from edgerouter.config.options import OptionTree, ProviderNotLoaded, UnknownOpti
 from edgerouter.config.raw import Origin, RawOptions, find_key, merged
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.defaults import with_defaults
-from edgerouter.config.static.providers import TRAEFIK_PROVIDERS, Providers
+from edgerouter.config.static.providers import (
+    DEFAULT_PRECEDENCE,
+    TRAEFIK_PROVIDERS,
+    Providers,
+)
 from edgerouter.config.static.support import removed_hint, unsupported
 from edgerouter.config.static.validate import findings
 from edgerouter.config.types import parse_bool, suggestion
@@ -95,13 +99,17 @@ class _Load:
         configuration = with_defaults(self._decode())
         for path, message in findings(configuration):
             self._at("error", path, message)
+        self._check_precedence(configuration.providers)
         self._warn_unsupported(configuration)
         if self._errors:
             raise StaticConfigurationError(self._errors)
         return LoadedStatic(configuration, self._warnings, self._sources)
 
     def _read_file(self, name: str, environ: Mapping[str, str]) -> RawOptions:
-        path = Path(name) if name else find_file(environ)
+        path, closed = (Path(name), {}) if name else find_file(environ)
+        for folder, reason in closed.items():
+            message = f"cannot be looked into for a configuration file: {reason}"
+            self._warnings.append(Diagnostic("warning", message, source=str(folder)))
         if path is None:
             return RawOptions()
         self._sources = (str(path),)
@@ -188,6 +196,13 @@ class _Load:
         for problem in decoded.problems:
             self._problem(problem)
         return decoded.value
+
+    def _check_precedence(self, providers: Providers) -> None:
+        known = {*DEFAULT_PRECEDENCE, *(name.lower() for name in self._tree.provider_names())}
+        for name in providers.precedence:
+            if name.lower() not in known:
+                message = f'there is no provider "{name}"{suggestion(name, known)}'
+                self._at("error", "providers.precedence", message)
 
     def _warn_unsupported(self, configuration: StaticConfiguration) -> None:
         for path, reason in unsupported(self._raw.paths()).items():

@@ -6,6 +6,7 @@ lays one over the other leaf by leaf, without regard to case.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from edgerouter.config.decode import OWN_VALUE
@@ -140,4 +141,13 @@ def _merge(below: Any, above: Any) -> Any:
         return {**below, OWN_VALUE: above}
     if isinstance(above, Mapping):
         return dict(above)
+    if isinstance(below, list) and _has_positions(above):
+        return [old if new is None else _merge(old, new) for old, new in zip_longest(below, above)]
     return above
+
+
+def _has_positions(value: Any) -> bool:
+    """Tell whether a list holds groups, which flags and the environment name by position."""
+    return isinstance(value, list) and all(
+        item is None or isinstance(item, Mapping) for item in value
+    )

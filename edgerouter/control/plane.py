@@ -187,6 +187,8 @@ class Plane:
             Reaper(self._supervisor.workers).watch()
 
     def _ordered_to_stop(self, name: str) -> None:
+        if self._stop.is_set() and name == signal.SIGTERM.name:
+            return  # It may well be the same order, sent to the process and to its group.
         if self._stop.is_set():
             log.warning("Second order to stop, ending at once", extra=fields(signal=name))
             self._supervisor.kill()

@@ -23,6 +23,10 @@ def _nothing(what: str, *_: object) -> Handler:
     return handle
 
 
+def _unheard(_finding: str) -> None:
+    """Stand in for who tells of findings: the control plane does, where options are tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class BuildContext:
     """The surroundings of one middleware in one route."""
@@ -38,6 +42,8 @@ class BuildContext:
     """Counters that hold over all workers; by default those of this process alone."""
     as_traefik: bool = False
     """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
+    warn: Callable[[str], None] = _unheard
+    """Takes what is doubtful about the options, as ``BuildError`` does what is wrong with them."""
 
 
 class BuildError(Exception):

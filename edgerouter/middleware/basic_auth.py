@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,8 +13,6 @@ from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.credentials import DEFAULT_REALM, UNAUTHORIZED, Identified, realm_of
 from edgerouter.middleware.password_check import CHECKS, Busy
 from edgerouter.middleware.user_file import Users
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,9 @@ def build(options: Options, context: BuildContext) -> Middleware:
     users = Users(options.users, options.users_file, parse_user)
     unknown = [user for user, secret in users.current().items() if not htpasswd.is_known(secret)]
     if unknown:
-        _log.warning(
-            "%s: basicAuth knows no such hash for %s, so they can never log in;"
-            " make it with htpasswd -B",
-            context.name,
-            ", ".join(map(repr, unknown)),
+        context.warn(
+            f"there is no such hash as that of {', '.join(map(repr, unknown))}, who can never log"
+            " in; make it with htpasswd -B"
         )
     identified = Identified(options.header_field, remove_header=options.remove_header)
     challenge = (

@@ -276,14 +276,32 @@ async def test_what_takes_longer_than_the_grace_time_is_cut(tmp_path: Path) -> N
             await slow
 
 
+async def test_a_second_order_by_sigterm_changes_nothing(tmp_path: Path) -> None:
+    """``timeout`` and others send it to the process and to its group."""
+    accept = "--entryPoints.traefik.transport.lifeCycle.requestAcceptGraceTimeout=2"
+    async with backend() as server, plane(routes(tmp_path, server.url), accept) as running:
+        slow = asyncio.create_task(running.get("/slow", "web"))
+        await asyncio.wait_for(server.asked.wait(), 10)
+        running.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            assert running.process.stdout is not None
+            while b"Ordered to stop" not in await running.process.stdout.readline():
+                pass
+        running.process.send_signal(signal.SIGTERM)
+        await running.api("/api/version")  # The control plane is at work: it has seen the signal.
+        server.release.set()
+        assert await slow == (200, b"hi")
+        assert await running.ended() == 0
+
+
 async def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     grace = "--entryPoints.web.transport.lifeCycle.graceTimeOut=60"
     async with backend() as server, plane(routes(tmp_path, server.url), grace) as running:
         slow = asyncio.create_task(running.get("/slow", "web"))
         await asyncio.wait_for(server.asked.wait(), 10)
         pids = await running.workers()
-        running.process.send_signal(signal.SIGINT)
         running.process.send_signal(signal.SIGTERM)
+        running.process.send_signal(signal.SIGINT)
         await running.ended()
         assert not any(lives(pid) for pid in pids)
         with pytest.raises((IndexError, ConnectionError)):

@@ -15,14 +15,15 @@ import pytest
 from edgerouter.cli.commands.demo import first_free_port
 from tests.support.eventually import ask, eventually
 from tests.support.fake_docker import FakeDocker, container_data
+from tests.support.router_process import free_ports
 
 
 @contextmanager
-def running_demo(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_demo(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run it without Docker; give the process and what it says first."""
     with (directory / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edgerouter", "demo"],
+            [sys.executable, "-m", "edgerouter", "demo", *options],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -70,6 +71,14 @@ def test_demo_serves_what_it_promises(tmp_path: Path) -> None:
         assert ask(web, "/elsewhere").status == 200
     assert process.returncode == 0
     assert not file.exists()
+
+
+def test_demo_says_where_its_entry_points_really_are(tmp_path: Path) -> None:
+    web, api = free_ports(2)
+    options = (f"--entrypoints.web.address=:{web}", f"--entrypoints.traefik.address=:{api}")
+    with running_demo(tmp_path, *options) as (_, text):
+        assert (port_of("open", text), port_of("routers", text)) == (web, api)
+        eventually(lambda: ask(web, "/"), lambda answer: answer.status == 200)
 
 
 async def test_demo_reads_labels_as_soon_as_docker_answers(tmp_path: Path) -> None:

@@ -13,12 +13,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from edgerouter.cli.commands import run as router
+from edgerouter.config.loader import StaticConfigurationError, load_static
+from edgerouter.config.static.address import EntryPointAddress
 
 NAME = "demo"
 SUMMARY = "Runs the router with a backend of its own, to try it without Docker."
 USAGE = "edgerouter demo [--option=value]..."
 
 HOST = "127.0.0.1"
+LOCAL = {"", HOST, "0.0.0.0", "::", "::1"}  # noqa: S104 - compared with, not bound to.
+ENTRY_POINTS = {"web": "web", "api": "traefik"}
+"""What the greeting calls them, and their names."""
 DOCKER = "unix:///var/run/docker.sock"
 
 ROUTES = """\
@@ -37,9 +42,9 @@ http:
 
 GREETING = """\
 edgerouter demo
-  open        http://localhost:{web}/             the demo backend, through the router
-  dashboard   http://localhost:{api}/dashboard/
-  routers     http://localhost:{api}/api/http/routers
+  open        {web}/             the demo backend, through the router
+  dashboard   {api}/dashboard/
+  routers     {api}/api/http/routers
   routes      {file} (edit it: changes are live)
   docker      {docker}
 Stop with Ctrl-C.
@@ -84,13 +89,30 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         docker = f"labels are read from {endpoint}"
         if is_absent:
             docker = f"no socket at {endpoint} yet; labels are read as soon as it answers"
-        sys.stdout.write(GREETING.format(web=web, api=api, file=routes, docker=docker))
-        sys.stdout.flush()
+        if urls := entry_point_urls([*options, *argv], environ):
+            sys.stdout.write(GREETING.format(**urls, file=routes, docker=docker))
+            sys.stdout.flush()
         try:
             return router.run([*options, *argv], environ)
         finally:
             server.shutdown()
             server.server_close()
+
+
+def entry_point_urls(argv: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return where the two entry points are to be reached; nothing if the options are wrong."""
+    try:
+        points = load_static(argv, environ).configuration.entry_points
+    except StaticConfigurationError:
+        return {}  # The router says what is wrong.
+    return {name: url_of(points[point].address) for name, point in ENTRY_POINTS.items()}
+
+
+def url_of(text: str) -> str:
+    """Return the URL of an entry point's address on this machine."""
+    address = EntryPointAddress.parse(text)
+    host = "localhost" if address.host in LOCAL else address.host
+    return f"http://[{host}]:{address.port}" if ":" in host else f"http://{host}:{address.port}"
 
 
 def first_free_port(first: int, taken: int = 0) -> int:

@@ -14,7 +14,6 @@ from edgerouter.control.runtime.naming import as_written
 from edgerouter.middleware import ALLOW_EMPTY, TABLE, builder_of, canonical_name, options_of
 from edgerouter.middleware.base import BuildContext, BuildError
 
-
 _PLUGIN = "plugin"
 
 
@@ -85,13 +84,18 @@ def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> 
     build = builder_of(name)
     if build is None:
         return _refuse(info, f"the middleware type {name} is not served yet")
+    doubts: list[str] = []
     try:
-        build(info.options, BuildContext(info.name))
+        build(info.options, BuildContext(info.name, warn=doubts.append))
     except (BuildError, ValueError) as error:
         key, reason = as_written(str(error), options_of(name), raw, path)
         info.disable(f"{key}: {reason}")
         return [dataclasses.replace(info.diagnostic("error", reason), key=key)]
-    return []
+    found = []
+    for doubt in doubts:
+        info.warn(f"{path}: {doubt}")
+        found.append(dataclasses.replace(info.diagnostic("warning", doubt), key=path))
+    return found
 
 
 def check_chains(middlewares: Mapping[str, MiddlewareInfo]) -> list[Diagnostic]:

@@ -34,10 +34,20 @@ def test_the_first_file_that_exists(tmp_path: Path) -> None:
     (tmp_path / ".config").mkdir()
     traefik = tmp_path / ".config" / "traefik.yml"
     traefik.write_text("")
-    assert find_file(environ) == traefik
+    assert find_file(environ) == (traefik, {})
     ours = tmp_path / ".config" / "edgerouter.yaml"
     ours.write_text("")
-    assert find_file(environ) == ours
+    assert find_file(environ) == (ours, {})
+
+
+def test_folders_that_do_not_let_us_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one of another user; root may look everywhere, but not below too long a name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "edgerouter.yml").write_text("")
+    home = f"/{'x' * 300}"
+    found, closed = find_file({"HOME": home})
+    assert found == Path("edgerouter.yml")
+    assert closed == {Path(home) / ".config": "File name too long"}
 
 
 @pytest.mark.parametrize(

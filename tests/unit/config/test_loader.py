@@ -79,9 +79,120 @@ def test_config_file_of_the_flag_and_of_the_environment(load: Load, tmp_path: Pa
     ]
 
 
+def test_a_folder_that_cannot_be_looked_into_is_told(load: Load) -> None:
+    home = f"/{'x' * 300}"
+    loaded = load([], {"HOME": home}, "log: {level: WARN}")
+    assert loaded.configuration.log.level == "WARN"
+    assert warnings(loaded) == [
+        f"{home}/.config: cannot be looked into for a configuration file: File name too long"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--api=foo", '--api: is switched off by "foo"; write true to switch it on'),
+        ("--ping= true", '--ping: is switched off by " true"; write true to switch it on'),
+        ("--entrypoints.web=foo", '--entryPoints.web: the group has options only; "foo" has no'),
+    ],
+)
+def test_switches_that_are_neither_on_nor_off(load: Load, flag: str, message: str) -> None:
+    loaded = load([flag, "--entrypoints.web.address=:80"])
+    (warning,) = warnings(loaded)
+    assert warning.lower().startswith(f"command line, {message}".lower())
+    assert (loaded.configuration.api, loaded.configuration.ping) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "domains"),
+    [
+        (["[1].main=q"], [("x", ["y"]), ("q", [])]),
+        (["[0].sans=s", "[2].main=n"], [("x", ["s"]), ("z", []), ("n", [])]),
+    ],
+)
+def test_elements_of_a_list_of_groups_are_merged_by_position(
+    load: Load, flags: list[str], domains: list[tuple[str, list[str]]]
+) -> None:
+    path = "--entrypoints.web.http.tls.domains"
+    tls = "{domains: [{main: x, sans: [y]}, {main: z}]}"
+    file = f"entryPoints: {{web: {{address: ':1', http: {{tls: {tls}}}}}}}"
+    loaded = load([f"{path}{flag}" for flag in flags], {}, file)
+    found = loaded.configuration.entry_points["web"].http.tls
+    assert found is not None
+    assert [(domain.main, domain.sans) for domain in found.domains] == domains
+
+
+def test_the_largest_head_may_be_left_to_the_router(load: Load) -> None:
+    flags = ["--entrypoints.web.address=:80", "--entrypoints.web.http.maxheaderbytes=0"]
+    assert load(flags).configuration.entry_points["web"].http.max_header_bytes == 0
+
+
+@pytest.mark.parametrize("names", ["docker", "Docker,FILE", "kubernetescrd,file"])
+def test_precedence(load: Load, names: str) -> None:
+    loaded = load([f"--providers.precedence={names}"])
+    assert loaded.configuration.providers.precedence == names.split(",")
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("metrics=false", "no metrics are recorded"),
+        ("tracing=false", "no traces are recorded"),
+        ("traceVerbosity=detailed", "no traces are recorded"),
+    ],
+)
+def test_what_is_not_recorded_is_told(load: Load, option: str, reason: str) -> None:
+    name, _, value = option.partition("=")
+    start = "--entryPoints.web.observability"
+    loaded = load(["--entryPoints.web.address=:80", f"{start}.{name}={value}"])
+    assert warnings(loaded) == [f"command line, {start}.{name}: is not supported yet: {reason}"]
+
+
 @pytest.mark.parametrize(
     ("argv", "environ", "file", "expected"),
     [
+        (
+            ["--providers.precedence=dokcer,file"],
+            {},
+            "",
+            (
+                'command line, --providers.precedence: there is no provider "dokcer";'
+                ' did you mean "docker"?'
+            ),
+        ),
+        (
+            ["--entrypoints.web.address=:80", "--entrypoints.web.http.maxheaderbytes=-1"],
+            {},
+            "",
+            ("command line, --entrypoints.web.http.maxheaderbytes: expected at least 0, got -1"),
+        ),
+        (
+            ["--entrypoints.web.address=:80", "--entrypoints.web.http.aliasheadersstrategy=x"],
+            {},
+            "",
+            (
+                "command line, --entrypoints.web.http.aliasheadersstrategy: expected one of keep,"
+                ' delete, reject; got "x"'
+            ),
+        ),
+        (
+            [],
+            {},
+            "http: {routers: {a: {rule: 'Path(`/`)'}}}",
+            (
+                'traefik.yml, http: "http" is dynamic configuration: write it to a file of its own,'
+                " and name that in providers.file.filename"
+            ),
+        ),
+        (
+            ["--http.routers.a.rule=x"],
+            {},
+            "",
+            (
+                'command line, --http.routers.a.rule: "http" is dynamic configuration: write it to'
+                " a file of its own, and name that in providers.file.filename"
+            ),
+        ),
         (
             ["--entryPoints.web.adress=:80"],
             {},
@@ -294,9 +405,11 @@ def test_a_provider_that_is_not_used(load: Load, argv: list[str], file: str) -> 
 
 
 def test_options_of_all_providers(load: Load) -> None:
-    loaded = load(["--providers.providersthrottleduration=5s", "--providers.precedence=a,b"])
+    loaded = load(
+        ["--providers.providersthrottleduration=5s", "--providers.precedence=file,docker"]
+    )
     providers = loaded.configuration.providers
-    assert (providers.providers_throttle_duration, providers.precedence) == (5, ["a", "b"])
+    assert (providers.providers_throttle_duration, providers.precedence) == (5, ["file", "docker"])
 
 
 def test_a_plugin_that_is_not_named_is_not_imported(

@@ -15,6 +15,7 @@ TABLE = RouteTable(
         route("Host(`api.example.com`) && Path(`/v1`) && Method(`POST`)", "v1@docker"),
         route("Host(`shop.example.com`)", "shop@docker"),
         route("PathPrefix(`/only`)", "only@file"),
+        route("Host(`q.com`) && Query(`key`, `value`)", "q@file"),
         route("Host(`*.w.com`) && !Path(`/x`)", "w@file"),
         route("(Host(`o`) && Path(`/1`)) || (Host(`p`) && Header(`X`, `y`))", "or@file"),
     ]
@@ -54,6 +55,11 @@ TABLE = RouteTable(
             make_request("www.shop.example.com"),
             "shop@docker",
             "no router has the host `www.shop.example.com`; did you mean `shop.example.com`?",
+        ),
+        (
+            make_request("q.com", "/?key=other&access_token=SECRET"),
+            "q@file",
+            "Host(`q.com`) matches, but Query(`key`, `value`) does not match the query",
         ),
         (
             make_request("a.w.com", "/x"),

@@ -287,6 +287,18 @@ def test_options_for_which_traefik_drops_a_container(
     assert view.http.services["s@docker"].is_served is not is_dropped
 
 
+def test_doubts_about_options_are_told_once_with_the_container() -> None:
+    view = of_labels({**CONTAINER, "middlewares.m.basicauth.users": "a:b"})
+    info = view.http.middlewares["m@docker"]
+    assert info.status == "warning"
+    (found,) = view.diagnostics
+    assert (found.severity, found.source) == ("warning", "container c")
+    assert found.key == "traefik.http.middlewares.m.basicauth"
+    assert found.message == (
+        "there is no such hash as that of 'a', who can never log in; make it with htpasswd -B"
+    )
+
+
 def test_dots_in_a_header_of_a_label() -> None:
     labels = {**CONTAINER, "middlewares.m.headers.customrequestheaders.X.Foo": "a"}
     options = of_labels(labels).http.middlewares["m@docker"].options
