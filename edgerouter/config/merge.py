@@ -16,7 +16,7 @@ from edgerouter.config.dynamic import (
     UDPConfiguration,
 )
 from edgerouter.config.elements import SECTIONS
-from edgerouter.config.qualify import qualified, qualify_section
+from edgerouter.config.qualify import qualify_section
 from edgerouter.config.schema import fields_of
 
 COMPANIONS = ("sources", "keys", "notes", "warnings", "errors")
@@ -77,9 +77,9 @@ def _element(element: str, provider: str) -> str:
     section, group, *name = element.split(".", 2)
     if not name:
         return element
-    if section == "tls":
-        return element if name == ["default"] else f"{section}.{group}.{name[0]}@{provider}"
-    return f"{section}.{group}.{qualified(name[0], provider)}"
+    if section == "tls" and name == ["default"]:
+        return element
+    return f"{section}.{group}.{name[0]}@{provider}"
 
 
 def _several_defaults(group: str, providers: list[str]) -> Diagnostic:

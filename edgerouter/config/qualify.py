@@ -41,7 +41,8 @@ def qualify_section(section: str, model: Any, provider: str) -> Any:
 
 
 def _names(group: dict[str, Any], provider: str) -> dict[str, Any]:
-    return {qualified(name, provider): value for name, value in group.items()}
+    """Return a group by full names; an ``@`` in a name, which is a mistake, is no provider."""
+    return {f"{name}@{provider}": value for name, value in group.items()}
 
 
 def _http(model: HTTPConfiguration, provider: str) -> HTTPConfiguration:

@@ -160,6 +160,11 @@ class LabelName:
 
 
 @dataclass(frozen=True, slots=True)
+class Ours:
+    """Marks an option that Traefik does not have."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoGaps:
     """Marks a list whose empty elements are mistakes: each name in it is there for a purpose."""
 
@@ -167,6 +172,7 @@ class NoGaps:
 ALLOW_EMPTY = AllowEmpty()
 NOT_IN_LABELS = NotInLabels()
 LABEL_ONLY = LabelOnly()
+OURS = Ours()
 
 Names = Annotated[list[str], NoGaps()]
 """A list of names of other elements; a middleware that is left out is a guard that is left out."""

@@ -4,13 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from edgerouter.config.decode import decode
+from edgerouter.config.dynamic.http import ServersLoadBalancer
 from edgerouter.config.qualify import qualified_all
+from edgerouter.config.schema import fields_of
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.entrypoints import EntryPointObservability
+from edgerouter.config.types import Ours
 from edgerouter.control.listing import Item
 from edgerouter.control.representation import represent
 from edgerouter.control.runtime import ElementInfo, MiddlewareInfo, RouterInfo, ServiceInfo
 from edgerouter.middleware import options_of
+from edgerouter.services.sticky import default_name
 
 UNSHOWN_DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "buffering": ("memRequestBodyBytes", "memResponseBodyBytes"),
@@ -47,12 +51,14 @@ def router_item(info: RouterInfo, static: StaticConfiguration, errors: Sequence[
 def service_item(info: ServiceInfo, down: Collection[str], errors: Sequence[str]) -> Item:
     """Return an HTTP service; the servers in ``down`` are shown so."""
     shown: Item = represent(info.config) if info.config is not None else {}
-    shown |= {**_state(info, errors), **_identity(info)}
+    own = _own_options(shown)
+    _name_cookies(shown, info.name)
+    shown |= {**_state(info, errors), **_identity(info, **own)}
     if info.config is None:
         return shown
     shown["type"] = info.kind.lower()
     balancer = info.config.load_balancer
-    if balancer is not None and balancer.servers and info.used_by and info.is_served:
+    if balancer is not None and balancer.servers and info.in_use and info.is_served:
         shown["serverStatus"] = {
             server.url: "DOWN" if server.down or server.url in down else "UP"
             for server in balancer.servers
@@ -60,9 +66,26 @@ def service_item(info: ServiceInfo, down: Collection[str], errors: Sequence[str]
     return shown
 
 
+def _own_options(shown: Item) -> Item:
+    """Take those options of a load balancer away that Traefik does not have, and return them."""
+    balancer = shown.get("loadBalancer", {})
+    names = [spec.alias for spec in fields_of(ServersLoadBalancer) if spec.marked(Ours)]
+    own = {name: balancer.pop(name) for name in names if name in balancer}
+    return {"loadBalancer": own} if own else {}
+
+
+def _name_cookies(shown: Item, service: str) -> None:
+    """Fill in the names of sticky cookies that have none of their own."""
+    for kind in ("loadBalancer", "weighted"):
+        sticky = shown.get(kind, {}).get("sticky", {})
+        if (cookie := sticky.get("cookie")) is not None:
+            sticky["cookie"] = {"name": default_name(service), **cookie}
+
+
 def middleware_item(info: MiddlewareInfo, errors: Sequence[str]) -> Item:
     """Return an HTTP middleware with the options in force, defaults included."""
-    shown: Item = {info.type: _options(info), **_state(info, errors), **_identity(info)}
+    options = {info.type: _options(info)} if info.type else {}
+    shown: Item = {**options, **_state(info, errors), **_identity(info)}
     return {**shown, "type": info.type.lower()}
 
 
@@ -117,8 +140,9 @@ def _state(info: ElementInfo, worker_errors: Sequence[str]) -> Item:
     return state
 
 
-def _identity(info: ElementInfo) -> Item:
-    facts: dict[str, Any] = {"source": info.source, "key": info.key, "notes": info.notes}
+def _identity(info: ElementInfo, **options: Any) -> Item:
+    """Return who it is; ``options`` are those that Traefik does not have."""
+    facts: dict[str, Any] = {"source": info.source, "key": info.key, "notes": info.notes, **options}
     own = {name: fact for name, fact in facts.items() if fact}
     shown: Item = {"name": info.name, "provider": info.provider}
     return {**shown, "edgerouter": own} if own else shown

@@ -31,6 +31,7 @@ DYNAMIC: dict[str, Any] = {
                 "service": "one",
                 "observability": {"accessLogs": False},
             },
+            "family": {"rule": "Host(`i.test`)", "service": "family"},
             "serviceless": {"rule": "Host(`f.test`)", "service": "gone", "entryPoints": ["web"]},
             "nowhere": {"rule": "Host(`g.test`)", "service": "one", "entryPoints": ["nope"]},
             "unparsed": {"rule": "Hst(`h.test`)", "service": "one"},
@@ -48,6 +49,19 @@ DYNAMIC: dict[str, Any] = {
                 }
             },
             "one": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:9"}]}},
+            "family": {
+                "weighted": {
+                    "services": [{"name": "child"}, {"name": "other", "weight": 2}],
+                    "sticky": {"cookie": {"secure": True}},
+                }
+            },
+            "child": {
+                "loadBalancer": {
+                    "servers": [{"url": "http://127.0.0.1:9"}],
+                    "sticky": {"cookie": {}},
+                }
+            },
+            "other": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:9"}]}},
             "unused": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:9"}]}},
         },
         "middlewares": {

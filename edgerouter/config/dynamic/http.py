@@ -17,6 +17,7 @@ from edgerouter.config.types import (
     ALLOW_EMPTY,
     LABEL_ONLY,
     NOT_IN_LABELS,
+    OURS,
     Duration,
     LabelName,
     Names,
@@ -162,30 +163,30 @@ class ServersLoadBalancer(Model):
     servers_transport: str = ""
 
     # Ours; Traefik has none of these.
-    hash_header: str = ""
+    hash_header: Annotated[str, OURS] = ""
     """The header field that chooses the server with ``strategy: headerhash``."""
-    max_fails: int = 0
+    max_fails: Annotated[int, OURS] = 0
     """So many failures within ``failTimeout`` put a server to rest; 0: never (nginx)."""
-    fail_timeout: Duration = 0.0
+    fail_timeout: Annotated[Duration, OURS] = 0.0
     """Seconds in which failures count, and for which a server rests; 0: 10 s."""
-    outlier_detection: OutlierDetection | None = None
+    outlier_detection: Annotated[OutlierDetection | None, OURS] = None
     """Servers whose answers are errors in a row are left out for a while (Envoy)."""
-    try_duration: Duration = 0.0
+    try_duration: Annotated[Duration, OURS] = 0.0
     """Seconds a request waits for a server when there is none; 0: not at all."""
-    hold: Duration | None = None
+    hold: Annotated[Duration | None, OURS] = None
     """Seconds for which requests wait after the last server was lost; unset: as the provider says,
     which is ``edgerouter.turnover.hold`` for containers and 0 for others."""
-    max_waiting: int = 0
+    max_waiting: Annotated[int, OURS] = 0
     """Requests that may wait at once, per worker; 0: 256."""
-    max_connections: int = 0
+    max_connections: Annotated[int, OURS] = 0
     """Requests that a server gets at once, from all workers together; 0: no limit."""
-    max_queue: int = 0
+    max_queue: Annotated[int, OURS] = 0
     """Requests that wait in line when all servers have ``maxConnections``; 0: 1024."""
-    queue_timeout: Duration = 0.0
+    queue_timeout: Annotated[Duration, OURS] = 0.0
     """Seconds a request waits in line; 0: 10 s."""
-    queue_by_priority: bool | None = None
+    queue_by_priority: Annotated[bool | None, OURS] = None
     """Whether the client's ``Priority`` field (RFC 9218) decides who goes first."""
-    slow_start: Duration = 0.0
+    slow_start: Annotated[Duration, OURS] = 0.0
     """Seconds in which a server that has come or recovered gets its full share; 0: at once."""
 
 

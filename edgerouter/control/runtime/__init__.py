@@ -37,7 +37,7 @@ from edgerouter.control.runtime.routers import (
     precedences,
     split,
 )
-from edgerouter.control.runtime.services import check_children, check_service
+from edgerouter.control.runtime.services import check_children, check_service, mark_in_use
 from edgerouter.control.runtime.tls import check_tls
 from edgerouter.control.runtime.transports import transports_of
 
@@ -150,6 +150,7 @@ def _routers(
             mistakes.update(dict.fromkeys(checker.check(info)))
             http.routers[info.name] = info
         found += mistakes
+    mark_in_use(http.services)
     return [*found, *settle(http.routers), *check_tls(http.routers, merged.tls, static)]
 
 

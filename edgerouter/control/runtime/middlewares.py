@@ -124,6 +124,11 @@ def expand(
     return expanded, list(dict.fromkeys(errors))
 
 
+def disabled(info: MiddlewareInfo) -> str:
+    """Return what to say of a middleware that cannot be used."""
+    return f'the middleware "{info.name}" is disabled: {info.errors[0] if info.errors else ""}'
+
+
 def _expand(
     name: str,
     middlewares: Mapping[str, MiddlewareInfo],
@@ -138,7 +143,7 @@ def _expand(
     elif info is None:
         errors.append(missing("middleware", name, middlewares))
     elif not info.is_served:
-        errors.append(f'the middleware "{name}" is disabled: {info.errors[0]}')
+        errors.append(disabled(info))
     elif info.type == "chain":
         for child in info.options.middlewares:
             _expand(child, middlewares, (*trail, name), expanded, errors)

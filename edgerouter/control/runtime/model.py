@@ -97,6 +97,8 @@ class ServiceInfo(ElementInfo):
     middlewares: list[str] = field(default_factory=list)
     """Its own, in front of it where another service asks it; chains expanded. Routers that
     name the service have them in theirs."""
+    in_use: bool = False
+    """Whether some router can come to it, be it by other services."""
 
     @property
     def has_health_check(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic.http import Router, RouterObservability, RouterTLS
@@ -10,8 +11,8 @@ from edgerouter.config.static import EntryPoint, StaticConfiguration
 from edgerouter.config.static.internal import INTERNAL_ENTRY_POINT
 from edgerouter.config.types import MAX_INT, suggestion
 from edgerouter.control.runtime.internal import PROVIDER, UNSERVED
-from edgerouter.control.runtime.middlewares import expand
-from edgerouter.control.runtime.model import HTTPRuntime, RouterInfo, missing
+from edgerouter.control.runtime.middlewares import disabled, expand
+from edgerouter.control.runtime.model import ElementInfo, HTTPRuntime, RouterInfo, missing
 from edgerouter.routing.compiled import compile_rule
 from edgerouter.routing.lexer import RuleError
 
@@ -39,6 +40,10 @@ def precedences(static: StaticConfiguration) -> dict[str, int]:
     return {**ranks, PROVIDER: len(order) + 1}
 
 
+Outcome = Literal["warn", "disable", "echo"]
+"""An echo disables as well, but repeats what is said of something else in the same place."""
+
+
 @dataclass(frozen=True, slots=True)
 class RouterChecker:
     """Decides about routers, one after the other, once everything they refer to is known."""
@@ -55,16 +60,17 @@ class RouterChecker:
         """
         was_served = info.is_served
         found: list[Diagnostic] = []
-        for severity, message in self._findings(info):
-            if severity == "disable":
-                info.disable(message)
-            else:
+        for outcome, message in self._findings(info):
+            if outcome == "warn":
                 info.warn(message)
-            found.append(info.diagnostic("error", message))
+            else:
+                info.disable(message)
+            if outcome != "echo":
+                found.append(info.diagnostic("error", message))
         # What a provider found wrong it has reported itself; the rest would only echo it.
         return found if was_served else []
 
-    def _findings(self, info: RouterInfo) -> Iterator[tuple[str, str]]:
+    def _findings(self, info: RouterInfo) -> Iterator[tuple[Outcome, str]]:
         router: Router = info.config
         info.precedence = self.ranks.get(info.provider.lower(), 0)
         info.rule = router.rule
@@ -91,7 +97,7 @@ class RouterChecker:
             values.update(own.model_dump(by_alias=False, exclude_none=True))
         return RouterObservability(**values)
 
-    def _entry_points(self, info: RouterInfo, router: Router) -> Iterator[tuple[str, str]]:
+    def _entry_points(self, info: RouterInfo, router: Router) -> Iterator[tuple[Outcome, str]]:
         for name in router.entry_points:
             if name not in self.static.entry_points:
                 near = suggestion(name, self.static.entry_points)
@@ -99,7 +105,7 @@ class RouterChecker:
         if not info.using and not router.parent_refs:
             yield "disable", "the router has no entry point"
 
-    def _rule(self, info: RouterInfo, router: Router) -> Iterator[tuple[str, str]]:
+    def _rule(self, info: RouterInfo, router: Router) -> Iterator[tuple[Outcome, str]]:
         if not router.rule.strip():
             yield "disable", "the router has no rule; write one such as Host(`example.com`)"
             return
@@ -112,7 +118,7 @@ class RouterChecker:
             limit = f"{MAX_USER_PRIORITY}, the largest a router may have"
             yield "disable", f"priority: {info.priority} is above {limit}"
 
-    def _service(self, info: RouterInfo, router: Router) -> Iterator[tuple[str, str]]:
+    def _service(self, info: RouterInfo, router: Router) -> Iterator[tuple[Outcome, str]]:
         info.service = qualified(router.service, info.provider)
         if info.children:
             if info.service:
@@ -133,23 +139,29 @@ class RouterChecker:
         if info.name not in service.used_by:
             service.used_by.append(info.name)
         if not service.is_served:
-            yield "disable", f'the service "{service.name}" is disabled: {service.errors[0]}'
+            outcome = _outcome_of(service, info)
+            yield outcome, f'the service "{service.name}" is disabled: {service.errors[0]}'
 
-    def _middlewares(self, info: RouterInfo) -> Iterator[tuple[str, str]]:
+    def _middlewares(self, info: RouterInfo) -> Iterator[tuple[Outcome, str]]:
+        echoes = set()
         for name in info.middlewares:
             used = self.http.middlewares.get(name)
-            if used is not None and info.name not in used.used_by:
+            if used is None:
+                continue
+            if info.name not in used.used_by:
                 used.used_by.append(info.name)
+            if not used.is_served and _outcome_of(used, info) == "echo":
+                echoes.add(disabled(used))
         service = self.http.services.get(info.service)
         # A service's own middlewares run right after the router's.
         own = service.config.middlewares if service is not None and service.config else []
         info.middlewares, errors = expand([*info.middlewares, *own], self.http.middlewares)
         for message in errors:
-            yield "disable", message
+            yield "echo" if message in echoes else "disable", message
         for name in info.middlewares:
             yield from self._error_pages(info, name)
 
-    def _error_pages(self, info: RouterInfo, name: str) -> Iterator[tuple[str, str]]:
+    def _error_pages(self, info: RouterInfo, name: str) -> Iterator[tuple[Outcome, str]]:
         """Check the service that the middleware ``name`` takes its pages from, if it is one."""
         middleware = self.http.middlewares[name]
         if middleware.type != "errors":
@@ -165,6 +177,11 @@ class RouterChecker:
         if not service.is_served:
             reason = f'the service "{wanted}" is disabled: {service.errors[0]}'
             yield "disable", f'the middleware "{name}" has no pages: {reason}'
+
+
+def _outcome_of(cause: ElementInfo, info: RouterInfo) -> Outcome:
+    """Tell what becomes of a router whose service or middleware is disabled."""
+    return "echo" if info.source and info.source in cause.source.split(", ") else "disable"
 
 
 def split(info: RouterInfo, static: StaticConfiguration, defaults: list[str]) -> list[RouterInfo]:

@@ -173,6 +173,16 @@ def _child_error(
     return ""
 
 
+def mark_in_use(services: Mapping[str, ServiceInfo]) -> None:
+    """Fill in ``in_use``, once it is known which services are named by routers."""
+    named = [info for info in services.values() if info.used_by]
+    while named:
+        info = named.pop()
+        if not info.in_use:
+            info.in_use = True
+            named += [services[name] for name in children(info) if name in services]
+
+
 def children(info: ServiceInfo) -> list[str]:
     """Return the qualified names of the services that ``info`` is made of."""
     service: Service | None = info.config

@@ -299,6 +299,38 @@ def test_doubts_about_options_are_told_once_with_the_container() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"services.s.loadbalancer.strategy": "foo"},
+        {"routers.r.middlewares": "m", "middlewares.m.foo.bar": "x"},
+        {
+            "routers.r.middlewares": "c",
+            "middlewares.c.chain.middlewares": "m",
+            "middlewares.m.foo.bar": "x",
+        },
+    ],
+)
+def test_a_fault_is_not_told_again_of_what_it_disables(mistake: dict[str, str]) -> None:
+    view = of_labels({**CONTAINER, **mistake})
+    assert not view.http.routers["r@docker"].is_served
+    assert view.http.routers["r@docker"].errors
+    assert "http.routers.r" not in {d.element for d in view.diagnostics}
+
+
+def test_a_fault_elsewhere_is_told_of_what_it_disables() -> None:
+    broken = decode_mapping(
+        {"http": {"services": {"s": {"loadBalancer": {"strategy": "foo"}}}}}, "a.yml", "file"
+    )[0]
+    other = decode_labels(
+        {"traefik.http.routers.r.rule": "Path(`/`)", "traefik.http.routers.r.service": "s@file"},
+        source="container c",
+        provider="docker",
+    )[0]
+    view = build_runtime(static(), {"file": broken, "docker": other}, ())
+    assert [d.source for d in view.diagnostics] == ["a.yml", "container c"]
+
+
 def test_dots_in_a_header_of_a_label() -> None:
     labels = {**CONTAINER, "middlewares.m.headers.customrequestheaders.X.Foo": "a"}
     options = of_labels(labels).http.middlewares["m@docker"].options
