@@ -3,6 +3,8 @@
 import socket
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from edgerouter.config.containers import merge_containers
 from edgerouter.config.diagnostics import Diagnostic
@@ -12,7 +14,10 @@ from edgerouter_docker.lingering import is_replaced, names_of
 from edgerouter_docker.network import Surroundings
 from edgerouter_docker.own_container import find_own
 from edgerouter_docker.seniority import Seniority
+from edgerouter_docker.servers import Endpoint
 from edgerouter_docker.translate import Settings, Translated, translate
+
+Answers = Mapping[str, frozenset[Endpoint]]
 
 LOOPBACK = "127.0.0.1"
 _HOST_NAMES = ("host.docker.internal", "host.containers.internal")
@@ -36,7 +41,11 @@ class Assembler:
         self._own_ids = tuple(own_ids)
         self._host_address = host_address
         self._surroundings = Surroundings()
-        self._translated: dict[str, tuple[Container, Translated]] = {}
+        self._translated: dict[str, _Known] = {}
+        self._moves = 0
+        """How often the router has been seen to stand elsewhere than before."""
+        self._previews: dict[str, _Known] = {}
+        """Translations that were made since the newest configuration."""
         self._seniority = Seniority()
         self._rivals: dict[str, frozenset[str]] = {}
         """By container that has gone: who was there beside it while it lived."""
@@ -44,27 +53,52 @@ class Assembler:
     @property
     def servers(self) -> Mapping[str, frozenset[str]]:
         """The server URLs of each container, by id, in the newest configuration."""
-        return {i: translated.urls for i, (_, translated) in self._translated.items()}
+        return {i: known.translated.urls for i, known in self._translated.items()}
 
     def urls_of(self, container_id: str) -> frozenset[str]:
         known = self._translated.get(container_id)
-        return known[1].urls if known is not None else frozenset()
+        return known.translated.urls if known is not None else frozenset()
 
-    def urls_when_ready(self, container: Container) -> frozenset[str]:
-        """Return the servers that a container has or will have."""
-        return translate(container, self._settings, self._surroundings).urls
+    def look_around(self, containers: Mapping[str, Container]) -> None:
+        """See where the router stands; what was translated elsewhere does not count any more."""
+        own = find_own(self._own_ids, containers.values())
+        surroundings = Surroundings(
+            own_networks=_networks_of(own, containers),
+            host_address=self._host_address,
+            own_id=own.id if own is not None else "",
+            find=lambda container_id: _find(container_id, containers),
+        )
+        if replace(surroundings, find=self._surroundings.find) != self._surroundings:
+            self._moves += 1
+        self._surroundings = surroundings
+
+    def preview(self, container: Container, answering: Answers) -> Translated:
+        """Return what a container would say if it counted just as it is."""
+        known = self._previews[container.id] = self._translate(container, answering)
+        return known.translated
 
     def assemble(
-        self, containers: Mapping[str, Container], gone: Collection[Container] = ()
+        self,
+        containers: Mapping[str, Container],
+        gone: Collection[Container] = (),
+        answering: Answers = MappingProxyType({}),
     ) -> Assembled:
-        """Return the configuration of ``containers``, by id, and of those just ``gone``."""
-        surroundings = self._look_around(containers)
-        if replace(surroundings, find=self._surroundings.find) != self._surroundings:
-            self._translated.clear()
-        self._surroundings = surroundings
-        before = frozenset(i for i, (_, t) in self._translated.items() if t.configuration)
-        self._translated = {c.id: (c, self._translate(c)) for c in containers.values()}
-        said = {i: t.configuration for i, (_, t) in self._translated.items() if t.configuration}
+        """Return the configuration of all containers.
+
+        Args:
+            containers: Those that exist, by id.
+            gone: Those that have just gone.
+            answering: Which ports and addresses are known to answer, by id.
+        """
+        before = frozenset(i for i, k in self._translated.items() if k.translated.configuration)
+        self.look_around(containers)
+        self._translated = {c.id: self._translate(c, answering) for c in containers.values()}
+        self._previews.clear()
+        said = {
+            i: known.translated.configuration
+            for i, known in self._translated.items()
+            if known.translated.configuration
+        }
         said |= self._left_over(gone, containers, before)
         everyone = {c.id: c for c in (*gone, *containers.values())}
         by_age = self._seniority.sorted(everyone.values())
@@ -74,7 +108,7 @@ class Assembler:
             compat=self._settings.options.compat,
         )
         parts = list(self._translated.values())
-        diagnostics = [diagnostic for _, part in parts for diagnostic in part.diagnostics]
+        diagnostics = [d for known in parts for d in known.translated.diagnostics]
         return Assembled(_without_unserved(configuration, parts), (*diagnostics, *found))
 
     def _left_over(
@@ -92,36 +126,40 @@ class Assembler:
         rivals = {c.id: self._rivals.get(c.id, before) for c in gone}
         self._rivals = rivals
         for container in gone:
-            _, own = self._translated.get(container.id, (None, Translated()))
-            if own.configuration or is_replaced(container, containers.values()):
+            own = self._translated.get(container.id)
+            is_shown = own is not None and own.translated.configuration is not None
+            if is_shown or is_replaced(container, containers.values()):
                 continue
             found = translate(container, self._settings, self._surroundings).configuration
             names = {
                 name
-                for i, (_, other) in self._translated.items()
+                for i, other in self._translated.items()
                 if i not in rivals[container.id]
-                for name in names_of(other.configuration)
+                for name in names_of(other.translated.configuration)
             }
             if found is not None and not names & names_of(found):
                 left[container.id] = found
         return left
 
-    def _translate(self, container: Container) -> Translated:
-        known = self._translated.get(container.id)
+    def _translate(self, container: Container, answering: Answers) -> "_Known":
+        answers = answering.get(container.id, frozenset())
         # The address of a container in another's network changes with the other.
-        is_own = not container.network_mode.startswith("container:")
-        if known is not None and known[0] == container and is_own:
-            return known[1]
-        return translate(container, self._settings, self._surroundings)
+        if not container.network_mode.startswith("container:"):
+            for memory in (self._translated, self._previews):
+                known = memory.get(container.id)
+                if known and known[:3] == (self._moves, container, answers):
+                    return known
+        translated = translate(container, self._settings, self._surroundings, answers)
+        return _Known(self._moves, container, answers, translated)
 
-    def _look_around(self, containers: Mapping[str, Container]) -> Surroundings:
-        own = find_own(self._own_ids, containers.values())
-        return Surroundings(
-            own_networks=_networks_of(own, containers),
-            host_address=self._host_address,
-            own_id=own.id if own is not None else "",
-            find=lambda container_id: _find(container_id, containers),
-        )
+
+class _Known(NamedTuple):
+    """A container as it was when it was translated."""
+
+    moves: int
+    container: Container
+    answering: frozenset[Endpoint]
+    translated: Translated
 
 
 def _find(reference: str, containers: Mapping[str, Container]) -> Container | None:
@@ -145,16 +183,16 @@ def _networks_of(
 
 
 def _without_unserved(
-    configuration: DynamicConfiguration, parts: Iterable[tuple[Container, Translated]]
+    configuration: DynamicConfiguration, parts: Iterable[_Known]
 ) -> DynamicConfiguration:
     """Disable the services that no container could give a server, with the reasons."""
     errors = {element: list(texts) for element, texts in configuration.errors.items()}
-    for container, part in parts:
-        for element in part.unserved:
+    for known in parts:
+        for element in known.translated.unserved:
             sources = configuration.sources.get(element, "").split(", ")
-            if str(container) in sources and not _has_servers(configuration, element):
+            if str(known.container) in sources and not _has_servers(configuration, element):
                 errors.setdefault(element, []).extend(
-                    str(d) for d in part.diagnostics if d.element == element
+                    str(d) for d in known.translated.diagnostics if d.element == element
                 )
     return configuration.model_copy(update={"errors": errors})
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgerouter.config.containers import Place
+from edgerouter.config.labels import ROOTS
 
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
@@ -71,6 +72,11 @@ class Container:
     def is_ready(self) -> bool:
         """Tell whether the health check, if there is one, lets requests in."""
         return self.health in {"", "healthy"}
+
+    @property
+    def is_labelled(self) -> bool:
+        """Tell whether its labels are about us."""
+        return any(key.partition(".")[0] in ROOTS for key in self.labels)
 
     @property
     def place(self) -> Place:

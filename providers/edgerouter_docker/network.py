@@ -1,13 +1,13 @@
-"""Which address and port of a container requests go to, and which rule decided.
+"""Which address and port of a container requests go to, and which rule decides.
 
-Pure. Networks: the label, then the provider's ``network``, then one that the
-router's own container is on, by name. Ports: the label, then the only exposed
-TCP port, then a well-known one, then the lowest. With ``compat=traefik``:
-the first network by name and the lowest port of any protocol.
+Pure. Networks: the label, then the provider's ``network``, then one that the router's own
+container is on, by name, then one by which the container answers. Ports: the label, then the only
+exposed TCP port, then a well-known one, then one that answers. With ``compat=traefik``: the first
+network by name and the lowest port of any protocol.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgerouter.config.types import suggestion
 from edgerouter_docker.inventory import Attachment, Binding, Container
@@ -25,6 +25,17 @@ class Choice:
     note: str
     """``web: shared with the router``: value and rule, for the API."""
     warning: str = ""
+    answering: str = ""
+    """The note when it is chosen because it answers, and others may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What can be chosen, the best first. Of several, the first that answers is."""
+
+    choices: tuple[Choice, ...]
+    refusal: str = ""
+    """Why there is none to choose when nothing answers; empty: then it is the first."""
 
 
 class NoChoice(Exception):
@@ -46,15 +57,15 @@ class Surroundings:
     """Returns a container by its id, for ``network_mode: container:<id>``."""
 
 
-def choose_address(
+def addresses_of(
     container: Container,
     surroundings: Surroundings,
     *,
     label: str = "",
     network: str = "",
     compat: bool = False,
-) -> Choice:
-    """Return the address of a container.
+) -> Candidates:
+    """Return the addresses of a container.
 
     Args:
         container: Whose address.
@@ -67,14 +78,15 @@ def choose_address(
         NoChoice: No address fits.
     """
     if container.network_mode == "host":
-        return Choice(surroundings.host_address, "host: the container is in the host's network")
+        note = "host: the container is in the host's network"
+        return Candidates((Choice(surroundings.host_address, note),))
     warning = ""
     for name, origin in ((label, "docker.network label"), (network, "providers.docker.network")):
         if not name:
             continue
         attachment = container.networks.get(name)
         if attachment is not None and attachment.address:
-            return Choice(attachment.address, f"{name}: {origin}", warning)
+            return Candidates((Choice(attachment.address, f"{name}: {origin}", warning),))
         if not container.network_mode.startswith("container:"):
             warning = warning or _missing(container, name, origin)
     if container.network_mode.startswith("container:"):
@@ -94,7 +106,7 @@ def _missing(container: Container, name: str, origin: str) -> str:
 
 def _of_other_container(
     container: Container, surroundings: Surroundings, label: str, network: str, compat: bool
-) -> Choice:
+) -> Candidates:
     other_id = container.network_mode.removeprefix("container:")
     other = surroundings.find(other_id)
     if other is None:
@@ -105,13 +117,14 @@ def _of_other_container(
     if other.network_mode.startswith("container:"):
         raise NoChoice(f"it shares the network of {other}, which has none of its own")
     wanted = container_label(other.labels, "docker.network") or label
-    choice = choose_address(other, surroundings, label=wanted, network=network, compat=compat)
-    return Choice(choice.value, f"{choice.note} (of {other})", choice.warning)
+    found = addresses_of(other, surroundings, label=wanted, network=network, compat=compat)
+    choices = (replace(each, note=f"{each.note} (of {other})") for each in found.choices)
+    return replace(found, choices=tuple(choices))
 
 
 def _reachable(
     container: Container, surroundings: Surroundings, warning: str, compat: bool
-) -> Choice:
+) -> Candidates:
     usable = {n: a for n, a in container.networks.items() if a.address}
     if not usable:
         reason = "" if warning == "" else f"{warning}, and "
@@ -120,60 +133,79 @@ def _reachable(
             " attach it to a network that the router is on"
         )
     own = surroundings.own_networks
-    if compat or own is None:
-        return _first(usable, "the first of the container's networks by name", warning)
-    shared = {n: a for n, a in usable.items() if _is_shared(n, a, own)}
-    if not shared:
-        reason = "" if warning == "" else f"{warning}, and "
-        raise NoChoice(
-            f"{reason}it shares no network with the router: it is on {_listed(usable)}, the router"
-            f" is on {_listed(own)}; attach it to one of the router's, or name a network that"
-            " can be reached by routing with the label traefik.docker.network"
-        )
-    return _first(shared, "shared with the router", warning)
+    shared = {n: a for n, a in usable.items() if own is not None and _is_shared(n, a, own)}
+    if shared:
+        return Candidates(_by_name(shared, "shared with the router", warning)[:1])
+    choices = _by_name(usable, "the first of the container's networks by name", warning)
+    if compat:
+        return Candidates(choices[:1])
+    if own is None:
+        return Candidates(choices)
+    reason = "" if warning == "" else f"{warning}, and "
+    return Candidates(
+        choices,
+        f"{reason}it shares no network with the router, and answers by none: it is on"
+        f" {_listed(usable)}, the router is on {_listed(own)}; attach it to one of the router's, or"
+        " name a network that can be reached by routing with the label traefik.docker.network",
+    )
 
 
 def _is_shared(name: str, attachment: Attachment, own: Mapping[str, str]) -> bool:
     return attachment.network_id in own.values() if attachment.network_id else name in own
 
 
-def _first(networks: Mapping[str, Attachment], rule: str, warning: str) -> Choice:
-    name = min(networks)
-    return Choice(networks[name].address, f"{name}: {rule}", warning)
+def _by_name(networks: Mapping[str, Attachment], rule: str, warning: str) -> tuple[Choice, ...]:
+    answering = "the first of the container's networks by which it answers"
+    return tuple(
+        Choice(networks[name].address, f"{name}: {rule}", warning, f"{name}: {answering}")
+        for name in sorted(networks)
+    )
 
 
 def _listed(names: Mapping[str, object] | list[str]) -> str:
     return ", ".join(f'"{name}"' for name in sorted(names)) or "none"
 
 
-def choose_port(
-    container: Container, *, label: str = "", protocol: str = "tcp", compat: bool = False
-) -> Choice:
-    """Return the port of a container.
+def ports_of(
+    container: Container,
+    *,
+    label: str = "",
+    protocol: str = "tcp",
+    compat: bool = False,
+    is_wanted: bool = True,
+) -> Candidates:
+    """Return the ports of a container.
 
     Args:
-        container: Whose port.
+        container: Whose ports.
         label: What ``loadbalancer.server.port`` says.
         protocol: ``tcp`` or ``udp``.
         compat: Choose the lowest of all, as Traefik does.
+        is_wanted: Somebody has asked for a route, so a port that is not exposed may be meant.
 
     Raises:
         NoChoice: None is given and none is exposed.
     """
     if label:
-        return _port_of_label(label, compat)
+        return Candidates((_port_of_label(label, compat),))
     if compat:
         every = _numbers(container.published, "")
         if not every:
             raise NoChoice("port is missing")
-        return Choice(str(every[0]), f"{every[0]}: the lowest exposed port")
+        return Candidates((Choice(str(every[0]), f"{every[0]}: the lowest exposed port"),))
     ports = _numbers([*container.published, *container.exposed], protocol)
-    if not ports:
-        raise NoChoice(
-            f"port is missing: the container exposes no {protocol.upper()} port and no label names"
-            " one; set the label {label}"
-        )
-    return _best_port(ports, protocol)
+    if ports:
+        return _of_exposed(ports, protocol)
+    missing = (
+        f"port is missing: the container exposes no {protocol.upper()} port and no label names one"
+    )
+    if protocol != "tcp" or not is_wanted:
+        raise NoChoice(f"{missing}; set the label {{label}}")
+    well_known = ", ".join(map(str, WELL_KNOWN_PORTS))
+    return Candidates(
+        tuple(_unexposed(port) for port in WELL_KNOWN_PORTS),
+        f"{missing}, and nothing answers on {well_known}; set the label {{label}}",
+    )
 
 
 def _port_of_label(label: str, compat: bool) -> Choice:
@@ -183,20 +215,38 @@ def _port_of_label(label: str, compat: bool) -> Choice:
     return Choice(label, f"{label}: server.port label")
 
 
-def _best_port(ports: list[int], protocol: str) -> Choice:
+def _unexposed(port: int) -> Choice:
+    warning = (
+        f"the container exposes no TCP port; {port} was taken, because something answers there, set"
+        " the label {label} to be sure"
+    )
+    note = f"{port}: the first well-known HTTP port that answers, none is exposed"
+    return Choice(str(port), note, warning, note)
+
+
+def _of_exposed(ports: list[int], protocol: str) -> Candidates:
     kind = protocol.upper()
     if len(ports) == 1:
-        return Choice(str(ports[0]), f"{ports[0]}: the only exposed {kind} port")
+        return Candidates((Choice(str(ports[0]), f"{ports[0]}: the only exposed {kind} port"),))
     known = next((p for p in WELL_KNOWN_PORTS if p in ports), None) if protocol == "tcp" else None
     if known is not None:
-        return Choice(str(known), f"{known}: the first well-known HTTP port of those exposed")
+        note = f"{known}: the first well-known HTTP port of those exposed"
+        return Candidates((Choice(str(known), note),))
     shown = ", ".join(map(str, ports))
-    return Choice(
-        str(ports[0]),
-        f"{ports[0]}: the lowest exposed {kind} port",
-        f"the container exposes several {kind} ports ({shown}); {ports[0]} was taken, set the label"
-        " {label} to be sure",
+    warning = (
+        f"the container exposes several {kind} ports ({shown}); {{port}} was taken, set the label"
+        " {label} to be sure"
     )
+    choices = tuple(
+        Choice(
+            str(port),
+            f"{port}: the lowest exposed {kind} port",
+            warning.replace("{port}", str(port)),
+            f"{port}: the first of the exposed {kind} ports that answers",
+        )
+        for port in ports
+    )
+    return Candidates(choices if protocol == "tcp" else choices[:1])
 
 
 def _numbers(ports: Mapping[str, object] | list[str], protocol: str) -> list[int]:

@@ -1,10 +1,11 @@
 """The servers of one container: which address and port each of its services gets.
 
-Pure. What cannot be chosen becomes a ``Failure`` of that service alone.
+Pure: which of several ports and addresses answer is asked elsewhere (``ports.py``). What cannot be
+chosen becomes a problem of that service alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from edgerouter.config.diagnostics import Severity
@@ -15,14 +16,21 @@ from edgerouter.config.dynamic.tcp import TCPServer, TCPServersLoadBalancer, TCP
 from edgerouter.config.dynamic.udp import UDPServer, UDPServersLoadBalancer, UDPService
 from edgerouter_docker.inventory import Container
 from edgerouter_docker.network import (
+    Candidates,
+    Choice,
     NoChoice,
     Surroundings,
-    choose_address,
-    choose_port,
+    addresses_of,
     container_label,
     find_binding,
+    ports_of,
 )
 from edgerouter_docker.options import Options
+
+Endpoint = tuple[str, int]
+"""An address and a port of a container."""
+Question = tuple[Endpoint, ...]
+"""Endpoints of which the first that answers is to be taken."""
 
 _NUMBER = "com.docker.compose.container-number"
 
@@ -45,6 +53,7 @@ class Servers:
 
     configuration: DynamicConfiguration
     urls: set[str] = field(default_factory=set)
+    questions: set[Question] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -53,9 +62,18 @@ def fill_in_servers(
     container: Container,
     options: Options,
     surroundings: Surroundings,
+    answering: Collection[Endpoint] = (),
 ) -> Servers:
-    """Give every load balancer its server; none to a container that may not be asked."""
-    filler = _Filler(container, options, surroundings, Servers(configuration))
+    """Give every load balancer its server; none to a container that may not be asked.
+
+    Args:
+        configuration: What the labels say, completed.
+        container: Whose labels.
+        options: Those of the provider.
+        surroundings: Where the router stands.
+        answering: Those of its ports and addresses that are known to answer.
+    """
+    filler = _Filler(container, options, surroundings, answering, Servers(configuration))
     http = filler.fill("http", configuration.http.services, "tcp")
     tcp = filler.fill("tcp", configuration.tcp.services, "tcp")
     udp = filler.fill("udp", configuration.udp.services, "udp")
@@ -87,6 +105,7 @@ class _Filler:
     container: Container
     options: Options
     surroundings: Surroundings
+    answering: Collection[Endpoint]
     result: Servers
 
     def fill(
@@ -164,28 +183,59 @@ class _Filler:
 
     def _choose(self, port_label: str, protocol: str) -> _Target:
         compat = self.options.compat == "traefik"
-        port = choose_port(self.container, label=port_label, protocol=protocol, compat=compat)
-        notes = {"port": port.note}
-        warnings = [port.warning] if port.warning else []
+        ports = ports_of(
+            self.container,
+            label=port_label,
+            protocol=protocol,
+            compat=compat,
+            is_wanted=self.container.is_labelled,
+        )
         if self.options.use_bind_port_ip:
-            binding = find_binding(self.container, port.value, protocol)
-            if binding is not None:
-                notes["network"] = f"host: {port.value} is published there (useBindPortIP)"
-                return _Target(binding.host_ip, binding.host_port, notes, tuple(warnings))
-            warnings.append(
-                f"useBindPortIP: port {port.value} is not published at a definite host address;"
-                " the container's own address is used"
-            )
-        address = choose_address(
+            return self._published(_certain(ports), protocol)
+        addresses = self._addresses()
+        address, port = addresses.choices[0], ports.choices[0]
+        is_open = len(addresses.choices) * len(ports.choices) > 1
+        if protocol == "tcp" and (is_open or addresses.refusal or ports.refusal):
+            address, port = self._answering(addresses, ports)
+        return _target(address, port)
+
+    def _addresses(self) -> Candidates:
+        return addresses_of(
             self.container,
             self.surroundings,
             label=container_label(self.container.labels, "docker.network"),
             network=self.options.network,
-            compat=compat,
+            compat=self.options.compat == "traefik",
         )
-        notes["network"] = address.note
-        warnings.extend([address.warning] if address.warning else [])
-        return _Target(address.value, port.value, notes, tuple(warnings))
+
+    def _answering(self, addresses: Candidates, ports: Candidates) -> tuple[Choice, Choice]:
+        """Return the first of the candidates that answers, otherwise the best of them."""
+        pairs = {
+            (address.value, int(port.value)): (address, port)
+            for port in ports.choices
+            for address in addresses.choices
+        }
+        self.result.questions.add(tuple(pairs))
+        found = next((pair for at, pair in pairs.items() if at in self.answering), None)
+        if found is None:
+            return _certain(addresses), _certain(ports)
+        address, port = found
+        is_one = len(addresses.choices) == 1 and not addresses.refusal
+        by_address = address.note if is_one else address.answering
+        return replace(address, note=by_address), replace(port, note=port.answering or port.note)
+
+    def _published(self, port: Choice, protocol: str) -> _Target:
+        """Return where the host publishes a port, or where the container has it."""
+        binding = find_binding(self.container, port.value, protocol)
+        if binding is None:
+            target = _target(_certain(self._addresses()), port)
+            warning = (
+                f"useBindPortIP: port {port.value} is not published at a definite host address;"
+                " the container's own address is used"
+            )
+            return replace(target, warnings=(*target.warnings, warning))
+        note = f"host: {port.value} is published there (useBindPortIP)"
+        return _target(Choice(binding.host_ip, note), replace(port, value=binding.host_port))
 
     def _fail(self, element: str, message: str) -> None:
         self._say(element, message, "error")
@@ -194,6 +244,24 @@ class _Filler:
         label = f"traefik.{element}.loadbalancer.server.port"
         problem = Problem(element, message.replace("{label}", label), severity)
         self.result.problems.append(problem)
+
+
+def _certain(candidates: Candidates) -> Choice:
+    """Return the best when nobody can be asked.
+
+    Raises:
+        NoChoice: It counts only if it answers.
+    """
+    if candidates.refusal:
+        raise NoChoice(candidates.refusal)
+    return candidates.choices[0]
+
+
+def _target(address: Choice, port: Choice) -> _Target:
+    warnings = tuple(choice.warning for choice in (port, address) if choice.warning)
+    return _Target(
+        address.value, port.value, {"port": port.note, "network": address.note}, warnings
+    )
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)

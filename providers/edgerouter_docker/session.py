@@ -24,6 +24,7 @@ from edgerouter_docker.fence import Fences, is_ending
 from edgerouter_docker.inventory import Container, says_the_same
 from edgerouter_docker.lingering import Lingering
 from edgerouter_docker.ports import Ports
+from edgerouter_docker.servers import Endpoint
 from edgerouter_docker.translate import Settings
 
 log = logging.getLogger(__name__)
@@ -229,12 +230,14 @@ class Session:
 
     async def _look_at_ports(self) -> None:
         """Have a look at the ports of containers that have just started."""
-        containers = self._state.containers.values()
-        self._ports.keep_only(containers)
-        for container in containers:
+        containers = self._state.containers
+        self._ports.keep_only(containers.values())
+        assembler, answering = self._state.assembler, self._answering()
+        assembler.look_around(containers)
+        for container in containers.values():
             if self._ports.wants(container):
-                urls = self._state.assembler.urls_when_ready(container)
-                self._ports.await_(container, urls)
+                preview = assembler.preview(container, answering)
+                self._ports.look_at(container, preview.urls, preview.questions)
         await self._ports.first_answers()
 
     def _on_port(self) -> None:
@@ -264,12 +267,13 @@ class Session:
     def _publish(self) -> None:
         """Publish what has changed; the first time whatever there is."""
         assembled = self._state.assembler.assemble(
-            self._shown(), self._state.lingering.containers.values()
+            self._shown(), self._state.lingering.containers.values(), self._answering()
         )
         diagnostics = (
             *assembled.diagnostics,
             *self._unreadable_diagnostics(),
             *self._silent_diagnostics(),
+            *self._sought_diagnostics(),
         )
         newest = (assembled.configuration, diagnostics)
         if newest != self._published:
@@ -286,6 +290,27 @@ class Session:
             for i, container in self._state.containers.items()
             if not self._ports.is_unseen(container)
         }
+
+    def _answering(self) -> dict[str, frozenset[Endpoint]]:
+        """Return which ports and addresses have turned out to answer, by container."""
+        return {
+            i: answering
+            for i, container in self._state.containers.items()
+            if (answering := self._ports.answering(container))
+        }
+
+    def _sought_diagnostics(self) -> list[Diagnostic]:
+        return [
+            Diagnostic(
+                "warning",
+                f"it is not clear where requests go to, and nothing answers yet on {where};"
+                " set the label loadbalancer.server.port, or traefik.docker.network",
+                self._settings.provider,
+                str(container),
+            )
+            for container in self._state.containers.values()
+            if (where := self._ports.sought(container))
+        ]
 
     def _silent_diagnostics(self) -> list[Diagnostic]:
         limit = self._settings.options.port_wait

@@ -6,11 +6,12 @@ A mistake disables the element it belongs to; the container's other elements and
 all other containers are as if it were not there.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from edgerouter.config.diagnostics import Diagnostic, Severity
 from edgerouter.config.dynamic import DynamicConfiguration
-from edgerouter.config.labels import ROOTS, read_labels
+from edgerouter.config.labels import read_labels
 from edgerouter.config.types import parse_bool
 from edgerouter.gotemplate import Template, TemplateError
 from edgerouter_docker.certificates import reaction_of
@@ -20,7 +21,7 @@ from edgerouter_docker.lingering import GONE
 from edgerouter_docker.network import Surroundings, find_label
 from edgerouter_docker.options import Options
 from edgerouter_docker.routers import complete
-from edgerouter_docker.servers import Problem, fill_in_servers
+from edgerouter_docker.servers import Endpoint, Problem, Question, fill_in_servers
 
 _EXPECTED = {"paused", "restarting", GONE}
 """Containers that do not run, but may soon."""
@@ -61,13 +62,27 @@ class Translated:
     diagnostics: tuple[Diagnostic, ...] = ()
     urls: frozenset[str] = frozenset()
     """The URLs of its servers."""
+    questions: frozenset[Question] = frozenset()
+    """What is to be asked before it is clear where requests go to."""
     unserved: frozenset[str] = frozenset()
     """Services (element paths) that got no server because of an error."""
 
 
-def translate(container: Container, settings: Settings, surroundings: Surroundings) -> Translated:
-    """Return what ``container`` configures; never raises for what a container says."""
-    return _Translation(container, settings, surroundings).run()
+def translate(
+    container: Container,
+    settings: Settings,
+    surroundings: Surroundings,
+    answering: Collection[Endpoint] = (),
+) -> Translated:
+    """Return what ``container`` configures; never raises for what a container says.
+
+    Args:
+        container: What is known of it.
+        settings: The options.
+        surroundings: Where the router stands.
+        answering: Those of its ports and addresses that are known to answer.
+    """
+    return _Translation(container, settings, surroundings, answering).run()
 
 
 @dataclass(slots=True)
@@ -75,6 +90,7 @@ class _Translation:
     container: Container
     settings: Settings
     surroundings: Surroundings
+    answering: Collection[Endpoint]
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def run(self) -> Translated:
@@ -100,7 +116,11 @@ class _Translation:
             mistaken_router="" if as_traefik else labels.mistaken_router,
         )
         filled = fill_in_servers(
-            completed.configuration, self.container, self.settings.options, self.surroundings
+            completed.configuration,
+            self.container,
+            self.settings.options,
+            self.surroundings,
+            self.answering,
         )
         for problem in (*completed.problems, *filled.problems):
             self._report(problem, configuration)
@@ -108,12 +128,16 @@ class _Translation:
         if as_traefik and unserved:
             return self._left_out()
         return Translated(
-            filled.configuration, tuple(self.diagnostics), frozenset(filled.urls), unserved
+            filled.configuration,
+            tuple(self.diagnostics),
+            frozenset(filled.urls),
+            frozenset(filled.questions),
+            unserved,
         )
 
     def _report(self, problem: Problem, configuration: DynamicConfiguration) -> None:
         severity = problem.severity
-        if not self._has_labels():
+        if not self.container.is_labelled:
             severity = "warning"  # Nobody asked for a route to it.
         self._say(
             severity,
@@ -160,9 +184,6 @@ class _Translation:
         except ValueError as error:
             self._say("error", f"{error}; the container is left out", key=key)
             return False
-
-    def _has_labels(self) -> bool:
-        return any(key.partition(".")[0] in ROOTS for key in self.container.labels)
 
     def _say(self, severity: Severity, message: str, *, key: str = "", element: str = "") -> None:
         self.diagnostics.append(

@@ -143,6 +143,12 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "docker/test_router_containers.py::test_paused",
             "docker/test_router_containers.py::test_unhealthy_loses_its_route_when_told_so",
         ),
+        "Networks and ports": (
+            "unit/providers/edgerouter_docker/test_network.py::test_port_rules",
+            "unit/providers/edgerouter_docker/test_translate.py::test_own_networks_decide",
+            "unit/providers/edgerouter_docker/test_translate.py::test_the_port_that_answers",
+            "unit/providers/edgerouter_docker/test_translate.py::test_the_network_by_which_it_answers",
+        ),
         "Requests wait for a service": (
             "docker/test_turnover.py::test_recreation_of_the_only_container",
             "docker/test_turnover.py::test_rolling_update",

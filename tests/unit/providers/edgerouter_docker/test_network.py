@@ -5,12 +5,13 @@ import pytest
 
 from edgerouter_docker.inventory import Attachment, Binding, Container
 from edgerouter_docker.network import (
+    Choice,
     NoChoice,
     Surroundings,
-    choose_address,
-    choose_port,
+    addresses_of,
     container_label,
     find_binding,
+    ports_of,
 )
 
 OUTSIDE = Surroundings()
@@ -27,8 +28,10 @@ def on(**networks: str) -> Container:
 
 
 def address(container: Container, surroundings: Surroundings, **more: Any) -> tuple[str, str]:
-    choice = choose_address(container, surroundings, **more)
-    assert choice.warning == ""
+    """Return the only address that can be chosen, and why."""
+    found = addresses_of(container, surroundings, **more)
+    (choice,) = found.choices
+    assert (choice.warning, found.refusal) == ("", "")
     return choice.value, choice.note
 
 
@@ -50,13 +53,19 @@ def test_the_shared_network_in_the_order_of_names() -> None:
 
 def test_shared_means_the_same_network_not_the_same_name() -> None:
     container = Container("c" * 64, "api", networks={"web": Attachment("another", "10.0.0.2")})
-    with pytest.raises(NoChoice, match="shares no network with the router"):
-        choose_address(container, INSIDE)
+    assert "shares no network with the router" in addresses_of(container, INSIDE).refusal
 
 
-def test_outside_a_container_any_network_will_do() -> None:
-    container = on(z="10.0.0.2", b="10.1.0.2")
-    assert address(container, OUTSIDE)[0] == "10.1.0.2"
+def test_outside_a_container_the_first_that_answers() -> None:
+    found = addresses_of(on(z="10.0.0.2", b="10.1.0.2"), OUTSIDE)
+    assert [choice.value for choice in found.choices] == ["10.1.0.2", "10.0.0.2"]
+    assert found.refusal == ""
+    assert found.choices[0].note == "b: the first of the container's networks by name"
+    assert found.choices[1].answering == (
+        "z: the first of the container's networks by which it answers"
+    )
+    as_traefik = addresses_of(on(z="10.0.0.2", b="10.1.0.2"), OUTSIDE, compat=True)
+    assert [choice.value for choice in as_traefik.choices] == ["10.1.0.2"]
 
 
 def test_ipv6_only() -> None:
@@ -65,7 +74,7 @@ def test_ipv6_only() -> None:
 
 def test_a_missing_network_is_named_and_the_next_rule_used() -> None:
     container = on(shop_web="10.0.0.2")
-    choice = choose_address(container, OUTSIDE, label="web")
+    (choice,) = addresses_of(container, OUTSIDE, label="web").choices
     assert choice.value == "10.0.0.2"
     assert choice.warning == (
         'the network "web" of the docker.network label is not one of the container\'s'
@@ -74,10 +83,11 @@ def test_a_missing_network_is_named_and_the_next_rule_used() -> None:
 
 
 def test_no_shared_network_names_both_sides() -> None:
-    with pytest.raises(NoChoice) as error:
-        choose_address(on(db="10.0.0.2"), INSIDE)
-    assert 'it is on "db", the router is on "admin", "web"' in str(error.value)
-    assert "traefik.docker.network" in str(error.value)
+    found = addresses_of(on(db="10.0.0.2"), INSIDE)
+    assert 'it is on "db", the router is on "admin", "web"' in found.refusal
+    assert "traefik.docker.network" in found.refusal
+    # It may be reached by routing all the same.
+    assert [choice.value for choice in found.choices] == ["10.0.0.2"]
 
 
 def test_as_traefik_a_network_that_is_not_shared_is_taken() -> None:
@@ -86,7 +96,7 @@ def test_as_traefik_a_network_that_is_not_shared_is_taken() -> None:
 
 def test_no_network_at_all() -> None:
     with pytest.raises(NoChoice, match="no address on any network"):
-        choose_address(Container("c" * 64, "api", network_mode="none"), OUTSIDE)
+        addresses_of(Container("c" * 64, "api", network_mode="none"), OUTSIDE)
 
 
 def test_host_mode() -> None:
@@ -107,9 +117,15 @@ def test_network_of_another_container() -> None:
 def test_network_of_a_container_that_is_gone_or_borrows_itself() -> None:
     container = Container("c" * 64, "side", network_mode="container:x")
     with pytest.raises(NoChoice, match="does not exist"):
-        choose_address(container, OUTSIDE)
+        addresses_of(container, OUTSIDE)
     with pytest.raises(NoChoice, match="none of its own"):
-        choose_address(container, Surroundings(find=lambda _id: container))
+        addresses_of(container, Surroundings(find=lambda _id: container))
+
+
+def port(container: Container, **more: Any) -> Choice:
+    """Return the only port that can be chosen."""
+    (choice,) = ports_of(container, **more).choices
+    return choice
 
 
 def exposing(*ports: str) -> Container:
@@ -117,7 +133,7 @@ def exposing(*ports: str) -> Container:
 
 
 @pytest.mark.parametrize(
-    ("ports", "port", "rule"),
+    ("ports", "number", "rule"),
     [
         (["8000/tcp"], "8000", "the only exposed TCP port"),
         (["53/udp", "8000/tcp"], "8000", "the only exposed TCP port"),
@@ -126,41 +142,59 @@ def exposing(*ports: str) -> Container:
         (["9001/tcp", "9000/tcp"], "9000", "the lowest exposed TCP port"),
     ],
 )
-def test_port_rules(ports: list[str], port: str, rule: str) -> None:
-    choice = choose_port(exposing(*ports))
-    assert choice.value == port
-    assert choice.note.startswith(f"{port}: {rule}")
-    assert bool(choice.warning) == rule.startswith("the lowest")
+def test_port_rules(ports: list[str], number: str, rule: str) -> None:
+    found = ports_of(exposing(*ports))
+    choice = found.choices[0]
+    assert (choice.value, found.refusal) == (number, "")
+    assert choice.note.startswith(f"{number}: {rule}")
+    is_open = rule.startswith("the lowest")
+    assert (bool(choice.warning), len(found.choices) > 1) == (is_open, is_open)
+
+
+def test_of_several_ports_one_that_answers() -> None:
+    found = ports_of(exposing("9001/tcp", "7000/tcp", "53/udp"))
+    assert [choice.value for choice in found.choices] == ["7000", "9001"]
+    assert found.choices[1].answering == "9001: the first of the exposed TCP ports that answers"
+    assert "(7000, 9001); 9001 was taken" in found.choices[1].warning
+
+
+def test_well_known_ports_may_answer_though_none_is_exposed() -> None:
+    found = ports_of(exposing("53/udp"))
+    assert [choice.value for choice in found.choices] == ["80", "8080", "3000", "8000", "5000"]
+    assert found.refusal.startswith("port is missing: the container exposes no TCP port")
+    assert "nothing answers on 80, 8080, 3000, 8000, 5000; set the label {label}" in found.refusal
+    assert "exposes no TCP port; 80 was taken, because" in found.choices[0].warning
 
 
 def test_a_port_of_the_image_counts_when_nothing_is_published() -> None:
-    assert choose_port(Container("c" * 64, "a", exposed=frozenset({"81/tcp"}))).value == "81"
+    assert port(Container("c" * 64, "a", exposed=frozenset({"81/tcp"}))).value == "81"
 
 
 def test_the_port_label_wins() -> None:
-    choice = choose_port(exposing("80/tcp"), label="9999")
+    choice = port(exposing("80/tcp"), label="9999")
     assert (choice.value, choice.note) == ("9999", "9999: server.port label")
 
 
 @pytest.mark.parametrize("label", ["http", " 80", "0", "65536", "-1", "8\uff10"])
 def test_a_port_label_that_is_no_port(label: str) -> None:
     with pytest.raises(NoChoice, match="is not a port"):
-        choose_port(exposing("80/tcp"), label=label)
+        port(exposing("80/tcp"), label=label)
 
 
 def test_no_port() -> None:
     with pytest.raises(NoChoice, match=r"port is missing.*\{label\}"):
-        choose_port(exposing("53/udp"))
+        port(exposing("53/udp"), is_wanted=False)
 
 
 def test_udp() -> None:
-    assert choose_port(exposing("53/udp", "80/tcp"), protocol="udp").value == "53"
+    assert port(exposing("53/udp", "80/tcp"), protocol="udp").value == "53"
+    assert port(exposing("53/udp", "54/udp"), protocol="udp").value == "53", "nobody can be asked"
 
 
 def test_as_traefik_the_lowest_of_any_protocol() -> None:
-    assert choose_port(exposing("80/tcp", "53/udp"), compat=True).value == "53"
+    assert port(exposing("80/tcp", "53/udp"), compat=True).value == "53"
     with pytest.raises(NoChoice, match=r"^port is missing$"):
-        choose_port(exposing(), compat=True)
+        port(exposing(), compat=True)
 
 
 @pytest.mark.parametrize(

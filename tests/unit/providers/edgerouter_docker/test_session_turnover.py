@@ -71,6 +71,31 @@ async def test_a_definition_of_the_same_name_takes_the_place(daemon: FakeDocker)
         assert "defined differently" not in said.texts()
 
 
+async def test_a_re_created_project_keeps_its_names(daemon: FakeDocker) -> None:
+    """Another one with the same names, which has been there all the time, does not get them."""
+
+    def shop(project: str, created: str, ip: str) -> dict[str, Any]:
+        labels = {
+            "traefik.http.routers.web.rule": f"Host(`{project}.test`)",
+            "traefik.http.services.web.loadbalancer.server.port": "80",
+            "com.docker.compose.project": project,
+            "com.docker.compose.service": "web",
+        }
+        return {**container_data(f"{project}{created[-1]}", ip, **labels), "Created": created}
+
+    daemon.add(shop("a", "2026-01-01", "10.0.1.1"), shop("b", "2026-01-02", "10.0.2.1"))
+    async with running(provider(daemon, hold="1m")) as context:
+        await context.until(lambda c: c.newest.servers("web") == ["http://10.0.1.1:80"])
+        remove(daemon, "a1")
+        said = await context.until(lambda c: not c.newest.servers("web"))
+        assert said.rules["web"] == "Host(`a.test`)"
+        daemon.add(shop("a", "2026-01-03", "10.0.1.3"))
+        daemon.emit("start", "a3")
+        said = await context.until(lambda c: c.newest.servers("web"))
+        assert said.servers("web") == ["http://10.0.1.3:80"]
+        assert all(p.rules["web"] == "Host(`a.test`)" for p in context.publications)
+
+
 async def test_nothing_stays_without_hold(daemon: FakeDocker) -> None:
     async with running(provider(daemon)) as context:
         await context.until(lambda c: c.newest.servers("api"))
@@ -129,6 +154,41 @@ async def test_a_silent_port_is_told(daemon: FakeDocker) -> None:
         said = await context.until(lambda c: c.newest.servers("wrong"))
         assert f"container wrong: nothing listens on 127.0.0.1:{port}" in said.texts()
         assert "loadbalancer.server.port" in said.texts()
+
+
+def unclear(name: str, *ports: int) -> dict[str, Any]:
+    """A container that exposes several ports of ours and names none."""
+    data = container_data(name, "127.0.0.1")
+    data["NetworkSettings"]["Ports"] = {f"{port}/tcp": None for port in ports}
+    return {**data, "State": {"Status": "running", "StartedAt": "1"}}
+
+
+async def test_a_new_container_is_served_by_the_port_that_answers(daemon: FakeDocker) -> None:
+    silent, late = sorted(free_ports(2))
+    async with running(provider(daemon, portWait="1m")) as context:
+        await context.until(lambda c: c.newest.servers("api"))
+        daemon.add(unclear("late", silent, late))
+        daemon.emit("start", "late")
+        said = await context.until(lambda c: "late" in c.newest.rules)
+        assert said.servers("late") == []
+        assert f"nothing answers yet on 127.0.0.1:{silent}, 127.0.0.1:{late}" in said.texts()
+        server = await asyncio.start_server(lambda _, w: w.close(), "127.0.0.1", late)
+        async with server:
+            said = await context.until(lambda c: c.newest.servers("late"))
+        assert said.servers("late") == [f"http://127.0.0.1:{late}"]
+        assert f"{late} was taken" in said.texts()
+
+
+async def test_a_container_that_ran_before_us_moves_to_the_port_that_answers(
+    daemon: FakeDocker,
+) -> None:
+    silent, late = sorted(free_ports(2))
+    daemon.add(unclear("old", silent, late))
+    async with running(provider(daemon, portWait="1m")) as context:
+        await context.until(lambda c: c.newest.servers("old") == [f"http://127.0.0.1:{silent}"])
+        server = await asyncio.start_server(lambda _, w: w.close(), "127.0.0.1", late)
+        async with server:
+            await context.until(lambda c: c.newest.servers("old") == [f"http://127.0.0.1:{late}"])
 
 
 async def test_drain_and_undrain(daemon: FakeDocker) -> None:

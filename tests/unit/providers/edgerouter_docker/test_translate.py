@@ -27,10 +27,16 @@ def container(name: str = "api", ip: str = "10.0.0.2", **changes: Any) -> Contai
     return Container(name=name, **values)
 
 
-def assemble(*containers: Container, own: str = "", **options: Any) -> Assembled:
+def assemble(
+    *containers: Container,
+    own: str = "",
+    answering: tuple[tuple[str, int], ...] = (),
+    **options: Any,
+) -> Assembled:
     settings = settings_of(Options.model_validate(options), "docker")
     assembler = Assembler(settings, own_ids=[own] if own else [])
-    return assembler.assemble({c.id: c for c in containers})
+    answers = {c.id: frozenset(answering) for c in containers}
+    return assembler.assemble({c.id: c for c in containers}, answering=answers)
 
 
 def rules(assembled: Assembled) -> dict[str, str]:
@@ -272,6 +278,71 @@ def test_own_networks_decide() -> None:
         }
     )
     assert servers(assemble(edge, api, own=edge.id[:12])) == ["http://10.1.0.2:80"]
+
+
+NETWORKS = {"a": Attachment("id-a", "10.0.1.2"), "b": Attachment("id-b", "10.0.2.2")}
+
+
+def test_the_port_that_answers() -> None:
+    odd = container(published={"7000/tcp": (), "9000/tcp": ()})
+    assert servers(assemble(odd)) == ["http://10.0.0.2:7000"]
+    found = assemble(odd, answering=(("10.0.0.2", 9000),))
+    assert servers(found) == ["http://10.0.0.2:9000"]
+    assert found.configuration.notes["http.services.api"] == {
+        "port": "9000: the first of the exposed TCP ports that answers",
+        "network": "web: the first of the container's networks by name",
+    }
+    assert "(7000, 9000); 9000 was taken" in texts(found)
+
+
+def test_a_port_that_answers_and_is_not_exposed() -> None:
+    labelled = container(labels={RULE: "Host(`a`)"}, published={})
+    found = assemble(labelled)
+    assert "nothing answers on 80, 8080, 3000, 8000, 5000" in texts(found)
+    assert "http.services.api" in found.configuration.errors
+    found = assemble(labelled, answering=(("10.0.0.2", 8000),))
+    assert servers(found) == ["http://10.0.0.2:8000"]
+    assert found.configuration.errors == {}
+    assert "8000 was taken, because something answers there" in texts(found)
+    # Nobody has asked for a route to it.
+    assert servers(assemble(container(published={}), answering=(("10.0.0.2", 8000),))) == []
+
+
+def test_the_network_by_which_it_answers() -> None:
+    two = container(networks=NETWORKS)
+    assert servers(assemble(two)) == ["http://10.0.1.2:80"]
+    found = assemble(two, answering=(("10.0.2.2", 80),))
+    assert servers(found) == ["http://10.0.2.2:80"]
+    assert found.configuration.notes["http.services.api"] == {
+        "port": "80: the only exposed TCP port",
+        "network": "b: the first of the container's networks by which it answers",
+    }
+    both = assemble(two, answering=(("10.0.2.2", 80), ("10.0.1.2", 80)))
+    assert servers(both) == ["http://10.0.1.2:80"]
+
+
+def test_a_network_that_is_not_shared_counts_if_it_answers() -> None:
+    edge = container("edge", networks={"back": Attachment("id-back", "10.1.0.1")})
+    far = container(networks=NETWORKS, labels={RULE: "Host(`a`)"})
+    found = assemble(edge, far, own=edge.id[:12])
+    assert servers(found) == []
+    assert "shares no network with the router, and answers by none" in texts(found)
+    found = assemble(edge, far, own=edge.id[:12], answering=(("10.0.2.2", 80),))
+    assert servers(found) == ["http://10.0.2.2:80"]
+
+
+def test_as_traefik_nobody_is_asked() -> None:
+    odd = container(published={"7000/tcp": (), "9000/tcp": ()}, networks=NETWORKS)
+    answering = (("10.0.2.2", 9000),)
+    assert servers(assemble(odd, answering=answering, compat="traefik")) == ["http://10.0.1.2:7000"]
+
+
+def test_published_ports_are_not_asked_for() -> None:
+    bindings = {"7000/tcp": (Binding("192.0.2.1", "8080"),), "9000/tcp": ()}
+    found = assemble(
+        container(published=bindings), useBindPortIP=True, answering=(("10.0.0.2", 9000),)
+    )
+    assert servers(found) == ["http://192.0.2.1:8080"]
 
 
 # Which containers
