@@ -138,7 +138,8 @@ class Reader:
             return self._middleware(element, raw, path)
         if not isinstance(raw, Mapping):
             message = "cannot be a standalone element; set one of its options"
-            self._report(Problem(path, message, is_ignored_by_traefik=True), element)
+            is_ignored = not isinstance(raw, list)
+            self._report(Problem(path, message, is_ignored_by_traefik=is_ignored), element)
             raw = {}
         decoded = decode(model, raw, path=path, text=self._text)
         for problem in decoded.problems:

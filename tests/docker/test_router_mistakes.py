@@ -91,3 +91,55 @@ def test_the_older_of_two_routers_keeps_serving(
     older.remove(force=True)
     wait_for_backends(quick_router, "other", {short_id(newer)})
     assert request(quick_router, "twice").status == 404
+
+
+def project(name: str, middlewares: str = "") -> dict[str, str]:
+    """Labels of a Compose project that calls its router and service as all others do."""
+    more = {"traefik.http.routers.same.middlewares": middlewares} if middlewares else {}
+    return {
+        "com.docker.compose.project": name,
+        "com.docker.compose.service": "web",
+        "traefik.http.routers.same.rule": f"Host(`{name}.test`)",
+        "traefik.http.services.same.loadbalancer.server.port": "80",
+        **more,
+    }
+
+
+def test_projects_with_the_same_names_stay_apart(
+    router_with: Callable[..., RouterProcess], run_container: Run
+) -> None:
+    """Neither gets requests of the other, and the older one keeps its names when re-created."""
+    with router_with({"edgerouter.turnover.hold": "10s"}) as router:
+        older = run_container(labels=project("first"))
+        wait_for_backends(router, "first", {short_id(older)})
+        newer = run_container(labels=project("second"))
+        assert diagnostics_about(router, newer)
+        wait_for_backends(router, "first", {short_id(older)})
+        assert request(router, "second").status == 404
+        lost = router.get(f"/api/http/routers/same~{newer.name}@docker")
+        assert lost["status"] == "disabled"
+        assert str(older.name) in lost["error"][0]
+        assert router.get("/api/http/routers/same@docker")["status"] == "warning"
+
+        older.remove(force=True)
+        again = run_container(labels=project("first"))
+        wait_for_backends(router, "first", {short_id(again)})
+        assert request(router, "second").status == 404
+        again.remove(force=True)
+        wait_for_backends(router, "second", {short_id(newer)}, within=30)
+
+
+def test_a_middleware_of_another_project_guards_nothing(
+    quick_router: RouterProcess, run_container: Run
+) -> None:
+    def guarded(name: str, networks: str) -> dict[str, str]:
+        guard = {"traefik.http.middlewares.guard.ipallowlist.sourcerange": networks}
+        return {**routed(name), **guard, f"traefik.http.routers.{name}.middlewares": "guard"}
+
+    is_open = run_container(labels=guarded("open", "0.0.0.0/0"))
+    wait_for_backends(quick_router, "open", {short_id(is_open)})
+    closed = run_container(labels=guarded("closed", "10.9.9.9/32"))
+    assert diagnostics_about(quick_router, closed)
+    assert request(quick_router, "closed").status == 404
+    assert quick_router.get("/api/http/routers/closed@docker")["status"] == "disabled"
+    wait_for_backends(quick_router, "open", {short_id(is_open)})

@@ -160,6 +160,7 @@ def test_labels_that_were_to_make_a_router(labels: dict[str, str], mistaken: str
         ("traefik.http", "r", True),
         ("traefik.http.routers", "r", True),
         ("Traefik.http.routers.a.rule", "r", True),
+        ("traefik.http.routers.a[0].rule", "r", True),
         ("traefik.http.routers.a", "r", False),
         ("traefik.http.routers.a.parentrefs", "r", False),
         ("traefik.http.routers.a.tls", "foo", False),
