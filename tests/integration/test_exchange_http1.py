@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -99,6 +100,78 @@ async def test_answers_without_a_body_leave_the_connection_usable(status: int) -
     answers = await ask_echo({"status": status}, count=3)
     assert [got.status for got in answers] == [status] * 3
     assert not any(got.get("transfer-encoding") for got in answers)
+
+
+async def raw_answers(*sent: bytes) -> tuple[bytes, int]:
+    """Return what a client gets when servers answer in turn, and how many connections were made.
+
+    Every answer ends with ``~``; a ``Date`` is left out.
+    """
+    waiting = list(sent)
+    connections = 0
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        nonlocal connections
+        connections += 1
+        while True:
+            await read_head(reader)
+            writer.write(waiting.pop(0))
+
+    got = b""
+    async with connected(serve) as (_plane, reader, writer):
+        for _ in sent:
+            writer.write(GET)
+            got += await asyncio.wait_for(reader.readuntil(b"~"), 5)
+    return re.sub(rb"Date: [^\r]+\r\n", b"", got), connections
+
+
+async def test_interim_answers_have_a_whole_status_line() -> None:
+    head = b"HTTP/1.1 103\r\nLink: </a>\r\n\r\nHTTP/1.1 199 Odd\r\n\r\n"
+    got, _ = await raw_answers(head + answer(b"~"))
+    assert got == (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        b"HTTP/1.1 199 \r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n~"
+    )
+
+
+@pytest.mark.parametrize("line", [b"204 No Content", b"304 Not Modified"])
+async def test_what_has_no_content_has_no_length(line: bytes) -> None:
+    """Whatever the server says; its connection is not used again behind such an answer."""
+    bodiless = b"HTTP/1.1 " + line + b"\r\nContent-Length: 5\r\nX-End: ~\r\n\r\n"
+    got, _ = await raw_answers(bodiless, answer(b"~"))
+    whole = b"HTTP/1.1 " + line + b"\r\nX-End: ~\r\n\r\n"
+    assert got == whole + b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n~"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Transfer-Encoding: chunked\r\nContent-Length: 3",
+        b"Content-Length: 7\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
+        b"content-length: x\r\nConnection: keep-alive\r\ntransfer-encoding: chunked",
+    ],
+)
+async def test_a_length_beside_chunks_is_dropped_and_the_connection_used_no_more(
+    framing: bytes,
+) -> None:
+    chunks = b"1\r\na\r\n2\r\nb~\r\n0\r\n\r\n"
+    confused = b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + chunks
+    got, connections = await raw_answers(confused, answer(b"~"))
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab~\r\n0\r\n\r\n"
+    assert got == chunked + b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n~"
+    assert connections == 2
+
+
+@pytest.mark.parametrize("status", [b"099", b"000"])
+async def test_a_status_that_is_none_is_a_malformed_answer(status: bytes) -> None:
+    async def serve(reader: Reader, writer: Writer) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 " + status + b" Odd\r\n\r\n" + answer(b"ok"))
+
+    async with connected(serve) as (_plane, reader, writer):
+        writer.write(GET)
+        assert (await read_answer(reader))[::2] == (500, b"Internal Server Error")
 
 
 async def test_continue_is_sent_when_the_body_is_wanted() -> None:

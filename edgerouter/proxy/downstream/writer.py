@@ -46,7 +46,7 @@ def response_head(
     if response.tunnel is not None:
         pass
     elif (length := response.body.length) is not None:
-        if length or status not in BODILESS:
+        if status not in BODILESS:
             parts.append(b"Content-Length: %d\r\n" % length)
     elif method != "HEAD" and status not in BODILESS and version >= (1, 1):
         parts.append(b"Transfer-Encoding: chunked\r\n")
@@ -61,7 +61,8 @@ def response_head(
 
 def interim_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return an interim response (RFC 9110, section 15.2)."""
-    return b"HTTP/1.1 %d\r\n" % status + _lines(headers) + b"\r\n"
+    status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return status_line + _lines(headers) + b"\r\n"
 
 
 def ignore_interim(status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:

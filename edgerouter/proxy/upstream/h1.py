@@ -36,7 +36,7 @@ from edgerouter.proxy.upstream.head import (
     end_to_end,
     read_common,
     read_head,
-    with_single_length,
+    repaired,
 )
 
 MAX_HEAD = 1024 * 1024
@@ -79,7 +79,8 @@ class UpstreamH1(FlowControlled):
         self._keep_alive = False
         self._free = False
         self._uploading = False
-        self._buffer = b""
+        self._partial = bytearray()
+        """A head that has not come whole yet."""
         self._received = False
 
     # The user's side.
@@ -229,17 +230,13 @@ class UpstreamH1(FlowControlled):
     # Heads.
 
     def _read_head(self, data: bytes) -> None:
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
-        rest: bytes | None = data
+        rest: bytes | None = self._joined(data) if self._partial else data
         while rest:
             data = rest
             end = _end_of_head(data)
             if not end:
-                self._buffer = data
-                if len(data) > MAX_HEAD or not b"HTTP/1.".startswith(data[:7]):
-                    self._fail(UpstreamProtocolError("the server's answer is not HTTP/1.x"))
+                self._partial += data
+                self._check_partial()
                 return
             text, rest = (data, b"") if end == len(data) else (data[:end], data[end:])
             head = read_common(text)
@@ -248,17 +245,36 @@ class UpstreamH1(FlowControlled):
                 return
             rest = self._read_uncommon(text, rest)
 
+    def _joined(self, data: bytes) -> bytes:
+        """Return a head that came in pieces, with what is behind it; nothing before its end."""
+        partial = self._partial
+        known = max(0, len(partial) - 3)  # Where an end could have begun.
+        partial += data
+        if partial.find(b"\n\n", known) < 0 and partial.find(b"\r\n\r\n", known) < 0:
+            self._check_partial()
+            return b""
+        joined = bytes(partial)
+        partial.clear()
+        return joined
+
+    def _check_partial(self) -> None:
+        if len(self._partial) > MAX_HEAD or not b"HTTP/1.".startswith(self._partial[:7]):
+            self._fail(UpstreamProtocolError("the server's answer is not HTTP/1.x"))
+
     def _read_uncommon(self, text: bytes, rest: bytes) -> bytes | None:
         """Have a head parsed; return what is to be read next, None after the final one."""
         try:
             message = self._parse(text)
         except Exception as error:  # noqa: BLE001 - whatever odd bytes make the parser raise
-            single = with_single_length(text)
-            if single != text:  # RFC 9110, section 8.6, lets equal lengths pass.
+            with_one_framing = repaired(text)
+            if with_one_framing != text:
                 self._parser = None
-                return single + rest
-            reason = str(error).partition("\n")[0]
+                return with_one_framing + rest
+            reason = str(getattr(error, "message", "") or error).partition("\n")[0].rstrip(":")
             self._fail(UpstreamProtocolError(f"the server's answer is not HTTP: {reason}"))
+            return None
+        if message.code < 100:
+            self._fail(UpstreamProtocolError(f"the server's answer has the status {message.code}"))
             return None
         if message.code < 200 and message.code != 101:
             self._interim_response(message)

@@ -150,12 +150,19 @@ def end_to_end(raw_headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     )
 
 
-def with_single_length(head: bytes) -> bytes:
-    """Return ``head`` with equal ``Content-Length`` fields made one; it is as it was otherwise."""
+def repaired(head: bytes) -> bytes:
+    """Return ``head`` with one framing where it can be told; it is as it was otherwise.
+
+    Equal ``Content-Length`` fields become one (RFC 9110, section 8.6). Beside a transfer coding
+    they go, and the connection ends with the answer (RFC 9112, section 6.3).
+    """
     lines = head.split(b"\r\n")
     found = [line for line in lines if line.lower().startswith(b"content-length:")]
-    if len(found) < 2 or len({line.partition(b":")[2].strip(b" \t") for line in found}) > 1:
+    if not found:
         return head
     first = lines.index(found[0])
-    kept = [line for n, line in enumerate(lines) if n == first or line not in found]
-    return b"\r\n".join(kept)
+    if any(line.lower().startswith(b"transfer-encoding:") for line in lines):
+        lines[first] = b"Connection: close"
+    elif len({line.partition(b":")[2].strip(b" \t") for line in found}) > 1:
+        return head
+    return b"\r\n".join(line for n, line in enumerate(lines) if n == first or line not in found)

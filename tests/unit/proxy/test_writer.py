@@ -3,7 +3,7 @@ import pytest
 from edgerouter.http.body import FixedBody
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Response
-from edgerouter.proxy.downstream.writer import response_head
+from edgerouter.proxy.downstream.writer import interim_head, response_head
 
 
 def endless() -> FixedBody:
@@ -46,9 +46,20 @@ def test_status_line(status: int, line: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-@pytest.mark.parametrize("body", [FixedBody(b""), endless()])
+@pytest.mark.parametrize("body", [FixedBody(b""), FixedBody(b"hello"), endless()])
 def test_statuses_without_body_have_no_framing(status: int, body: FixedBody) -> None:
     assert len(head(status, body)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (103, b"HTTP/1.1 103 Early Hints"),
+        (199, b"HTTP/1.1 199 "),  # RFC 9112, section 4: the space stays.
+    ],
+)
+def test_interim_head(status: int, line: bytes) -> None:
+    assert interim_head(status, [(b"Link", b"</a>")]) == line + b"\r\nLink: </a>\r\n\r\n"
 
 
 def test_an_empty_body_has_a_length() -> None:
