@@ -95,6 +95,7 @@ FRAMING: dict[str, tuple[bytes, int]] = {
     "length with a space": (post(b"Content-Length: 1 0", body=b"abc" + SMUGGLED), 400),
     "empty length": (post(b"Content-Length:", body=SMUGGLED), 400),
     "length over 64 bits": (post(b"Content-Length: 18446744073709551616", body=b"abc"), 400),
+    "length over 63 bits": (post(b"Content-Length: 9223372036854775808", body=b"abc"), 400),
     "length of 5000 digits": (post(b"Content-Length: " + b"9" * 5000, body=b"abc"), 400),
     "length, space before colon": (post(b"Content-Length : 3", body=b"abc"), 400),
     "length, tab before colon": (post(b"Content-Length\t: 3", body=b"abc"), 400),
@@ -132,6 +133,10 @@ HEADS: dict[str, tuple[bytes, int]] = {
     "open bracket": (get(host=b"Host: [::1\r\n"), 400),
     "high byte in the host": (get(host=b"Host: a\xff.test\r\n"), 400),
     "quote in the host": (get(host=b'Host: a".test\r\n'), 400),
+    "space in the host beside an absolute target": (
+        get(target=b"http://a.test/", host=b"Host: a.test b.test\r\n"),
+        400,
+    ),
     "fragment": (get(target=b"/a#b"), 400),
     "fragment in an absolute target": (get(target=b"http://a.test/#b"), 400),
     "lone percent": (get(target=b"/%"), 400),

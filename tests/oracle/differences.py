@@ -43,6 +43,7 @@ DIFFERENCES: dict[str, Difference] = {
     "body: chunked with trailers": _served(_TRAILERS),
     "body: trailers not announced": _served(_TRAILERS),
     "body: bad chunk size": _refused("the client is at fault, not the router"),
+    "body: chunk size of 17 digits": _refused("the client is at fault, not the router"),
     "body: length and chunked": _refused(_STRICT),
     "body: two lengths, equal": _refused(_STRICT),
     "body: chunked twice": _refused(_STRICT),

@@ -47,6 +47,8 @@ class RequestHead:
 HOSTS = 1024
 """Values of ``Host`` that are remembered, per entry point."""
 LONGEST_HOST = 255
+MAX_LENGTH = 2**63 - 1
+"""Bytes of a body; servers and what stands before them count in 64 bits, many with a sign."""
 
 
 class HeadReader:
@@ -103,6 +105,7 @@ class HeadReader:
                 as_traefik = self._entrypoint.as_traefik
                 absolute, path, query = split_target(target, as_traefik=as_traefik)
                 if absolute is not None:  # RFC 9112, section 3.2.2: it wins over Host.
+                    self._learn(authority)  # Which is to be well-formed all the same.
                     authority = absolute.encode("utf-8", "surrogateescape")
             if query and ";" in query:
                 query = query.replace(";", "%3B" if self._entrypoint.encode_semicolons else "&")
@@ -227,6 +230,8 @@ def _read_framing(
     """
     if kind == fields.CONTENT_LENGTH:
         head.length = int(value)  # The parser has seen that it is a number.
+        if head.length > MAX_LENGTH:
+            raise BadRequest("Content-Length is larger than any body can be")
     elif kind == fields.TRANSFER_ENCODING:
         if version < (1, 1):
             if as_traefik:
