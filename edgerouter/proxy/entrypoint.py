@@ -12,10 +12,16 @@ from typing import Any, Protocol
 
 from edgerouter.http import fields
 from edgerouter.http.date import http_date
-from edgerouter.http.errors import BadRequest, BadRequestAsTraefik, ExchangeError, NoServer
+from edgerouter.http.errors import (
+    BadRequest,
+    BadRequestAsTraefik,
+    ExchangeError,
+    NoServer,
+    RequestTimeout,
+)
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
-from edgerouter.proxy.errorpage import error_response
+from edgerouter.proxy.errorpage import error_response, explained
 from edgerouter.proxy.forwarded import ForwardedHeaders, Host, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
 from edgerouter.proxy.unavailable import note
@@ -36,6 +42,12 @@ class Finished(Protocol):
     """What is told of every exchange at its end, whatever happened."""
 
     def __call__(self, request: Request, response: Response | None) -> None: ...
+
+
+class Refused(Protocol):
+    """What is told of every head that is answered with ``error`` and ``size`` bytes of content."""
+
+    def __call__(self, peer: Peer, error: ExchangeError, size: int) -> None: ...
 
 
 class Unmatched(Protocol):
@@ -68,6 +80,7 @@ class EntryPoint:
         shows_reason: bool = False,
         as_traefik: bool = False,
         finished: Finished | None = None,
+        refused: Refused | None = None,
     ) -> None:
         http = options.get("http") or {}
         transport = options.get("transport") or {}
@@ -83,6 +96,8 @@ class EntryPoint:
         """Whether pending ACME challenges (HTTP-01) come before all routers."""
         self.finished = finished
         """The access log, when there is one."""
+        self.refused = refused
+        """The same for what is no request."""
         self._on_unmatched = on_unmatched
         self.shows_reason = shows_reason and not as_traefik
         """Whether clients that are trusted see why they get 404 or 503."""
@@ -188,7 +203,10 @@ def failed(
         request.exchange.error = str(error)
         if isinstance(error, BadRequestAsTraefik):
             return Response(error.status, Headers([(b"Date", http_date())]))
-        response = error_response(error.status, error.page)
+        if isinstance(error, BadRequest | RequestTimeout) and not as_traefik:
+            response = explained(error)
+        else:
+            response = error_response(error.status, error.page)
         if error.retry_after and not as_traefik:
             response.headers.append((b"Retry-After", b"%d" % error.retry_after))
         if isinstance(error, NoServer):

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.date import http_date
+from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Response
 
@@ -31,3 +32,8 @@ def error_response(status: int, text: str = "") -> Response:
     headers = Headers(_PLAIN) if text else Headers()
     headers.append((b"Date", http_date()))
     return Response(status, headers, FixedBody((text or reason(status)).encode()))
+
+
+def explained(error: ExchangeError) -> Response:
+    """Return a response that says what is wrong with the client's request."""
+    return error_response(error.status, f"{error.status} {type(error).__name__}: {error}\n")

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
+from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
-from edgerouter.http.message import Request, Response
+from edgerouter.http.message import Exchange, Peer, Request, Response
 from edgerouter.ipc.channel import Channel, Message, encode
 from edgerouter.ipc.patch import patched
 from edgerouter.middleware import real_ip
@@ -66,6 +67,7 @@ class Worker:
                 shows_reason=bool(api.get("insecure")),
                 as_traefik=as_traefik,
                 finished=self._finished if self._access_log is not None else None,
+                refused=self._refused if self._access_log is not None else None,
             )
             for name in listeners
         }
@@ -198,6 +200,12 @@ class Worker:
         if request.exchange.logged and self._access_log is not None:
             headers = response.headers if response is not None else Headers()
             self._access_log.log(request.peer, request.exchange, request, headers)
+
+    def _refused(self, peer: Peer, error: ExchangeError, size: int) -> None:
+        if self._access_log is not None:
+            exchange = Exchange()
+            exchange.status, exchange.error, exchange.response_size = error.status, str(error), size
+            self._access_log.log(peer, exchange, None, Headers())
 
     # The end.
 

@@ -36,9 +36,10 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]:
         flags = {
             "entrypoints.web.http.maxheaderbytes": "2000",
             "entrypoints.strict.http.aliasheadersstrategy": "reject",
+            "entrypoints.slow.transport.respondingtimeouts.readtimeout": "300ms",
         }
         directory = tmp_path_factory.mktemp("router")
-        with edgerouter(directory, ["web", "strict"], flags, {"http": http}) as process:
+        with edgerouter(directory, ["web", "strict", "slow"], flags, {"http": http}) as process:
             yield process
 
 
@@ -61,6 +62,22 @@ def test_refusals_say_why(router: RouterProcess, line: str, status: int) -> None
     answer = ask(router, line)
     assert answer.status == status
     assert len(answer.body.split()) >= 4, answer.body
+
+
+@pytest.mark.parametrize(
+    ("framing", "body", "status", "reason"),
+    [
+        ("Transfer-Encoding: chunked", b"zz\r\n", 400, b"chunk size"),
+        ("Content-Length: 5", b"he", 408, b"no more of the request body in time"),
+    ],
+)
+def test_refused_bodies_say_why(
+    router: RouterProcess, framing: str, body: bytes, status: int, reason: bytes
+) -> None:
+    head = f"POST / HTTP/1.1\r\nHost: a.test\r\n{framing}\r\n\r\n".encode()
+    (answer,) = exchange(router.ports["slow"], head + body)
+    assert answer.status == status
+    assert reason in answer.body
 
 
 def test_a_404_says_why(router: RouterProcess) -> None:

@@ -8,7 +8,7 @@ from edgerouter.http.date import http_date
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
-from edgerouter.proxy.errorpage import error_response, reason
+from edgerouter.proxy.errorpage import explained, reason
 
 _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason(status)}\r\n".encode()
@@ -90,7 +90,7 @@ def refusal(error: ExchangeError, *, as_traefik: bool = False) -> bytes:
     """Return the whole answer to a request that is not served; the connection ends with it."""
     if as_traefik:
         return _refusal_as_traefik(error)
-    response = error_response(error.status, f"{error.status} {type(error).__name__}: {error}\n")
+    response = explained(error)
     return response_head(response, "GET", (1, 1), keep_alive=False) + (response.body.ready() or b"")
 
 

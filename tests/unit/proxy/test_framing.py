@@ -143,7 +143,9 @@ def test_malformed(data: bytes) -> None:
     assert decode(data)[0] == "malformed"
 
 
-@pytest.mark.parametrize("line", [b"3", b"0" * 15 + b"3", b"3;a", b'3;a="b"', b"3 ; a=\xe4", b"3\t"])
+@pytest.mark.parametrize(
+    "line", [b"3", b"0" * 15 + b"3", b"3;a", b'3;a="b"', b"3 ; a=\xe4", b"3\t"]
+)
 def test_a_chunk_line_may_have_extensions_and_zeros(line: bytes) -> None:
     assert decode(line + b"\r\nabc\r\n0\r\n\r\nGET")[:3] == ("complete", b"abc", b"GET")
 
