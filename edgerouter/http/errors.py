@@ -26,6 +26,8 @@ class ExchangeError(Exception):
     """Seconds after which the client may try again; 0: nothing is said of it."""
     amend: Callable[[Headers], Headers] | None = None
     """What middlewares on the way out do to the header of the answer."""
+    noted = False
+    """Whether the program log has been told."""
     as_traefik: ClassVar[str | None] = ""
     """Traefik's words when it refuses a request for this: empty for status and reason phrase,
     None for an answer without content."""

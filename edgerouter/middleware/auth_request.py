@@ -7,7 +7,6 @@ make addresses of it.
 """
 
 import base64
-import re
 from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -107,11 +106,6 @@ class AuthRequest:
         present = {b"x-forwarded-for", *(name.lower() for name, _ in kept)}
         missing = [pair for pair in facts if pair[0].lower() not in present]
         return _replaced(kept, [*missing, (b"X-Forwarded-For", b", ".join(chain))])
-
-
-def without_credentials(address: str) -> str:
-    """Return ``address`` without user and password."""
-    return re.sub("//[^/@]*@", "//", address, count=1)
 
 
 def _credentials(user: str | None, password: str | None) -> bytes:

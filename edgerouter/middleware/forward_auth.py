@@ -16,9 +16,10 @@ from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.http.urls import without_credentials
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.answer import answer
-from edgerouter.middleware.auth_request import AuthRequest, without_credentials
+from edgerouter.middleware.auth_request import AuthRequest
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.field_names import field_names, field_value

@@ -15,6 +15,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.memory import remembered
 from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.http.tls import TlsFacts
+from edgerouter.http.urls import without_credentials
 from edgerouter.observability.logs import fields
 
 Encode = Callable[[Peer, Exchange, Request | None, Headers, int, float], bytes]
@@ -168,7 +169,7 @@ def _clf(
             _quoted_header(request, b"user-agent", agent),
             count,
             f'"{exchange.router}{exchange.below}"' if exchange.router else '"-"',
-            f'"{exchange.server}"' if exchange.server else '"-"',
+            f'"{without_credentials(exchange.server)}"' if exchange.server else '"-"',
             int(duration * 1000),
         ]
         for index, constant in constants:
@@ -304,9 +305,10 @@ def _facts(peer: Peer, exchange: Exchange, count: int, duration: float) -> dict[
     if exchange.router:
         record["RouterName"] = exchange.router + exchange.below
     if exchange.server:
-        record["ServiceAddr"] = exchange.server.partition("://")[2].partition("/")[0]
+        url = without_credentials(exchange.server)
+        record["ServiceAddr"] = url.partition("://")[2].partition("/")[0]
         record["ServiceName"] = exchange.service
-        record["ServiceURL"] = exchange.server
+        record["ServiceURL"] = url
     if exchange.error:
         record["error"] = exchange.error
     if exchange.request_id:

@@ -24,7 +24,7 @@ from edgerouter.http.message import Peer, Request, Response
 from edgerouter.proxy.errorpage import error_response, explained
 from edgerouter.proxy.forwarded import ForwardedHeaders, Host, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
-from edgerouter.proxy.unavailable import note
+from edgerouter.proxy.unavailable import note, note_failure
 from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
 from edgerouter.tls.selection import Certificates, Selector
@@ -33,7 +33,9 @@ DEFAULT_READ_TIMEOUT = 60.0
 """Seconds: for a request head, and between two reads of a body when ``readTimeout`` is unset."""
 
 REASON = b"X-Edgerouter-Reason"
-"""The field that says why nothing matched, with ``api.insecure``, to loopback and trusted peers."""
+"""The field that says why there is no answer, with ``api.insecure``, to who may know."""
+SAYS_WHY = ("routing", "upstream")
+"""Whose faults it tells of: those of requests the body of the answer explains."""
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +102,7 @@ class EntryPoint:
         """The same for what is no request."""
         self._on_unmatched = on_unmatched
         self.shows_reason = shows_reason and not as_traefik
-        """Whether clients that are trusted see why they get 404 or 503."""
+        """Whether clients that are trusted see why they get 404, 502, 503 or 504."""
         self.as_traefik = as_traefik
         """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
         self.real_ip: Callable[[Request], Request] | None = None
@@ -211,8 +213,10 @@ def failed(
             response.headers.append((b"Retry-After", b"%d" % error.retry_after))
         if isinstance(error, NoServer):
             note(request.exchange.service, str(error))
-            if shows_reason and _is_trusted(request.peer):
-                response.headers.append(_reason(str(error)))
+        else:
+            note_failure(request.exchange, error)
+        if shows_reason and error.source in SAYS_WHY and _is_trusted(request.peer):
+            response.headers.append(_reason(str(error)))
         if error.amend is not None:
             response.headers = error.amend(response.headers)
         return response

@@ -10,8 +10,14 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgerouter.http.errors import ResponseTimeout, StaleConnection, UpstreamProtocolError
+from edgerouter.http.errors import (
+    ExchangeError,
+    ResponseTimeout,
+    StaleConnection,
+    UpstreamProtocolError,
+)
 from edgerouter.http.message import Request, Response
+from edgerouter.proxy.unavailable import note_failure
 from edgerouter.proxy.upstream.connect import Address
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from edgerouter.proxy.upstream.pool import Pool, Pools
@@ -62,30 +68,36 @@ class Target:
         """
         head = self._head(request)
         body = request.body
-        # First the connection: while there is none, nothing of the body may be taken.
-        careful = request.method not in _IDEMPOTENT
-        connection = self.pool.take_idle(careful=careful) or await self.pool.connect()
-        data = None if body.length is None else body.ready()
-        if data is None:
-            return await self._exchange_upload(connection, request, head)
-        message = head + data if data else head
-        while True:
-            future = connection.begin(request.method, request.inform)
-            exchange = connection.exchanges
-            connection.write(message)
-            try:
-                response = await (self._within_time(future) if self._response_timeout else future)
-                if response.tunnel is not None and not request.upgrade:
-                    raise _unasked_switch()
-            except StaleConnection:  # Raised by re-used connections only, so this ends.
-                if request.method not in _IDEMPOTENT:
+        try:
+            # First the connection: while there is none, nothing of the body may be taken.
+            careful = request.method not in _IDEMPOTENT
+            connection = self.pool.take_idle(careful=careful) or await self.pool.connect()
+            data = None if body.length is None else body.ready()
+            if data is None:
+                return await self._exchange_upload(connection, request, head)
+            message = head + data if data else head
+            while True:
+                future = connection.begin(request.method, request.inform)
+                exchange = connection.exchanges
+                connection.write(message)
+                try:
+                    response = await (
+                        self._within_time(future) if self._response_timeout else future
+                    )
+                    if response.tunnel is not None and not request.upgrade:
+                        raise _unasked_switch()
+                except StaleConnection:  # Raised by re-used connections only, so this ends.
+                    if request.method not in _IDEMPOTENT:
+                        raise
+                except BaseException:
+                    connection.give_up(exchange)
                     raise
-            except BaseException:
-                connection.give_up(exchange)
-                raise
-            else:
-                return response
-            connection = self.pool.take_idle() or await self.pool.connect()
+                else:
+                    return response
+                connection = self.pool.take_idle() or await self.pool.connect()
+        except ExchangeError as error:
+            note_failure(request.exchange, error)
+            raise
 
     def _head(self, request: Request) -> bytes:
         authority = self._authority
@@ -156,7 +168,8 @@ class Target:
             async with asyncio.timeout(self._response_timeout):
                 return await future
         except TimeoutError as error:
-            message = f"the server {self.url} did not answer in {self._response_timeout:g} s"
+            seconds = f"{self._response_timeout:g} s (responseHeaderTimeout)"
+            message = f"the server {self.pool.address.key} did not answer within {seconds}"
             raise ResponseTimeout(message) from error
 
 

@@ -1,28 +1,54 @@
-"""Says in the log why services have no server, a few lines however many requests fail."""
+"""Says in the log which services have no server and which servers fail, and why.
+
+A few lines, however many requests fail.
+"""
 
 import logging
+from collections.abc import Hashable
 from time import monotonic
 
+from edgerouter.http.errors import ExchangeError, HandshakeFailed
+from edgerouter.http.message import Exchange
+from edgerouter.http.urls import without_credentials
 from edgerouter.observability.logs import fields
 
 REPEAT = 60.0
-"""Seconds until something is said again of the same service."""
+"""Seconds until the same is said again."""
 MOST_REMEMBERED = 1000
 
 _log = logging.getLogger(__name__)
-_said: dict[str, tuple[float, int]] = {}
-"""When it was said of a service for the last time, and how many requests have failed since."""
+_said: dict[Hashable, tuple[float, int]] = {}
+"""When something was said for the last time, and how often it has not been said since."""
 
 
 def note(service: str, reason: str) -> None:
     """Note that a request to ``service`` was answered 503, for this ``reason``."""
+    _say(service, "No server can be asked", serviceName=service, reason=reason)
+
+
+def note_failure(exchange: Exchange, error: ExchangeError) -> None:
+    """Note that the server of ``exchange`` has failed.
+
+    Without a service who has asked says it, as health checks do; of TLS the pool tells.
+    """
+    told = error.noted or isinstance(error, HandshakeFailed)
+    if error.source == "upstream" and exchange.service and not told:
+        error.noted = True
+        key = (exchange.service, exchange.server, type(error))
+        url = without_credentials(exchange.server)
+        service = exchange.service
+        _say(key, "A server failed", serverURL=url, serviceName=service, reason=str(error))
+
+
+def _say(key: Hashable, message: str, **more: str) -> None:
+    """Log a warning, unless that was done for ``key`` a short while ago."""
     now = monotonic()
-    last, silent = _said.get(service, (float("-inf"), 0))
+    last, silent = _said.get(key, (float("-inf"), 0))
     if now - last < REPEAT:
-        _said[service] = last, silent + 1
+        _said[key] = last, silent + 1
         return
     if len(_said) >= MOST_REMEMBERED:
         _said.clear()
-    _said[service] = now, 0
-    more = {"notLogged": silent} if silent else {}
-    _log.warning("No server can be asked", extra=fields(serviceName=service, reason=reason, **more))
+    _said[key] = now, 0
+    counted = {"notLogged": silent} if silent else {}
+    _log.warning(message, extra=fields(**more, **counted))

@@ -40,6 +40,7 @@ from edgerouter.proxy.entrypoint import EntryPoint, failed
 from edgerouter.proxy.flow import FlowControlled
 from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
 from edgerouter.proxy.tunnel import DownstreamTunnel, pump
+from edgerouter.proxy.unavailable import note_failure
 
 PIPELINE_LIMIT = 64 * 1024
 """Bytes of pipelined requests that may wait before reading is paused."""
@@ -303,6 +304,7 @@ class DownstreamH1(FlowControlled):
             raise
         except ExchangeError as error:  # The head is out: all that can be said is to break off.
             exchange.error = str(error)
+            note_failure(exchange, error)
             self._keep_alive = False
             self._transport.abort()
         finally:

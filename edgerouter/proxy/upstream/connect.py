@@ -1,6 +1,8 @@
 """Dialling servers: TCP, TLS and Unix sockets, with time-outs, errors made ours."""
 
 import asyncio
+import errno
+import socket
 import ssl
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,6 +11,9 @@ from edgerouter.http.errors import ConnectFailed, ConnectTimeout, HandshakeFaile
 from edgerouter.proxy.upstream.tls import HANDSHAKE_TIMEOUT, ClientTLS
 
 P = TypeVar("P", bound=asyncio.Protocol)
+
+MORE_FILES = "allow more open files (ulimit -n, LimitNOFILE in systemd, ulimits in compose)"
+"""What to do when the limit of file descriptors is reached."""
 
 
 class Address:
@@ -50,14 +55,30 @@ async def dial(address: Address, factory: Callable[[], P], seconds: float) -> P:
     except TimeoutError as error:
         raise _too_slow(address, seconds) from error
     except OSError as error:
-        message = f"no connection to the server {address.key}: {error.strerror or error}"
-        raise ConnectFailed(message) from error
+        reason = f"{error.strerror or error}{_way_out(error)}"
+        raise ConnectFailed(f"no connection to the server {address.key}: {reason}") from error
     return protocol
 
 
 def _too_slow(address: Address, seconds: float) -> ConnectTimeout:
-    message = f"the server {address.key} did not accept a connection within {seconds:g} s"
+    message = (
+        f"the server {address.key} did not accept a connection within {seconds:g} s;"
+        " is it in a network that can be reached from here, without a firewall between?"
+    )
     return ConnectTimeout(message)
+
+
+def _way_out(error: OSError) -> str:
+    """Return what to do about an error, as the end of a sentence."""
+    if isinstance(error, socket.gaierror):
+        return "; correct the host in its URL"
+    if error.errno == errno.ECONNREFUSED:
+        return "; is the port right (server.port), and does the server listen on every address?"
+    if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return "; is it in a network that can be reached from here?"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"; {MORE_FILES}"
+    return ""
 
 
 class _Opening(asyncio.Protocol):

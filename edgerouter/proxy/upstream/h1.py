@@ -42,6 +42,7 @@ from edgerouter.proxy.upstream.head import (
 MAX_HEAD = 1024 * 1024
 """Bytes of a response head, as Go's transport allows by default."""
 MAX_FIELDS = 1000
+PERHAPS = "; is the port right (server.port), and does it speak HTTP, not TLS (https://)?"
 WRITE_HIGH_WATER = 256 * 1024
 
 Inform = Callable[[int, Iterable[tuple[bytes, bytes]]], None]
@@ -222,7 +223,10 @@ class UpstreamH1(FlowControlled):
 
     def _broken(self) -> ExchangeError:
         if self.exchanges > 1 and not self._received:
-            return StaleConnection("the server closed a kept-alive connection")
+            return StaleConnection(
+                "the server closed a kept-alive connection; idleConnTimeout of its servers"
+                " transport should be shorter than its own keep-alive time"
+            )
         if self._received:
             return UpstreamCut("the server closed the connection in the middle of its head")
         return UpstreamReset("the server closed the connection before it answered")
@@ -259,7 +263,7 @@ class UpstreamH1(FlowControlled):
 
     def _check_partial(self) -> None:
         if len(self._partial) > MAX_HEAD or not b"HTTP/1.".startswith(self._partial[:7]):
-            self._fail(UpstreamProtocolError("the server's answer is not HTTP/1.x"))
+            self._fail(UpstreamProtocolError(f"the server's answer is not HTTP/1.x{PERHAPS}"))
 
     def _read_uncommon(self, text: bytes, rest: bytes) -> bytes | None:
         """Have a head parsed; return what is to be read next, None after the final one."""
@@ -271,7 +275,8 @@ class UpstreamH1(FlowControlled):
                 self._parser = None
                 return with_one_framing + rest
             reason = str(getattr(error, "message", "") or error).partition("\n")[0].rstrip(":")
-            self._fail(UpstreamProtocolError(f"the server's answer is not HTTP: {reason}"))
+            hint = "" if text.startswith(b"HTTP/") else PERHAPS
+            self._fail(UpstreamProtocolError(f"the server's answer is not HTTP: {reason}{hint}"))
             return None
         if message.code < 100:
             self._fail(UpstreamProtocolError(f"the server's answer has the status {message.code}"))

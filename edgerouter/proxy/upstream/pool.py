@@ -22,7 +22,6 @@ class Pool:
     """The connections to one server."""
 
     __slots__ = (
-        "_address",
         "_complaint",
         "_dial_timeout",
         "_idle",
@@ -31,12 +30,13 @@ class Pool:
         "_max_idle",
         "_open",
         "_sweeper",
+        "address",
     )
 
     def __init__(
         self, address: Address, *, dial_timeout: float, idle_timeout: float, max_idle: int
     ) -> None:
-        self._address = address
+        self.address = address
         self._complaint = ""
         """Why the last TLS handshake failed."""
         self._dial_timeout = dial_timeout
@@ -77,7 +77,7 @@ class Pool:
         """
         try:
             connection = await dial(
-                self._address, lambda: UpstreamH1(self._released), self._dial_timeout
+                self.address, lambda: UpstreamH1(self._released), self._dial_timeout
             )
         except HandshakeFailed as error:
             if str(error) != self._complaint:  # Once, not for every request.
