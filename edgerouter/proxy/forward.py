@@ -6,9 +6,10 @@ response head.
 """
 
 import asyncio
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from edgerouter.http.errors import (
     ExchangeError,
@@ -26,6 +27,9 @@ from edgerouter.proxy.upstream.tls import client_tls
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
 """Methods that announce ``Content-Length: 0`` when they have no body, as Go's client does."""
+_PATH = re.compile(r"(?:[A-Za-z0-9_.~$&+,/:;=@!'()*\[\]-]|%[0-9A-Fa-f]{2})*").fullmatch
+_PLAIN = "/$&+,:;=@~"
+"""What stays in a path that is escaped, besides letters, digits and ``_.-``."""
 CONTINUE_WAIT = 1.0
 """Seconds to wait for ``100 Continue`` before the body is sent all the same."""
 
@@ -52,7 +56,8 @@ class Target:
         self.transport = transport
         timeouts = transport.get("forwardingTimeouts") or {}
         address, self._path = _split(url, transport, preserve_path=preserve_path)
-        self._authority = None if pass_host_header else urlsplit(url).netloc.encode()
+        host = urlsplit(url).netloc.rpartition("@")[2]  # A user goes nowhere, as in Traefik.
+        self._authority = None if pass_host_header else host.encode()
         self._response_timeout: float = timeouts.get("responseHeaderTimeout") or 0.0
         options = {**timeouts, "maxIdleConnsPerHost": transport.get("maxIdleConnsPerHost", 200)}
         self.pool: Pool = pools.get(
@@ -178,6 +183,11 @@ def _unasked_switch() -> UpstreamProtocolError:
     return UpstreamProtocolError("the server switched protocols without being asked")
 
 
+def _escaped(path: str) -> str:
+    """Return ``path`` as it may stand in a request line, by Go's rules."""
+    return path if _PATH(path) else quote(unquote_to_bytes(path), safe=_PLAIN)
+
+
 def _split(url: str, transport: Mapping[str, Any], *, preserve_path: bool) -> tuple[Address, str]:
     """Return address and path prefix of a server URL.
 
@@ -193,7 +203,7 @@ def _split(url: str, transport: Mapping[str, Any], *, preserve_path: bool) -> tu
     if parts.scheme not in ("http", "https") or not parts.hostname:
         message = f"the server URL {url!r} is not http://host[:port] or https://host[:port]"
         raise ValueError(message)
-    prefix = parts.path.rstrip("/") if preserve_path else ""
+    prefix = _escaped(parts.path).removesuffix("/") if preserve_path else ""
     if parts.scheme == "https":
         return Address(parts.hostname, parts.port or 443, tls=client_tls(transport)), prefix
     return Address(parts.hostname, parts.port or 80), prefix

@@ -28,6 +28,8 @@ DEFAULT_TRANSPORT = "default@internal"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, section 5.6.2."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL_OR_TAB = re.compile(r"[\x00-\x1f\x7f]")
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 def check_service(
@@ -100,6 +102,8 @@ def _check_balancer(
 
 def url_error(url: str) -> str:
     """Return why a server's URL cannot be used, or an empty string."""
+    if _CONTROL_OR_TAB.search(url):
+        return f"the server URL {url!r} holds a control character"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -107,7 +111,10 @@ def url_error(url: str) -> str:
         return f'the server URL "{url}" cannot be parsed: {error}'
     if parts.scheme == "h2c":
         return f'"{url}" asks for HTTP/2, which is not spoken to servers yet; write http://'
-    if parts.scheme not in SCHEMES or not parts.hostname or port == 0:
+    if _BAD_ESCAPE.search(parts.path):
+        return f'the path of "{url}" has a "%" without two hexadecimal digits; write %25'
+    spaced = " " in parts.netloc or url.startswith(" ")
+    if parts.scheme not in SCHEMES or not parts.hostname or port == 0 or spaced:
         return f'"{url}" is not a server URL such as http://10.0.0.2:8080'
     return ""
 

@@ -439,6 +439,22 @@ def test_labels_and_their_containers_are_named() -> None:
             '"127.0.0.1:80" is not a server URL such as http://10.0.0.2:8080',
         ),
         (
+            {"loadBalancer": {"servers": [{"url": "http://a/b\r\nX: y"}]}},
+            "the server URL 'http://a/b\\r\\nX: y' holds a control character",
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": "http://a b:80"}]}},
+            '"http://a b:80" is not a server URL such as http://10.0.0.2:8080',
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": " http://a:80"}]}},
+            '" http://a:80" is not a server URL such as http://10.0.0.2:8080',
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": "http://a/50%"}]}},
+            'the path of "http://a/50%" has a "%" without two hexadecimal digits; write %25',
+        ),
+        (
             {"loadBalancer": {"servers": [{"url": "http://[::1"}]}},
             'the server URL "http://[::1" cannot be parsed: Invalid IPv6 URL',
         ),
