@@ -96,12 +96,34 @@ def test_a_malformed_proxy_header_ends_the_connection(
     assert send(router, get(), "proxied", watch_close=0).status == 200
 
 
-@pytest.mark.parametrize("header", [b"PROXY TCP4 192.0.2.7 1.1.1.1 4096 80\r\n", V2_TCP4])
-@pytest.mark.parametrize("entrypoint", ["web", "foreign"])
-def test_a_proxy_header_of_anybody_else_is_a_bad_request(
-    router: RouterProcess, upstream: RecordingUpstream, header: bytes, entrypoint: str
+HEADERS = [b"PROXY TCP4 192.0.2.7 1.1.1.1 4096 80\r\n", V2_TCP4]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_proxy_header_of_anybody_else_says_nothing(
+    router: RouterProcess, upstream: RecordingUpstream, header: bytes
 ) -> None:
     upstream.take()
-    answer = send(router, header + get(), entrypoint)
+    assert send(router, header + get(), "foreign", watch_close=0).status == 200
+    [seen] = upstream.take()
+    assert seen.all("x-forwarded-for") == ["127.0.0.1"]
+    assert seen.all("x-real-ip") == ["127.0.0.1"]
+
+
+def test_a_malformed_header_of_anybody_else_ends_the_connection(
+    router: RouterProcess, upstream: RecordingUpstream
+) -> None:
+    upstream.take()
+    answer = send(router, b"PROXY \r\n" + get(), "foreign")
+    assert (answer.status, answer.closed) == (0, True)
+    assert upstream.take() == []
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_without_the_option_a_proxy_header_is_a_bad_request(
+    router: RouterProcess, upstream: RecordingUpstream, header: bytes
+) -> None:
+    upstream.take()
+    answer = send(router, header + get())
     assert (answer.status, answer.closed) == (400, True)
     assert upstream.take() == []

@@ -60,4 +60,21 @@ def _old_clients() -> list[Case]:
     ]  # fmt: skip
 
 
-CASES = [*_lines(), *_names(), *_old_clients()]
+def _proxies() -> list[Case]:
+    binary = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x07\x01\x01\x01\x01\x10\x00\x00P"
+    headers = {
+        "text": b"PROXY TCP4 192.0.2.7 1.1.1.1 4096 80\r\n",
+        "binary": binary,
+        "unknown": b"PROXY UNKNOWN\r\n",
+        "malformed": b"PROXY TCP4 x y 1 2\r\n",
+        "none": b"",
+    }
+    request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+    return [
+        Case(f"proxy header {ep}: {name}", (header + request,), entrypoint=ep)
+        for name, header in headers.items()
+        for ep in ("proxied", "unproxied", "web")
+    ]
+
+
+CASES = [*_lines(), *_names(), *_old_clients(), *_proxies()]

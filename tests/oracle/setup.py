@@ -61,6 +61,8 @@ ENTRYPOINTS: dict[str, dict[str, str]] = {
     "short": {"transport.keepAliveMaxRequests": "2"},
     "prefixed": {"http.middlewares": "added@file"},
     "any": {},
+    "proxied": {"proxyProtocol.trustedIPs": "127.0.0.1"},
+    "unproxied": {"proxyProtocol.trustedIPs": "10.0.0.0/8"},
 }
 
 

@@ -67,8 +67,7 @@ class Entrance(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
         self._connections.add(self)
-        trusted = self._entrypoint.proxy_protocol
-        if trusted is not None and client_address(transport)[0] in trusted:
+        if self._entrypoint.proxy_protocol is not None:
             self._proxy_header = ProxyHeaderReader()
         self._deadline.set(self._entrypoint.head_timeout)
 
@@ -96,9 +95,15 @@ class Entrance(asyncio.Protocol):
         if found is not None:
             self._proxy_header = None
             header, rest = found
-            self._client = header.source
+            if self._is_trusted_proxy():
+                self._client = header.source
             if rest:
                 self.data_received(rest)
+
+    def _is_trusted_proxy(self) -> bool:
+        """Tell whether the peer's header counts; everybody else's is read and dropped."""
+        trusted = self._entrypoint.proxy_protocol
+        return trusted is not None and client_address(self._transport)[0] in trusted
 
     def _speak_plainly(self, data: bytes) -> None:
         protocol = self._http()
