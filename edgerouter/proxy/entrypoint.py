@@ -32,6 +32,9 @@ from edgerouter.tls.selection import Certificates, Selector
 DEFAULT_READ_TIMEOUT = 60.0
 """Seconds: for a request head, and between two reads of a body when ``readTimeout`` is unset."""
 
+GO_MORE_HEADER_BYTES = 4096
+"""What Go's server reads beyond its limit of a head."""
+
 REASON = b"X-Edgerouter-Reason"
 """The field that says why there is no answer, with ``api.insecure``, to who may know."""
 SAYS_WHY = ("routing", "upstream")
@@ -98,7 +101,7 @@ class EntryPoint:
         """Whether pending ACME challenges (HTTP-01) come before all routers."""
         self.finished = finished
         """The access log, when there is one."""
-        self.refused = refused
+        self.refused: Refused = refused or _unheard
         """The same for what is no request."""
         self._on_unmatched = on_unmatched
         self.shows_reason = shows_reason and not as_traefik
@@ -128,7 +131,8 @@ class EntryPoint:
             else None
         )
 
-        self.max_header_bytes: int = http.get("maxHeaderBytes") or 1048576
+        more = GO_MORE_HEADER_BYTES if as_traefik else 0
+        self.max_header_bytes: int = (http.get("maxHeaderBytes") or 1048576) + more
         self.sanitise_path: bool = http.get("sanitizePath", True)
         self.encode_semicolons: bool = http.get("encodeQuerySemicolons", False)
         aliases = http.get("aliasHeadersStrategy")
@@ -142,7 +146,9 @@ class EntryPoint:
         self.read_timeout: float | None = timeouts.get("readTimeout")
         """Seconds for a whole request; None: 60 s for the head and between reads of the body."""
         self.head_timeout = _or_forever(self.read_timeout, DEFAULT_READ_TIMEOUT)
-        self.idle_timeout = _or_forever(timeouts.get("idleTimeout"), 180.0)
+        idle: float | None = timeouts.get("idleTimeout")
+        go_takes_another = as_traefik and idle == 0
+        self.idle_timeout = self.head_timeout if go_takes_another else _or_forever(idle, 180.0)
         self.write_timeout: float = timeouts.get("writeTimeout") or 0.0
         self.keep_alive_max_requests: int = transport.get("keepAliveMaxRequests") or 0
         self.keep_alive_max_time: float = transport.get("keepAliveMaxTime") or 0.0
@@ -196,33 +202,37 @@ class EntryPoint:
         request.exchange.router = route.name
         return route.handler(request)
 
-
-def failed(
-    request: Request, error: Exception, *, as_traefik: bool = False, shows_reason: bool = False
-) -> Response:
-    """Return the answer to a request whose handler raised ``error``."""
-    if isinstance(error, ExchangeError):
+    def failed(self, request: Request, error: Exception) -> Response:
+        """Return the answer to a request whose handler raised ``error``."""
+        if not isinstance(error, ExchangeError):
+            request.exchange.error = "internal error"
+            _log.error("A request failed inside the router", exc_info=error)
+            return error_response(500)
         request.exchange.error = str(error)
-        if isinstance(error, BadRequestAsTraefik):
-            return Response(error.status, Headers([(b"Date", http_date())]))
-        if isinstance(error, BadRequest | RequestTimeout) and not as_traefik:
-            response = explained(error)
-        else:
-            response = error_response(error.status, error.page)
-        if error.retry_after and not as_traefik:
-            response.headers.append((b"Retry-After", b"%d" % error.retry_after))
         if isinstance(error, NoServer):
             note(request.exchange.service, str(error))
         else:
             note_failure(request.exchange, error)
-        if shows_reason and error.source in SAYS_WHY and _is_trusted(request.peer):
+        response = self._page(error)
+        if self.shows_reason and error.source in SAYS_WHY and _is_trusted(request.peer):
             response.headers.append(_reason(str(error)))
         if error.amend is not None:
             response.headers = error.amend(response.headers)
         return response
-    request.exchange.error = "internal error"
-    _log.error("A request failed inside the router", exc_info=error)
-    return error_response(500)
+
+    def _page(self, error: ExchangeError) -> Response:
+        if isinstance(error, BadRequestAsTraefik):
+            return Response(error.status, Headers([(b"Date", http_date())]))
+        if isinstance(error, BadRequest | RequestTimeout) and not self.as_traefik:
+            return explained(error)
+        response = error_response(error.status, error.page)
+        if error.retry_after and not self.as_traefik:
+            response.headers.append((b"Retry-After", b"%d" % error.retry_after))
+        return response
+
+
+def _unheard(peer: Peer, error: ExchangeError, size: int) -> None:
+    """Take the place of an access log."""
 
 
 def _reason(text: str) -> tuple[bytes, bytes]:

@@ -49,6 +49,8 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "An empty line": ("bad: empty line first",),
         "A body that comes too late": ("limit: slow body", "body: bad chunk size"),
+        "`maxHeaderBytes` is exact": ("limit: header a little larger", "limit: very many fields"),
+        "`idleTimeout: 0`": ("unit/proxy/test_entrypoint.py::test_no_idle_timeout",),
         "HTTP/1.0 requests": ("1.0: early hints", "1.0: expectation"),
     },
     "Header fields": {

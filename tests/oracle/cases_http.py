@@ -214,6 +214,8 @@ def _requests() -> list[Case]:
         case("bad: empty line first", "\nGET / HTTP/1.1\nHost: a.test"),
         get("limit: large header", "/", "a.test", "X-A: " + "x" * 8000, ep="small"),
         get("limit: header within", "/", "a.test", "X-A: " + "x" * 500, ep="small"),
+        get("limit: header a little larger", "/", "a.test", "X-A: " + "x" * 4000, ep="small"),
+        get("limit: very many fields", "/", "exact.test", *(f"X-{index}: 1" for index in range(600))),
         get("limit: long target", "/" + "x" * 8000, "a.test", ep="small"),
         get("limit: large header on a wide entry point", "/", "exact.test", "X-A: " + "x" * 60000),
         get("limit: many fields", "/", "exact.test", *(f"X-{index}: 1" for index in range(300))),

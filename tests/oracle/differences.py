@@ -57,6 +57,8 @@ DIFFERENCES: dict[str, Difference] = {
     "line: foreign scheme": _refused("only http and https are routed"),
     "1.0: early hints": _served("RFC 9110, 15.2: no interim answers to HTTP/1.0"),
     "1.0: expectation": _served("RFC 9110, 10.1.1: no 100 (Continue) to HTTP/1.0"),
+    "limit: header a little larger": _refused("the limit is what it says", 431),
+    "limit: very many fields": _refused("500 fields are enough", 431),
     "limit: slow body": _refused("the client is late, not the server", 408),
     "redirection: no Host to keep": Difference(
         "a host that is an IPv6 address is redirected like any other", {"status": 302}

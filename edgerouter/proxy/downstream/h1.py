@@ -16,7 +16,6 @@ from edgerouter.http.errors import (
     BodyMalformedAsTraefik,
     ClientDisconnected,
     ExchangeError,
-    MethodNotImplemented,
     RequestTimeout,
 )
 from edgerouter.http.message import Peer, Request, Response
@@ -36,7 +35,7 @@ from edgerouter.proxy.downstream.writer import (
     refusal,
     response_head,
 )
-from edgerouter.proxy.entrypoint import EntryPoint, failed
+from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.flow import FlowControlled
 from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
 from edgerouter.proxy.tunnel import DownstreamTunnel, pump
@@ -150,12 +149,6 @@ class DownstreamH1(FlowControlled):
         self._requests += 1
         version = found.version
         self._keep_alive = found.keep_alive
-        if found.method == "CONNECT":
-            text = "CONNECT is not supported: this is not a forward proxy"
-            raise MethodNotImplemented(text)
-        if version[0] != 1:
-            text = "only HTTP/1.0 and HTTP/1.1 are spoken here"
-            raise BadRequest(text)
         head = self._reader.read(found)
         request = head.request
         request.inform = self._inform if version >= (1, 1) else ignore_interim
@@ -219,8 +212,7 @@ class DownstreamH1(FlowControlled):
         self._keep_alive = False
         data = refusal(error, as_traefik=self._as_traefik)
         self._transport.write(data)
-        if self._entrypoint.refused is not None:
-            self._entrypoint.refused(self._peer, error, len(data.partition(b"\r\n\r\n")[2]))
+        self._entrypoint.refused(self._peer, error, len(data.partition(b"\r\n\r\n")[2]))
         self._linger()
 
     # The body's side (``framing.BodyOwner``).
@@ -255,7 +247,7 @@ class DownstreamH1(FlowControlled):
         try:
             answer = self._entrypoint.dispatch(request)
         except Exception as error:  # noqa: BLE001 - the border of a request: nothing may pass.
-            answer = self._failed(request, error)
+            answer = self._entrypoint.failed(request, error)
         if (
             type(answer) is Response
             and request.body is EMPTY
@@ -273,10 +265,6 @@ class DownstreamH1(FlowControlled):
         else:
             self._task = self._loop.create_task(self._serve(request, answer))
 
-    def _failed(self, request: Request, error: Exception) -> Response:
-        shows_reason = self._entrypoint.shows_reason
-        return failed(request, error, as_traefik=self._as_traefik, shows_reason=shows_reason)
-
     async def _serve(self, request: Request, answer: Awaitable[Response]) -> None:
         response: Response | None = None
         exchange = request.exchange
@@ -284,7 +272,7 @@ class DownstreamH1(FlowControlled):
             try:
                 response = await answer
             except Exception as error:  # noqa: BLE001 - the border of a request: nothing may pass.
-                response = self._failed(request, error)
+                response = self._entrypoint.failed(request, error)
             exchange.status = response.status
             if response.tunnel is None:
                 data = ready_content(request, response)
@@ -372,11 +360,9 @@ class DownstreamH1(FlowControlled):
         self._keep_alive = False
         self._deadline.clear()
         self._tunnel = tunnel = DownstreamTunnel(self._transport, self._drain, self._pause_for)
-        self._transport.write(
-            response_head(
-                response, request.method, (1, 1), keep_alive=True, as_traefik=self._as_traefik
-            )
-        )
+        method, as_traefik = request.method, self._as_traefik
+        head = response_head(response, method, (1, 1), keep_alive=True, as_traefik=as_traefik)
+        self._transport.write(head)
         self._resume()  # From here on the tunnel says when to pause.
         if self._pending:
             tunnel.feed(self._pending)

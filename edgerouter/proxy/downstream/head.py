@@ -7,7 +7,12 @@ adds ours. Knows nothing of sockets and parsers.
 
 from edgerouter.http import fields
 from edgerouter.http.body import EMPTY
-from edgerouter.http.errors import BadRequest, ExchangeError, UnsupportedTransferCoding
+from edgerouter.http.errors import (
+    BadRequest,
+    ExchangeError,
+    MethodNotImplemented,
+    UnsupportedTransferCoding,
+)
 from edgerouter.http.headers import Headers, tokens
 from edgerouter.http.lines import Line
 from edgerouter.http.message import Exchange, Peer, Request
@@ -70,6 +75,12 @@ class HeadReader:
         Raises:
             ExchangeError: It must be refused.
         """
+        if found.method == "CONNECT":
+            text = "CONNECT is not supported: this is not a forward proxy"
+            raise MethodNotImplemented(text)
+        if found.version[0] != 1:
+            text = "only HTTP/1.0 and HTTP/1.1 are spoken here"
+            raise BadRequest(text)
         request = Request()
         head = RequestHead(request)
         headers = found.plain
