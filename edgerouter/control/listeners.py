@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgerouter.config.static.address import EntryPointAddress
+from edgerouter.proxy import keepalive
 
 BACKLOG = 4096
 """Connections the kernel keeps for us while no worker accepts; net.core.somaxconn caps it."""
@@ -110,6 +111,7 @@ def _bind(family: int, place: Place, *, reuse_port: bool) -> socket.socket:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(place[0] != "::"))
+        keepalive.keep_alive(opened, keepalive.CLIENTS)
         opened.bind(place)
         opened.setblocking(False)
     except OSError:
@@ -151,6 +153,7 @@ def adopt(name: str, handed: socket.socket) -> Listener:
             f'entry point "{name}": the socket from systemd does not listen for TCP connections;'
             " write ListenStream=<port> in its .socket unit"
         )
+    keepalive.keep_alive(handed, keepalive.CLIENTS)
     return Listener(name, (handed,))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from edgerouter.http.errors import ConnectFailed, ConnectTimeout, HandshakeFailed, NotTrusted
+from edgerouter.proxy import keepalive
 from edgerouter.proxy.upstream.tls import HANDSHAKE_TIMEOUT, ClientTLS
 
 P = TypeVar("P", bound=asyncio.Protocol)
@@ -51,7 +52,10 @@ async def dial(address: Address, factory: Callable[[], P], seconds: float) -> P:
             if address.path:
                 _, protocol = await loop.create_unix_connection(factory, address.path)
             else:
-                _, protocol = await loop.create_connection(factory, address.host, address.port)
+                transport, protocol = await loop.create_connection(
+                    factory, address.host, address.port
+                )
+                keepalive.keep_alive(transport.get_extra_info("socket"), keepalive.SERVERS)
     except TimeoutError as error:
         raise _too_slow(address, seconds) from error
     except OSError as error:

@@ -21,6 +21,23 @@ def test_port_0_is_chosen_by_the_system_and_shown() -> None:
             pass
 
 
+@pytest.mark.parametrize("handed_over", [False, True], ids=["bound", "adopted"])
+def test_the_kernel_looks_after_accepted_connections(handed_over: bool) -> None:
+    listener = listen("web", Address("127.0.0.1", 0, "tcp"))
+    if handed_over:
+        listener.close()
+        listener = adopt("web", socket.create_server(("127.0.0.1", 0)))
+    with closing(listener):
+        port = listener.sockets[0].getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), 5):
+            accepted, _ = listener.sockets[0].accept()
+            with accepted:
+                assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                times = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+                found = [accepted.getsockopt(socket.IPPROTO_TCP, option) for option in times]
+                assert found == [180, 15, 9]
+
+
 def test_without_a_host_both_ip_versions_are_served() -> None:
     listener = listen("web", Address("", 0, "tcp"))
     with closing(listener):
