@@ -7,11 +7,12 @@ the control plane is imported, so that they load at the same time.
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_FILES = 2**20
+"""Open files we ask for; the kernel allows a process no more by default."""
+
 OVERTIME = 2.0
 """Seconds a worker has beyond its grace before it is killed."""
 
@@ -54,6 +58,7 @@ def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ())
     for warning in warnings:
         log.warning(str(warning))
     workers = configuration.edgerouter.workers or cpu_count()
+    raise_file_limit()
     with ExitStack() as opened:
         try:
             listeners = open_listeners(configuration, workers)
@@ -69,6 +74,15 @@ def run(configuration: StaticConfiguration, warnings: Sequence[Diagnostic] = ())
             return 1
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(Plane(configuration, warnings, workers, listeners, admin).run())
+
+
+def raise_file_limit() -> None:
+    """Allow us and our workers as many open files as we may have, within reason, as Go does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # Forbidden after all: what there is has to do.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_listeners(configuration: StaticConfiguration, workers: int) -> list[Listener]:

@@ -21,10 +21,10 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
+from edgerouter.proxy import complaints
 from edgerouter.proxy.errorpage import error_response, explained
 from edgerouter.proxy.forwarded import ForwardedHeaders, Host, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
-from edgerouter.proxy.unavailable import note, note_failure
 from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
 from edgerouter.tls.selection import Certificates, Selector
@@ -210,9 +210,9 @@ class EntryPoint:
             return error_response(500)
         request.exchange.error = str(error)
         if isinstance(error, NoServer):
-            note(request.exchange.service, str(error))
+            complaints.no_server(request.exchange.service, str(error))
         else:
-            note_failure(request.exchange, error)
+            complaints.server_failed(request.exchange, error)
         response = self._page(error)
         if self.shows_reason and error.source in SAYS_WHY and _is_trusted(request.peer):
             response.headers.append(_reason(str(error)))

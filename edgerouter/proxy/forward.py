@@ -18,7 +18,7 @@ from edgerouter.http.errors import (
     UpstreamProtocolError,
 )
 from edgerouter.http.message import Request, Response
-from edgerouter.proxy.unavailable import note_failure
+from edgerouter.proxy import complaints
 from edgerouter.proxy.upstream.connect import Address
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from edgerouter.proxy.upstream.pool import Pool, Pools
@@ -101,7 +101,7 @@ class Target:
                     return response
                 connection = self.pool.take_idle() or await self.pool.connect()
         except ExchangeError as error:
-            note_failure(request.exchange, error)
+            complaints.server_failed(request.exchange, error)
             raise
 
     def _head(self, request: Request) -> bytes:

@@ -12,6 +12,7 @@ import ssl
 
 from edgerouter.http.tls import TlsFacts
 from edgerouter.observability.logs import fields
+from edgerouter.proxy.downstream import descriptors
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.h1 import DownstreamH1
@@ -67,6 +68,7 @@ class Entrance(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
         self._connections.add(self)
+        descriptors.look_at(transport.get_extra_info("socket"), len(self._connections))
         if self._entrypoint.proxy_protocol is not None:
             self._proxy_header = ProxyHeaderReader()
         self._deadline.set(self._entrypoint.head_timeout)

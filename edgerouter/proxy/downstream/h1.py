@@ -20,6 +20,7 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.http.tls import TlsFacts
+from edgerouter.proxy import complaints
 from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.deadline import Deadline
@@ -39,7 +40,6 @@ from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.flow import FlowControlled
 from edgerouter.proxy.framing import ChunkedBody, FramingError, IncomingBody, LengthBody
 from edgerouter.proxy.tunnel import DownstreamTunnel, pump
-from edgerouter.proxy.unavailable import note_failure
 
 PIPELINE_LIMIT = 64 * 1024
 """Bytes of pipelined requests that may wait before reading is paused."""
@@ -292,7 +292,7 @@ class DownstreamH1(FlowControlled):
             raise
         except ExchangeError as error:  # The head is out: all that can be said is to break off.
             exchange.error = str(error)
-            note_failure(exchange, error)
+            complaints.server_failed(exchange, error)
             self._keep_alive = False
             self._transport.abort()
         finally:

@@ -9,12 +9,10 @@ from typing import TypeVar
 
 from edgerouter.http.errors import ConnectFailed, ConnectTimeout, HandshakeFailed, NotTrusted
 from edgerouter.proxy import keepalive
+from edgerouter.proxy.complaints import MORE_FILES
 from edgerouter.proxy.upstream.tls import HANDSHAKE_TIMEOUT, ClientTLS
 
 P = TypeVar("P", bound=asyncio.Protocol)
-
-MORE_FILES = "allow more open files (ulimit -n, LimitNOFILE in systemd, ulimits in compose)"
-"""What to do when the limit of file descriptors is reached."""
 
 
 class Address:

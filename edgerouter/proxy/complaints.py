@@ -1,7 +1,4 @@
-"""Says in the log which services have no server and which servers fail, and why.
-
-A few lines, however many requests fail.
-"""
+"""Says in the log what keeps requests from being answered: a few lines, however many they are."""
 
 import logging
 from collections.abc import Hashable
@@ -16,17 +13,20 @@ REPEAT = 60.0
 """Seconds until the same is said again."""
 MOST_REMEMBERED = 1000
 
+MORE_FILES = "allow more open files (ulimit -n, LimitNOFILE in systemd, ulimits in compose)"
+"""What to do when the limit of file descriptors is reached."""
+
 _log = logging.getLogger(__name__)
 _said: dict[Hashable, tuple[float, int]] = {}
 """When something was said for the last time, and how often it has not been said since."""
 
 
-def note(service: str, reason: str) -> None:
+def no_server(service: str, reason: str) -> None:
     """Note that a request to ``service`` was answered 503, for this ``reason``."""
     _say(service, "No server can be asked", serviceName=service, reason=reason)
 
 
-def note_failure(exchange: Exchange, error: ExchangeError) -> None:
+def server_failed(exchange: Exchange, error: ExchangeError) -> None:
     """Note that the server of ``exchange`` has failed.
 
     Without a service who has asked says it, as health checks do; of TLS the pool tells.
@@ -40,7 +40,13 @@ def note_failure(exchange: Exchange, error: ExchangeError) -> None:
         _say(key, "A server failed", serverURL=url, serviceName=service, reason=str(error))
 
 
-def _say(key: Hashable, message: str, **more: str) -> None:
+def files_run_out(limit: int, connections: int) -> None:
+    """Note that hardly any of the ``limit`` file descriptors is left."""
+    message = "Open files run out: new connections fail when there are none left"
+    _say(MORE_FILES, message, limit=limit, connections=connections, remedy=MORE_FILES)
+
+
+def _say(key: Hashable, message: str, **more: str | int) -> None:
     """Log a warning, unless that was done for ``key`` a short while ago."""
     now = monotonic()
     last, silent = _said.get(key, (float("-inf"), 0))
