@@ -29,3 +29,7 @@ class Tunnel(Protocol):
     def close(self) -> None:
         """End both directions; safe to call twice."""
         ...
+
+    def end(self) -> None:
+        """Have it end soon from our side, with a word where its protocol has one."""
+        ...

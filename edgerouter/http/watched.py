@@ -96,6 +96,9 @@ class WatchedTunnel(_Once):
     def write_eof(self) -> None:
         self._tunnel.write_eof()
 
+    def end(self) -> None:
+        self._tunnel.end()
+
     def close(self) -> None:
         self._tunnel.close()
         self._done()

@@ -142,6 +142,9 @@ class _CountedTunnel:
     def write_eof(self) -> None:
         self._tunnel.write_eof()
 
+    def end(self) -> None:
+        self._tunnel.end()
+
     def close(self) -> None:
         self._tunnel.close()
         self._entry.leave()

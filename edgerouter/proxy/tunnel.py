@@ -99,6 +99,9 @@ class TransportTunnel:
             else:  # TLS has no half-closed connections here.
                 self._transport.close()
 
+    def end(self) -> None:
+        self._transport.close()
+
     def close(self) -> None:
         self._transport.close()
 

@@ -10,6 +10,7 @@ import gc
 import logging
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +26,7 @@ from edgerouter.observability.access_log import AccessLog
 from edgerouter.proxy.downstream.accept import Entrance
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.services import tunnels
 from edgerouter.services.internal import LifeCycle
 from edgerouter.shared.memory import Shared
 from edgerouter.worker.builder import Builder
@@ -33,6 +35,8 @@ from edgerouter.worker.on_demand import OnDemand
 from edgerouter.worker.unmatched import Unmatched
 
 BACKLOG = 4096
+FAREWELL = tunnels.PATIENCE + 0.2
+"""Seconds for the last words of WebSockets; the control plane does not wait much longer."""
 GC_THRESHOLD = 20_000
 """New container objects between two runs of the garbage collector."""
 log = logging.getLogger(__name__)
@@ -247,8 +251,18 @@ class Worker:
                 "Requests were still under way at the end of the grace time",
                 extra=logs.fields(entryPoint=name, connections=len(connections)),
             )
+            await self._part(connections)
         for connection in connections:
             connection.abort()
+
+    async def _part(self, connections: Connections) -> None:
+        """End WebSockets with a word (RFC 6455, section 7.4.1: 1001), cut everything else."""
+        for connection in connections:
+            if not connection.end_tunnel():
+                connection.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await connections.emptied()
 
 
 def _tunnel_grace(static: Mapping[str, Any]) -> float:

@@ -109,3 +109,55 @@ async def test_tunnel_is_cut_at_the_end_of_the_grace_time(tmp_path: Path) -> Non
         with suppress(ConnectionResetError):
             assert await asyncio.wait_for(reader.read(), 5) == b""
         assert 0.8 < asyncio.get_running_loop().time() - start < 4
+
+
+async def test_websockets_get_1001_at_the_end_of_the_grace_time(tmp_path: Path) -> None:
+    """Both sides, as when their server is removed (test_removed_tunnels.py)."""
+    text, close = b"\x81\x05hello", b"\x88\x02\x03\xe9"
+    got = asyncio.Queue[bytes]()
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        writer.write(text)
+        got.put_nowait(await reader.read())
+
+    async with (
+        upstream(serve) as port,
+        running(tmp_path, port, gracetimeout="500ms") as router,
+        client(router.ports["web"]) as (reader, writer),
+    ):
+        fields = b"Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        writer.write(b"GET / HTTP/1.1\r\n" + fields)
+        assert (await read_head(reader)).startswith(b"HTTP/1.1 101")
+        assert await reader.readexactly(len(text)) == text
+        os.kill(router.pid, signal.SIGTERM)
+        start = asyncio.get_running_loop().time()
+        assert await asyncio.wait_for(reader.read(), 5) == close
+        assert asyncio.get_running_loop().time() - start > 0.4
+        last = await asyncio.wait_for(got.get(), 5)
+        assert last[:2] == b"\x88\x82"
+        assert bytes(a ^ b for a, b in zip(last[6:], last[2:6], strict=False)) == close[2:]
+
+
+async def test_what_is_no_websocket_is_cut_without_delay(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        await read_head(reader)
+        asked.set()
+        await reader.read()
+
+    async with (
+        upstream(serve) as port,
+        running(tmp_path, port, gracetimeout="500ms") as router,
+        client(router.ports["web"]) as (reader, writer),
+    ):
+        writer.write(GET)
+        await asyncio.wait_for(asked.wait(), 5)
+        os.kill(router.pid, signal.SIGTERM)
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        await asyncio.to_thread(router.stop)
+        assert "Requests were still under way" in router.log.read_text()
+        assert "are cut" not in router.log.read_text(), "the control plane had to end the worker"

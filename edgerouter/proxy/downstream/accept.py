@@ -216,6 +216,10 @@ class Entrance(asyncio.Protocol):
         if self._hello is None:
             self._transport.close()
 
+    def end_tunnel(self) -> bool:
+        """Do nothing: nothing is upgraded yet."""
+        return False
+
     def abort(self) -> None:
         """Break off."""
         self._transport.abort()

@@ -12,6 +12,10 @@ class Connection(Protocol):
         """Close when idle; a connection with an exchange closes after it."""
         ...
 
+    def end_tunnel(self) -> bool:
+        """End an upgraded connection in order; tell whether it is one."""
+        ...
+
     def abort(self) -> None:
         """Break off at once, whatever is under way."""
         ...

@@ -20,6 +20,7 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.http.tls import TlsFacts
+from edgerouter.http.tunnel import Tunnel
 from edgerouter.proxy import complaints
 from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.connections import Connections
@@ -83,6 +84,7 @@ class DownstreamH1(FlowControlled):
         self._task: asyncio.Task[None] | None = None
         self._body: IncomingBody | None = None
         self._tunnel: DownstreamTunnel | None = None
+        self._upstream: Tunnel | None = None
         self._keep_alive = True
         self._must_continue = False
         self._waiting_head = b""
@@ -355,7 +357,7 @@ class DownstreamH1(FlowControlled):
             self._transport.write(data)
 
     async def _serve_tunnel(self, request: Request, response: Response) -> None:
-        upstream = response.tunnel
+        self._upstream = upstream = response.tunnel
         assert upstream is not None  # noqa: S101 - for the type checker; the caller has looked
         self._keep_alive = False
         self._deadline.clear()
@@ -423,6 +425,12 @@ class DownstreamH1(FlowControlled):
             self._transport.close()
         elif self._tunnel is None:
             self._keep_alive = False
+
+    def end_tunnel(self) -> bool:
+        """End an upgraded connection in order; tell whether it is one."""
+        if self._upstream is not None:
+            self._upstream.end()
+        return self._upstream is not None
 
     def abort(self) -> None:
         """Break off at once, whatever is under way."""
