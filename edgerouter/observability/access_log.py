@@ -86,17 +86,22 @@ class AccessLog:
     def _write(self, data: bytes) -> None:
         if self._output is None:
             return
+        if lost := self._output.take_lost():
+            log.warning("Access log lines were lost: nobody read them", extra=fields(lines=lost))
         try:
             self._output.write(data)
         except OSError as error:
-            if not self._failed:
-                log.error(
-                    "Cannot write the access log, lines are lost",
-                    extra=fields(option="accessLog.filePath", error=str(error)),
-                )
-            self._failed = True
+            self._fail(error)
         else:
             self._failed = False
+
+    def _fail(self, error: OSError) -> None:
+        if not self._failed:
+            log.error(
+                "Cannot write the access log, lines are lost",
+                extra=fields(option="accessLog.filePath", error=str(error)),
+            )
+        self._failed = True
 
     def reopen(self) -> None:
         """Open the file anew (SIGUSR1), also after a failure to open it."""
@@ -116,7 +121,10 @@ class AccessLog:
         """Write what is buffered and close the file."""
         self.flush()
         if self._output is not None:
-            self._output.close()
+            try:
+                self._output.close()
+            except OSError as error:
+                self._fail(error)
             self._output = None
 
 

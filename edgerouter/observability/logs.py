@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -95,14 +96,20 @@ class LogHandler(logging.Handler):
         super().__init__()
         self.output = output
         self._rotation = rotation
+        self._stderr = Output("", _STDERR)
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record).encode("utf-8", "backslashreplace") + b"\n"
         try:
             if self.output.path:
                 self._rotation.apply(self.output)
         except OSError as error:
             self._complain(error)
+        if lost := self.output.take_lost():
+            self._write(_loss(lost))
+        self._write(record)
+
+    def _write(self, record: logging.LogRecord) -> None:
+        line = self.format(record).encode("utf-8", "backslashreplace") + b"\n"
         try:
             self.output.write(line)
         except OSError as error:
@@ -118,7 +125,12 @@ class LogHandler(logging.Handler):
             self.release()
 
     def close(self) -> None:
-        self.output.close()
+        try:
+            self.output.close()
+        except OSError as error:
+            self._complain(error)
+        with suppress(OSError):
+            self._stderr.close()
         super().close()
 
     def _complain(self, error: OSError) -> None:
@@ -126,10 +138,14 @@ class LogHandler(logging.Handler):
         text = (
             f"edgerouter: cannot write the log {self.output.path or '(standard output)'}: {error}\n"
         )
-        try:
-            os.write(_STDERR, text.encode("utf-8", "backslashreplace"))
-        except OSError:
-            return
+        with suppress(OSError):
+            self._stderr.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _loss(lines: int) -> logging.LogRecord:
+    message = "Log lines were lost: nobody read the log"
+    extra = fields(lines=lines)
+    return log.makeRecord(log.name, logging.WARNING, "", 0, message, (), None, extra=extra)
 
 
 def _open(options: Mapping[str, Any]) -> tuple[LogHandler, str]:

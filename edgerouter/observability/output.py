@@ -1,11 +1,15 @@
 """Where log lines go: a file opened for appending, or an inherited descriptor.
 
 Several processes may append to one file: every call of ``write`` is one
-``write(2)`` of whole lines with ``O_APPEND``. Knows nothing of formats.
+``write(2)`` of whole lines with ``O_APPEND``. Whatever is not a file is written
+in the background (``background.py``). Knows nothing of formats.
 """
 
 import os
+import stat
 from pathlib import Path
+
+from edgerouter.observability.background import BackgroundWriter, write_all
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
@@ -22,6 +26,7 @@ class Output:
         self.path = path
         self._mode = mode
         self.fd = self._open() if path else fallback
+        self._background = None if _is_file(self.fd) else BackgroundWriter(self.fd)
 
     def _open(self) -> int:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
@@ -33,9 +38,14 @@ class Output:
         Raises:
             OSError: The disk is full, the reader of a pipe has gone, and so on.
         """
-        written = os.write(self.fd, data)
-        while written < len(data):
-            written += os.write(self.fd, data[written:])
+        if self._background is not None:
+            self._background.write(data)
+        else:
+            write_all(self.fd, data)
+
+    def take_lost(self) -> int:
+        """Return how many lines nobody has read in time, once, when there is room again."""
+        return self._background.take_lost() if self._background is not None else 0
 
     def moved(self) -> bool:
         """Tell whether the path no longer names the open file (somebody rotated it)."""
@@ -55,11 +65,26 @@ class Output:
             OSError: The file cannot be opened; the old one stays in use.
         """
         if self.path:
-            old, self.fd = self.fd, self._open()
-            os.close(old)
+            new = self._open()
+            os.dup2(new, self.fd, inheritable=False)  # The number stays: a thread may use it.
+            os.close(new)
 
     def close(self) -> None:
-        """Close the file; an inherited descriptor stays open."""
-        if self.path and self.fd >= 0:
+        """Close the file; an inherited descriptor stays open, and what a thread may use.
+
+        Raises:
+            OSError: What was written in the background failed.
+        """
+        if self._background is not None:
+            self._background.close()
+        elif self.path and self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def _is_file(fd: int) -> bool:
+    """Tell whether writing to ``fd`` waits for nobody; a closed one fails at once."""
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return True

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pty
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -164,6 +165,9 @@ def test_colours_on_a_terminal_only(no_color: bool, coloured: bool) -> None:
         os.dup2(terminal, 1)
         configure_logging({"level": "INFO", "noColor": no_color}, "")
         log.info("Hello")
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, LogHandler):
+                handler.close()
     finally:
         os.dup2(saved, 1)
         os.close(saved)
@@ -244,3 +248,19 @@ def test_a_full_disk_does_not_stop_the_program(capfd: pytest.CaptureFixture[str]
     handler.emit(make_record())
     handler.close()
     assert "cannot write the log /dev/full" in capfd.readouterr().err
+
+
+def test_lines_that_nobody_read_are_told_of_when_somebody_does() -> None:
+    ours, theirs = os.pipe()
+    handler = LogHandler(Output("", theirs), Rotation())
+    handler.setFormatter(LineFormatter("", colour=False))
+    for _ in range(1200):  # Of 1 KB each: more than a pipe and what may wait.
+        handler.emit(make_record("x" * 1000))
+    text = b""
+    told = re.compile(rb" WRN Log lines were lost: nobody read the log lines=[1-9]\d*\n")
+    while not told.search(text):
+        text += os.read(ours, 65536)
+        handler.emit(make_record())
+    handler.close()
+    os.close(ours)
+    os.close(theirs)
