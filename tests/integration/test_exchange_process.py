@@ -17,7 +17,7 @@ from tests.support.eventually import ask, eventually
 from tests.support.router_process import RouterProcess
 
 MEGABYTE = 1024 * 1024
-SIZE = 256 * MEGABYTE
+SIZE = 1024 * MEGABYTE
 GROWTH = 20 * MEGABYTE
 HEAD = b"Host: bulk\r\n\r\n"
 
