@@ -54,11 +54,11 @@ class Transport(Section):
 class ProxyProtocol(Section):
     """``proxyProtocol``: the PROXY header of a load balancer in front."""
 
-    insecure: bool = Field(False, description="Accept the PROXY header from any peer.")
+    insecure: bool = Field(False, description="Believe the PROXY header of any peer.")
     trusted_ips: list[str] = Field(
         default_factory=list,
         alias="trustedIPs",
-        description="Addresses and CIDRs of peers whose PROXY header is accepted.",
+        description="Addresses and CIDRs of peers whose PROXY header counts; others' is dropped.",
     )
 
 
