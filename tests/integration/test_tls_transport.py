@@ -20,7 +20,7 @@ class Recorder(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: TlsTransport
-        self.received = b""
+        self.received = bytearray()
         self.events: list[str] = []
         self.stays_open_at_eof = True
 
