@@ -1,9 +1,12 @@
 """TLS of the whole product: files that change, mistakes, two workers, the access log."""
 
+import asyncio
 import json
 import socket
 import ssl
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from tests.support.edgerouter_process import edgerouter
 from tests.support.eventually import eventually
 from tests.support.router_process import RouterProcess
 from tests.support.tls import Pair, client_context, make_pair, with_certificate
+from tests.support.tls_client import TlsClient
 
 A = make_pair("a.test")
 B = make_pair("b.test")
@@ -210,3 +214,48 @@ def test_many_certificates(echo: EchoServer, tmp_path: Path) -> None:
         for number in (0, 150, 299):
             with connect(router, f"n{number}.test") as tls:
                 assert serial(tls) == pairs[number].serial
+
+
+KEY_UPDATES = "nothing but key updates"
+TINY_RECORDS = "an upload in records of one byte"
+
+
+@pytest.mark.parametrize("kind", [KEY_UPDATES, TINY_RECORDS])
+def test_floods_of_records_delay_nobody(echo: EchoServer, tmp_path: Path, kind: str) -> None:
+    """One worker, one client that sends as fast as it can, others that ask."""
+    flags = {**FLAGS, "edgerouter.workers": "1"}
+    with edgerouter(tmp_path, ["web"], flags, dynamic(echo)) as router:
+        slowest = asyncio.run(slowest_of_others(router.ports["web"], kind))
+    assert slowest < 0.5
+
+
+async def slowest_of_others(port: int, kind: str) -> float:
+    """Return the longest time that a request beside a flood took."""
+    times = []
+    async with TlsClient(port, "a.test") as client:
+        flooding = asyncio.create_task(flood(client, kind))
+        while not flooding.done():
+            begin = time.monotonic()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert b" 404 " in await reader.read()
+            writer.close()
+            times.append(time.monotonic() - begin)
+            await asyncio.sleep(0.02)
+        await flooding
+    return max(times)
+
+
+async def flood(client: TlsClient, kind: str) -> None:
+    """Send records for two seconds, or until the connection is cut."""
+    client.write(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 90000000\r\n\r\n")
+    end = time.monotonic() + 2
+    with suppress(ConnectionError):
+        while time.monotonic() < end:
+            for _ in range(1000):
+                if kind == KEY_UPDATES:
+                    client.update_keys()
+                else:
+                    client.write(b"x")
+            await client.flush()
+            await asyncio.sleep(0)

@@ -4,13 +4,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from edgerouter.proxy.downstream.tls_transport import TlsTransport
 from tests.support.data_plane import until
 from tests.support.tls import client_context, make_pair
+from tests.support.tls_client import TlsClient
 
 PAIR = make_pair("a.test")
 
@@ -60,27 +61,41 @@ class Below(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def connected(
-    version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
-) -> AsyncIterator[tuple[Recorder, asyncio.StreamReader, asyncio.StreamWriter]]:
+async def listening() -> AsyncIterator[tuple[Recorder, int]]:
     recorder, failures = Recorder(), list[object]()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: Below(server_context(), recorder, failures), "127.0.0.1", 0
     )
-    port = server.sockets[0].getsockname()[1]
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=client_context(maximum_version=version), server_hostname="a.test"
-    )
-    await until(lambda: hasattr(recorder, "transport"))
     try:
-        yield recorder, reader, writer
+        yield recorder, server.sockets[0].getsockname()[1]
     finally:
-        writer.transport.abort()
         recorder.transport.abort()
         await until(lambda: "lost" in recorder.events)
         server.close()
         assert not failures
+
+
+@asynccontextmanager
+async def connected(
+    version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+) -> AsyncIterator[tuple[Recorder, asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with listening() as (recorder, port):
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=client_context(maximum_version=version), server_hostname="a.test"
+        )
+        await until(lambda: hasattr(recorder, "transport"))
+        try:
+            yield recorder, reader, writer
+        finally:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def with_client() -> AsyncIterator[tuple[Recorder, TlsClient]]:
+    async with listening() as (recorder, port), TlsClient(port, "a.test") as client:
+        await until(lambda: hasattr(recorder, "transport"))
+        yield recorder, client
 
 
 def server_context() -> ssl.SSLContext:
@@ -244,3 +259,130 @@ async def test_garbage_behind_the_handshake_ends_the_connection() -> None:
         recorder.transport.write(b"an answer on its way")  # Must not raise.
         await until(lambda: "lost" in recorder.events)
         assert recorder.received == b""
+
+
+async def test_what_comes_together_is_told_in_order() -> None:
+    async with with_client() as (recorder, client):
+        for byte in b"a long upload":
+            client.write(bytes([byte]))
+        with suppress(ssl.SSLWantReadError):
+            client.tls.unwrap()
+        await client.flush()
+        await until(lambda: recorder.events == ["eof"])
+        assert recorder.received == b"a long upload"
+
+
+async def test_garbage_behind_a_short_record_ends_the_connection() -> None:
+    async with with_client() as (recorder, client):
+        client.write(b"short")
+        await client.flush(b"\x17\x03\x03\x00\x20" + bytes(32))
+        await until(lambda: "lost" in recorder.events)
+        assert recorder.received == b"short"
+        assert "eof" not in recorder.events
+
+
+async def test_tiny_records_let_others_go_first() -> None:
+    """However much a read of the socket gives, others wait for a part of it only."""
+    async with with_client() as (recorder, client):
+        loop = asyncio.get_running_loop()
+        first, turns = recorder.data_received, [0]
+
+        def count(data: bytes) -> None:
+            first(data)
+            turns[-1] += len(data)
+
+        def next_turn() -> None:
+            turns.append(0)
+            if len(recorder.received) < 50_000:
+                loop.call_soon(next_turn)
+
+        recorder.data_received = count  # type: ignore[method-assign]
+        for _ in range(50_000):
+            client.write(b"x")
+        next_turn()
+        await client.flush()
+        await until(lambda: len(recorder.received) == 50_000)
+        assert max(turns) < 3000
+        assert recorder.transport.is_reading()
+        client.write(b"more")
+        await client.flush()
+        await until(lambda: recorder.received.endswith(b"more"))
+
+
+async def test_tiny_records_wait_while_the_protocol_pauses() -> None:
+    async with with_client() as (recorder, client):
+        first = recorder.data_received
+
+        def pause_after(data: bytes) -> None:
+            first(data)
+            recorder.transport.pause_reading()
+
+        recorder.data_received = pause_after  # type: ignore[method-assign]
+        for _ in range(20_000):
+            client.write(b"x")
+        with suppress(ssl.SSLWantReadError):
+            client.tls.unwrap()
+        await client.flush()
+        await until(lambda: recorder.received)
+        seen = len(recorder.received)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(recorder.received) == seen
+        while "eof" not in recorder.events:
+            recorder.transport.resume_reading()
+            await asyncio.sleep(0)
+        assert len(recorder.received) == 20_000
+
+
+async def test_key_updates_are_answered() -> None:
+    async with with_client() as (recorder, client):
+        for number in range(100):
+            client.update_keys()
+            client.write(b"%03d" % number)
+            await client.flush()
+            await until(lambda: recorder.received.endswith(b"%03d" % number))  # noqa: B023
+            recorder.transport.write(b"yes")
+            assert await client.read() == b"yes"
+
+
+@pytest.mark.parametrize("number", [20, 40_000])
+async def test_nothing_but_key_updates_ends_the_connection(number: int) -> None:
+    async with with_client() as (recorder, client):
+        for _ in range(number):
+            client.update_keys()
+        with suppress(ConnectionError):
+            await client.flush()
+        await until(lambda: "lost" in recorder.events)
+        assert recorder.received == b""
+
+
+async def test_key_updates_between_data_count_when_no_answer_is_read() -> None:
+    async with with_client() as (recorder, client):
+        recorder.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, 4096
+        )
+        recorder.transport.write(bytes(20_000_000))
+        with suppress(ConnectionError):
+            for _ in range(20):
+                client.update_keys()
+                client.write(b"x")
+                await client.flush()
+        await until(lambda: "lost" in recorder.events)
+
+
+async def test_key_updates_without_answers_let_others_go_first() -> None:
+    async with with_client() as (recorder, client):
+        for _ in range(40_000):
+            client.update_keys(asks=False)
+        client.write(b"data")
+        loop, turns = asyncio.get_running_loop(), [0]
+
+        def next_turn() -> None:
+            turns[0] += 1
+            if not recorder.received:
+                loop.call_soon(next_turn)
+
+        next_turn()
+        await client.flush()
+        await until(lambda: recorder.received == b"data")
+        assert turns[0] > 20

@@ -16,11 +16,21 @@ from typing import Any
 READ_SIZE = 16 * 1024
 """The most a TLS record holds and so a read gives; for more, each read would allocate in vain."""
 
+MAX_ANSWERS = 16 * 27
+"""Bytes of answers, 16 to key updates, that a client gets without sending data (as Go has it)."""
+
+MAX_UNSENT = 64 * 1024
+"""Bytes that wait for a client to read them, with which it counts as one that does not read."""
+
+MAX_WASTE = 2 * READ_SIZE
+"""Bytes that may come in one turn beyond the data in them: 1,500 empty records, or part of one."""
+
 
 class TlsTransport(asyncio.Transport, asyncio.Protocol):
     """One TLS connection; ``established`` gives the protocol above once hands are shaken."""
 
     __slots__ = (
+        "_answers",
         "_below",
         "_closing",
         "_ended_below",
@@ -33,6 +43,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         "_protocol",
         "_shaken",
         "_told_end",
+        "_unfed",
         "_unread",
     )
 
@@ -62,15 +73,46 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._told_end = False
         self._unread = b""
         """What was decrypted before we said goodbye and has not been passed on."""
+        self._unfed = memoryview(b"")
+        """What has come and OpenSSL has not seen yet: it would not stop before the end of it."""
+        self._answers = 0
+        """Bytes of answers since the last data."""
 
     # The side of the transport below.
 
     def data_received(self, data: bytes) -> None:
+        if len(data) > READ_SIZE or self._unfed:
+            self._unfed = memoryview(bytes(self._unfed) + data)
+            self._feed()
+            return
         self._incoming.write(data)
         if self._shaken:
             self._read()
         else:
             self._shake()
+
+    def _feed(self) -> None:
+        """Take much data in pieces; whoever fills it with tiny records lets others go first."""
+        waste = 0
+        while self._unfed and not self._paused and not self._below.is_closing():
+            if waste > MAX_WASTE:
+                self._below.pause_reading()
+                asyncio.get_running_loop().call_soon(self._go_on)
+                return
+            piece, self._unfed = self._unfed[:READ_SIZE], self._unfed[READ_SIZE:]
+            self._incoming.write(piece)
+            waste += len(piece) - (self._read() if self._shaken else self._shake())
+
+    def _go_on(self) -> None:
+        """Read on after a pause."""
+        self._read()
+        self._feed()
+        if not self._unfed:
+            self._listen()
+
+    def _listen(self) -> None:
+        if not self._paused and not self._below.is_closing():
+            self._below.resume_reading()
 
     def eof_received(self) -> bool:
         if self._protocol is None:
@@ -97,51 +139,94 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._protocol is not None:
             self._protocol.resume_writing()
 
-    def _shake(self) -> None:
+    def _shake(self) -> int:
+        """Go on shaking hands; return how much data came behind it."""
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
             self._flush()
-            return
+            return 0
         except ssl.SSLError as error:
             self._flush()  # The alert.
             self._shaken = True
             self._failed(error)
             self._below.close()
-            return
+            return 0
         self._shaken = True
         self._flush()
         self._protocol = protocol = self._established(self, self._object)
         protocol.connection_made(self)
-        self._read()
+        return self._read()
 
-    def _read(self) -> None:
-        read = self._object.read
+    def _read(self) -> int:
+        """Pass on what can be decrypted; return how much it was."""
+        if self._unread:
+            self._pass_unread()
+        given, read = 0, self._object.read
         try:
             while not self._paused and self._protocol is not None:
-                data = self._unread or read(READ_SIZE)
+                data = read(READ_SIZE)
                 if not data:
                     self._ended()
-                    return
-                if self._unread:
-                    self._unread = b""
+                    return given
+                left, stop = self._incoming.pending, None
+                if left and len(data) < READ_SIZE:
+                    data, stop = self._with_more(data)  # Many tiny records are told at once.
+                if (self._outgoing.pending or self._answers) and not self._may_go_on(len(data)):
+                    return given
+                given += len(data)
                 self._protocol.data_received(data)
-                # A read gives a whole record: with nothing left to decrypt another one would
-                # only raise, which costs more than the question.
-                if not self._incoming.pending and len(data) < READ_SIZE and not self._unread:
+                if stop is not None and not self._paused:
+                    raise stop
+                # A read gives a whole record: with nothing left, or the beginning of one more,
+                # another read would only raise, which costs more than the question.
+                if not left or (left < READ_SIZE and self._unfed):
                     break
             else:
-                return
-        except ssl.SSLWantReadError:
-            if self._outgoing.pending:  # A key update asks for an answer.
-                self._flush()
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return given
+        except ssl.SSLError as error:
+            self._stopped(error)
+        if self._ended_below and not self._unfed and not self._unread:
             self._ended()
-        except ssl.SSLError:
+        return given
+
+    def _stopped(self, error: ssl.SSLError) -> None:
+        """Take note of why there is no more to read."""
+        if isinstance(error, ssl.SSLWantReadError):
+            if self._outgoing.pending:
+                self._may_go_on(0)
+        elif isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError):
+            self._ended()
+        else:
             self._flush()
             self.abort()
-        if self._ended_below:
-            self._ended()
+
+    def _pass_unread(self) -> None:
+        if not self._paused and self._protocol is not None:
+            data, self._unread = self._unread, b""
+            self._protocol.data_received(data)
+
+    def _with_more(self, first: bytes) -> tuple[bytes, ssl.SSLError | None]:
+        """Return ``first`` with the data of the records behind it, and what ended them."""
+        parts, size = [first], len(first)
+        try:
+            while size < READ_SIZE and (data := self._object.read(READ_SIZE)):
+                parts.append(data)
+                size += len(data)
+        except ssl.SSLError as error:
+            return b"".join(parts), error
+        return b"".join(parts), None
+
+    def _may_go_on(self, received: int) -> bool:
+        """Answer the client's key updates, unless it sends little else or reads no answers."""
+        self._answers += self._outgoing.pending
+        if self._answers > MAX_ANSWERS:
+            self.abort()
+            return False
+        self._flush()
+        if received and self._below.get_write_buffer_size() < MAX_UNSENT:
+            self._answers = 0
+        return True
 
     def _ended(self) -> None:
         """Pass on that the client will send no more."""
@@ -180,6 +265,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             # Python reads when it says goodbye, and would take what comes for a mistake.
             self._unread += self._decrypted()
             self._say_goodbye()
+            if self._unread:
+                asyncio.get_running_loop().call_soon(self._go_on)
         if self._below.can_write_eof():
             self._below.write_eof()
 
@@ -222,10 +309,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def resume_reading(self) -> None:
         if self._paused:
             self._paused = False
-            if not self._below.is_closing():
-                self._below.resume_reading()
+            if not self._unfed:
+                self._listen()
             # What was decrypted or waits in the buffer is not announced by the socket again.
-            asyncio.get_running_loop().call_soon(self._read)
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def is_reading(self) -> bool:
         return not self._paused
