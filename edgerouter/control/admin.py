@@ -60,9 +60,11 @@ def application(view: View) -> web.Application:
     }
     for path, read in objects.items():
         app.router.add_get(f"{base}/{path}", partial(_object, read), allow_head=False)
+    certificates = ("certificate", view.certificates.items, view.certificates.item)
     lists: dict[str, tuple[str, Callable[[], list[Item]], Callable[[str], Item | None]]] = {
         "entrypoints": ("entry point", view.entry_points, view.entry_point),
-        "certificates": ("certificate", view.certificates.items, view.certificates.item),
+        "certificates": certificates,
+        "tls/certificates": certificates,
     }
     for protocol, kinds in KINDS.items():
         for kind in kinds:

@@ -146,7 +146,7 @@ class Core:
             self._publisher.lift(liftable)
             self._tls.tell()
             if self._certificates is not None:
-                self._certificates.inventory.served = content["tls"]["certificates"]
+                self._certificates.inventory.served = self._tls.shown
                 self._certificates.inventory.refused = self._tls.refused
             await self._check_health(runtime)
         except Exception:

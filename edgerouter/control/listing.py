@@ -43,7 +43,7 @@ def matches(item: Item, query: Query) -> bool:
     status, search = query.get("status", ""), query.get("search", "").lower()
     if status and item["status"].lower() != status.lower():
         return False
-    if search and not any(search in item.get(key, "").lower() for key in ("rule", "name")):
+    if search and not any(search in text.lower() for text in _searched(item)):
         return False
     if not is_router(item):
         return True
@@ -51,6 +51,18 @@ def matches(item: Item, query: Query) -> bool:
     if middleware and middleware not in item.get("middlewares", ()):
         return False
     return _uses_service(item.get("service", ""), query.get("serviceName", ""))
+
+
+def _searched(item: Item) -> Iterable[str]:
+    if is_certificate(item):
+        issuer = (item.get(key, "") for key in ("issuerOrg", "issuerCN"))
+        return (item["commonName"], *issuer, *item["sans"])
+    return item.get("rule", ""), item["name"]
+
+
+def is_certificate(item: Item) -> bool:
+    """Tell whether ``item`` is a certificate; its ``name`` is its fingerprint."""
+    return "certFingerprint" in item
 
 
 def is_router(item: Item) -> bool:
@@ -65,10 +77,17 @@ def _uses_service(service: str, wanted: str) -> bool:
 
 
 def sort(items: list[Item], query: Query) -> list[Item]:
-    """Return ``items`` in the order of ``sortBy`` and ``direction``; by name unless said."""
+    """Return ``items`` in the order of ``sortBy`` and ``direction``; by name unless said.
+
+    The name of a certificate is its common name here.
+    """
     key = _sort_key(query.get("sortBy", ""))
     descending = query.get("direction", "") not in ("", "asc")
-    return sorted(items, key=lambda item: (key(item), item["name"]), reverse=descending)
+    return sorted(
+        items,
+        key=lambda item: (key(item), item.get("commonName", ""), item["name"]),
+        reverse=descending,
+    )
 
 
 def _sort_key(name: str) -> Callable[[Item], Any]:
@@ -79,6 +98,10 @@ def _sort_key(name: str) -> Callable[[Item], Any]:
             return lambda item: item.get("priority", 0)
         case "entryPoints":
             return lambda item: len(item.get("entryPoints", ()))
+        case "issuer":
+            return lambda item: item.get("issuerOrg") or item.get("issuerCN", "")
+        case "validUntil":
+            return lambda item: item.get("notAfter", "")
         case "servers":
             return lambda item: len(item.get("loadBalancer", {}).get("servers", ()))
         case _:

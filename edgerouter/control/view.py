@@ -229,7 +229,8 @@ def _raw(item: Item) -> Item:
 
 def _count(items: Sequence[Item]) -> Item:
     found = Counter(item["status"] for item in items)
-    return {"total": len(items), "warnings": found["warning"], "errors": found["disabled"]}
+    errors = found["disabled"] + found["expired"]
+    return {"total": len(items), "warnings": found["warning"], "errors": errors}
 
 
 def _first_set(section: Any) -> str:

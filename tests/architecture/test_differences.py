@@ -234,6 +234,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
                 "integration/test_tls_process.py"
                 "::test_a_changed_file_is_served_and_old_connections_live_on"
             ),
+            "integration/test_tls_process.py::test_a_pair_that_is_half_renewed_stays_what_it_was",
         ),
         "The self-signed": (f"{_OURS}test_the_default_certificate_has_an_elliptic_curve_key",),
         "Names of routers": (

@@ -104,6 +104,37 @@ def test_a_changed_file_is_served_and_old_connections_live_on(
         assert b" 200 " in get(old, "a.test")
 
 
+def test_a_pair_that_is_half_renewed_stays_what_it_was(echo: EchoServer, tmp_path: Path) -> None:
+    files = write(tmp_path / "certs", "a", A)
+    renewed = make_pair("a.test")
+    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, files)) as router:
+
+        def problem() -> str:
+            known = [item["edgerouter"] for item in router.get("/api/certificates")]
+            (own,) = (each for each in known if each["origin"] == files["certFile"])
+            return str(own.get("reason", ""))
+
+        def is_served(pair: Pair) -> bool:
+            serials = set()
+            for _ in range(8):
+                with connect(router, "a.test") as tls:
+                    serials.add(serial(tls))
+            return serials == {pair.serial}
+
+        Path(files["certFile"]).write_text(renewed.pem)
+        eventually(problem, bool)
+        assert is_served(A)
+        expected = "the key does not belong to the certificate"
+        assert expected in problem()
+        (found,) = router.get("/api/edgerouter/diagnostics")
+        assert expected in found["message"]
+        assert found["message"].endswith("what the files held before keeps serving")
+        assert found["message"] in router.log.read_text()
+        Path(files["keyFile"]).write_text(renewed.key_pem)
+        eventually(lambda: is_served(renewed), bool)
+        assert not problem()
+
+
 def test_mistakes_name_the_file_and_stop_nobody_else(echo: EchoServer, tmp_path: Path) -> None:
     good = write(tmp_path / "certs", "a", A)
     mixed = {**write(tmp_path / "certs", "b", B), "keyFile": good["keyFile"]}

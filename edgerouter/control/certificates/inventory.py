@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
@@ -39,14 +39,14 @@ class Inventory:
         self._renewals = renewals
         self._broken = broken
         self.served: Sequence[Mapping[str, Any]] = ()
-        """``tls.certificates`` of the newest snapshot."""
+        """What the newest snapshot has for clients (``TlsManager.shown``)."""
         self.problems: Callable[[], Sequence[Diagnostic]] = tuple
         """What is wrong with the storage."""
         self.refused: Sequence[tuple[Demand, str]] = ()
         """What routers want of a resolver that cannot make it, with the reason."""
 
     def items(self) -> list[Item]:
-        """Return the certificates that are served, one item each (Traefik's)."""
+        """Return the certificates that are served, one item each (Traefik's), in no order."""
         found: dict[str, Item] = {}
         renewals = self._renewals()
         for entry in self.served:
@@ -55,8 +55,10 @@ class Inventory:
                 own = {"origin": entry["origin"], **self._plan(item["serialNumber"])}
                 if renewal := renewals.get(entry["certificate"]):
                     own |= {"state": "valid", "renewal": _time(renewal)}
+                if reason := entry.get("reason"):
+                    own |= {"state": "failing", "reason": reason}
                 found.setdefault(item["name"], {**item, **_status(item), "edgerouter": own})
-        return sorted(found.values(), key=lambda item: (item.get("commonName", ""), item["name"]))
+        return list(found.values())
 
     def item(self, name: str) -> Item | None:
         """Return the certificate of a fingerprint."""
@@ -117,7 +119,7 @@ def _status(item: Item) -> Item:
     start, end = (datetime.fromisoformat(item[key]) for key in ("notBefore", "notAfter"))
     left = end - datetime.now(UTC)
     if left <= timedelta():
-        return {"status": "disabled"}
+        return {"status": "expired"}
     soon = min(SOON, (end - start) * SOON_FRACTION)
     return {"status": "warning" if left <= soon else "enabled"}
 
@@ -157,7 +159,7 @@ def described(chain: str) -> Item | None:
         "certFingerprint": fingerprint,
         "publicKeyFingerprint": hashlib.sha256(public).hexdigest(),
     }
-    return {key: value for key, value in item.items() if value not in ("", 0)}
+    return {key: value for key, value in item.items() if value or key in ("sans", "commonName")}
 
 
 def _key(leaf: x509.Certificate) -> tuple[str, int]:
@@ -166,10 +168,8 @@ def _key(leaf: x509.Certificate) -> tuple[str, int]:
             return "RSA", key.key_size
         case ec.EllipticCurvePublicKey() as key:
             return "ECDSA", key.key_size
-        case ed25519.Ed25519PublicKey():
-            return "Ed25519", 256
         case _:
-            return "", 0
+            return "Unknown", 0
 
 
 def _signature(leaf: x509.Certificate) -> str:
@@ -179,7 +179,9 @@ def _signature(leaf: x509.Certificate) -> str:
         return "Ed25519"
     name = algorithm.name.upper()
     parsed = leaf.signature_algorithm_parameters
-    return f"ECDSA-{name}" if isinstance(parsed, ec.ECDSA) else f"{name}-RSA"
+    if isinstance(parsed, ec.ECDSA):
+        return f"ECDSA-{name}"
+    return f"{name}-RSAPSS" if isinstance(parsed, padding.PSS) else f"{name}-RSA"
 
 
 def _first(name: x509.Name, kind: ObjectIdentifier) -> str:

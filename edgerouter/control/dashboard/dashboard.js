@@ -112,7 +112,7 @@ function plan(item) {
 
 function certificate(item) {
   const own = item.edgerouter || {};
-  return element(list(item.sans) || item.commonName, item.status, facts([
+  return element(list(item.sans) || item.commonName, item.status, own.reason ? make("p", { class: "bad" }, own.reason) : null, facts([
     ["Ends", when(item.notAfter)],
     ["Renewal", when(own.renewal)],
     ["From", own.origin],

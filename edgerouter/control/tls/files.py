@@ -37,7 +37,7 @@ class PemFiles:
         self._wanted.add(value)
         stamp = _stamp(value)
         known = self._texts.get(value)
-        if known is not None and stamp is not None and known[0] == stamp:
+        if known is not None and known[1] and known[0] == stamp:
             return known[1]
         self._texts[value] = (stamp, "")
         text = _read(value)

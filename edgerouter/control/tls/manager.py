@@ -8,18 +8,16 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgerouter.config.diagnostics import Diagnostic, Severity
-from edgerouter.config.dynamic import TLSConfiguration
-from edgerouter.config.dynamic.base import Certificate as CertificateFiles
-from edgerouter.config.dynamic.tls import TLSOptions
+from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.control.runtime.model import RuntimeConfiguration
 from edgerouter.control.tls.demands import demands_of
-from edgerouter.control.tls.files import FileProblem, PemFiles, describe
-from edgerouter.control.tls.pair import PairProblem, names_of_pair, self_signed
+from edgerouter.control.tls.files import PemFiles
+from edgerouter.control.tls.pair import self_signed
+from edgerouter.control.tls.reading import Files, Reading
 from edgerouter.control.tls.selftest import sessions_are_shared
 from edgerouter.control.tls.source import (
     Certificate,
@@ -28,7 +26,6 @@ from edgerouter.control.tls.source import (
     Demand,
     KeyPair,
 )
-from edgerouter.tls.options import problems
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +58,9 @@ class TlsManager:
         self._sources = tuple(sources)
         self._strict_options = strict_options
         self._files = PemFiles()
+        self._good: dict[Files, Certificate] = {}
+        self.shown: Sequence[Mapping[str, Any]] = ()
+        """What the last ``section`` has for clients, for the API: ``reason`` is what is wrong."""
         self._self_signed: KeyPair | None = None
         self._demands: list[Demand] = []
         self.refused: Sequence[tuple[Demand, str]] = ()
@@ -105,22 +105,30 @@ class TlsManager:
         self, runtime: RuntimeConfiguration, gathered: Gathered
     ) -> tuple[dict[str, Any], list[Diagnostic]]:
         """Return the ``tls`` part of a snapshot (``docs/architecture.md``), and what is wrong."""
-        reading = _Reading(self._files)
+        reading = Reading(self._files, self._good)
         self._files.begin()
-        own = reading.certificates(runtime.tls)
-        default = reading.default(runtime.tls)
+        read = reading.certificates(runtime.tls)
+        own_default = reading.default(runtime.tls)
         options = reading.options(runtime.tls)
         self._files.end()
+        self._good = reading.good
+        own = [each.certificate for each in read]
         wanted = [
             each
             for each in demands_of(runtime.http.routers.values(), runtime.tls)
             # Who names a default certificate wants it wherever there is no other.
-            if (each.resolver or default is None or each.default) and not _covered(each, own)
+            if (each.resolver or own_default is None or each.default) and not _covered(each, own)
         ]
         reasons = {each: self._refusal(each) for each in wanted}
         self.refused = [(each, reason) for each, reason in reasons.items() if reason]
         self._demands = [each for each, reason in reasons.items() if not reason]
         certificates = [*own, *gathered.certificates]
+        self.shown = [
+            *(_shown(each.certificate, each.problem) for each in read),
+            *map(_shown, gathered.certificates),
+            *([_shown(own_default.certificate, own_default.problem)] if own_default else ()),
+        ]
+        default = own_default.certificate if own_default is not None else None
         default = default or _generated(wanted, certificates) or gathered.default
         if default is None:
             default = self._fallback()
@@ -177,6 +185,11 @@ def _pair(pair: Certificate | KeyPair) -> dict[str, str]:
     return {"certificate": pair.chain_pem, "key": pair.key_pem}
 
 
+def _shown(certificate: Certificate, problem: str = "") -> dict[str, Any]:
+    shown = {"certificate": certificate.chain_pem, "origin": certificate.origin}
+    return shown | ({"reason": problem} if problem else {})
+
+
 def covers(names: Sequence[str], name: str) -> bool:
     """Tell whether a certificate for ``names`` is good for ``name``, itself maybe a wildcard."""
     return name in names or ("." in name and "*." + name.partition(".")[2] in names)
@@ -197,78 +210,3 @@ def _generated(
                 if all(covers(each.names, name) for name in demand.names):
                     return each
     return None
-
-
-class _Reading:
-    """One round of reading what the dynamic configuration names."""
-
-    def __init__(self, files: PemFiles) -> None:
-        self._files = files
-        self.found: list[Diagnostic] = []
-
-    def _say(self, element: str, message: str, *, warning: bool = False) -> None:
-        severity: Severity = "warning" if warning else "error"
-        self.found.append(Diagnostic(severity, message, key=element, element=element))
-
-    def certificates(self, tls: TLSConfiguration) -> list[Certificate]:
-        read = []
-        for index, each in enumerate(tls.certificates):
-            element = f"tls.certificates[{index}]"
-            if each.stores and "default" not in each.stores:
-                message = f'the stores {", ".join(each.stores)} are not used, only "default" is'
-                self._say(element, message, warning=True)
-                continue
-            certificate = self._certificate(element, each)
-            if certificate is not None:
-                read.append(certificate)
-        return read
-
-    def default(self, tls: TLSConfiguration) -> Certificate | None:
-        store = tls.stores.get("default")
-        if store is None or store.default_certificate is None:
-            return None
-        return self._certificate("tls.stores.default.defaultCertificate", store.default_certificate)
-
-    def _certificate(self, element: str, files: CertificateFiles) -> Certificate | None:
-        certificate, key = files.cert_file, files.key_file
-        if not certificate or not key:
-            missing = "keyFile" if certificate else "certFile"
-            self._say(element, f"{missing} is missing; a certificate needs certFile and keyFile")
-            return None
-        try:
-            chain_pem, key_pem = self._files.read(certificate), self._files.read(key)
-            names = names_of_pair(chain_pem, key_pem)
-        except FileProblem as error:
-            self._say(element, f"{error}; the other certificates keep serving")
-            return None
-        except PairProblem as error:
-            blamed = describe(key if error.in_key else certificate)
-            other = "" if error.in_key else f" (key: {describe(key)})"
-            self._say(element, f"{blamed}{other}: {error}; the other certificates keep serving")
-            return None
-        return Certificate(names, chain_pem, key_pem, describe(certificate))
-
-    def options(self, tls: TLSConfiguration) -> dict[str, Any]:
-        return {name: self._option_set(name, each) for name, each in tls.options.items()}
-
-    def _option_set(self, name: str, options: TLSOptions) -> dict[str, Any]:
-        element = f"tls.options.{name}"
-        mapping = options.model_dump(mode="json", by_alias=True)
-        authorities, errors = [], []
-        for file in options.client_auth.ca_files:
-            try:
-                authorities.append(self._files.read(file))
-            except FileProblem as error:
-                errors.append(f"clientAuth.caFiles: {error}")
-        kind = options.client_auth.client_auth_type
-        mapping["clientAuth"] = {
-            # As in Traefik, authorities alone mean that clients need a certificate of theirs.
-            "clientAuthType": kind
-            or ("RequireAndVerifyClientCert" if options.client_auth.ca_files else ""),
-            "authorities": "\n".join(authorities),
-            "errors": errors,
-        }
-        for is_fatal, message in problems(mapping):
-            end = "; clients of routers with these options are refused" if is_fatal else ""
-            self._say(element, message + end, warning=not is_fatal)
-        return mapping

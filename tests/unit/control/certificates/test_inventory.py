@@ -55,7 +55,7 @@ def served(**options: float) -> Inventory:
     start = datetime.now(UTC) - timedelta(days=options.pop("age", 0))
     issued = make_certificate(["a.org"], start=start, days=options["days"])
     inventory = Inventory(None, {})
-    inventory.served = [{"certificate": issued.chain, "origin": "/certs/a.pem", "names": ["a.org"]}]
+    inventory.served = [{"certificate": issued.chain, "origin": "/certs/a.pem"}]
     return inventory
 
 
@@ -68,13 +68,25 @@ def served(**options: float) -> Inventory:
         (340, 365, "warning"),
         (1, 7, "enabled"),
         (5, 7, "warning"),
-        (8, 7, "disabled"),
+        (8, 7, "expired"),
     ],
 )
 def test_status(age: float, days: float, status: str) -> None:
     (item,) = served(age=age, days=days).items()
     assert item["status"] == status
     assert item["edgerouter"] == {"origin": "/certs/a.pem"}
+
+
+def test_what_is_wrong_with_files() -> None:
+    inventory = served(days=90)
+    inventory.served = [{**inventory.served[0], "reason": "the file is gone"}]
+    (item,) = inventory.items()
+    assert item["status"] == "enabled"
+    assert item["edgerouter"] == {
+        "origin": "/certs/a.pem",
+        "state": "failing",
+        "reason": "the file is gone",
+    }
 
 
 def test_one_by_its_fingerprint() -> None:
@@ -86,7 +98,7 @@ def test_one_by_its_fingerprint() -> None:
 
 def test_what_cannot_be_read_is_left_out() -> None:
     inventory = Inventory(None, {})
-    inventory.served = [{"certificate": "x", "origin": "x", "names": []}]
+    inventory.served = [{"certificate": "x", "origin": "x"}]
     assert inventory.items() == []
 
 

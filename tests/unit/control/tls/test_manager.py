@@ -260,6 +260,61 @@ def test_bad_files(tmp_path: Path, certificate: str, key: str, message: str) -> 
     assert found[0].endswith("; the other certificates keep serving")
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("a.crt", B.pem, "{0}/a.crt (key: {0}/a.key): the key does not belong"),
+        ("a.key", B.key_pem, "{0}/a.crt (key: {0}/a.key): the key does not belong"),
+        ("a.crt", A.pem[:200], "{0}/a.crt (key: {0}/a.key): holds no certificate"),
+        ("a.crt", "", "{0}/a.crt (key: {0}/a.key): holds no certificate"),
+        ("a.key", A.key_pem[:100], "{0}/a.key: holds no private key"),
+        ("a.crt", None, "{0}/a.crt does not exist"),
+    ],
+)
+@pytest.mark.parametrize("is_default", [False, True])
+def test_files_that_are_broken_for_a_while(
+    tmp_path: Path, file: str, content: str | None, message: str, is_default: bool
+) -> None:
+    write(tmp_path, A, "a")
+    files = {"certFile": f"{tmp_path}/a.crt", "keyFile": f"{tmp_path}/a.key"}
+    stores = {"stores": {"default": {"defaultCertificate": files}}}
+    manager, view = TlsManager(), runtime(stores if is_default else {"certificates": [files]})
+
+    def served() -> tuple[list[str], list[str]]:
+        tls, found = section(manager, view)
+        pairs = [tls["default"]] if is_default else tls["certificates"]
+        assert [each["certificate"] for each in manager.shown] == [
+            each["certificate"] for each in pairs
+        ]
+        return [each["certificate"] for each in pairs], found
+
+    assert served() == ([A.pem], [])
+    if content is None:
+        (tmp_path / file).unlink()
+    else:
+        (tmp_path / file).write_text(content)
+    for _ in range(2):
+        certificates, (problem,) = served()
+        assert certificates == [A.pem]
+        assert message.format(tmp_path) in problem
+        assert problem.endswith("; what the files held before keeps serving")
+        assert manager.shown[0]["reason"] in problem
+    write(tmp_path, B, "a")
+    assert served() == ([B.pem], [])
+    assert "reason" not in manager.shown[0]
+
+
+def test_what_the_configuration_drops_is_not_kept(tmp_path: Path) -> None:
+    write(tmp_path, A, "a")
+    files = {"certFile": f"{tmp_path}/a.crt", "keyFile": f"{tmp_path}/a.key"}
+    manager, view = TlsManager(), runtime({"certificates": [files]})
+    assert section(manager, view)[0]["certificates"]
+    (tmp_path / "a.crt").unlink()
+    assert section(manager, view)[0]["certificates"]
+    assert not section(manager, runtime({}))[0]["certificates"]
+    assert not section(manager, view)[0]["certificates"]
+
+
 def write(directory: Path, pair: Pair, name: str) -> None:
     (directory / f"{name}.crt").write_text(pair.pem)
     (directory / f"{name}.key").write_text(pair.key_pem)
