@@ -58,11 +58,30 @@ async def test_the_certificate_is_chosen_by_name(name: str | None, pair: Pair) -
         assert (await visit(plane.port, name, host="a.test")).serial == pair.serial
 
 
-async def test_without_a_name_the_address_chooses() -> None:
+@pytest.mark.parametrize("dual_stack", [False, True])
+async def test_without_a_name_the_address_chooses(dual_stack: bool) -> None:
     local = make_pair("127.0.0.1")
-    async with tls_plane() as plane:
+    async with tls_plane(dual_stack=dual_stack) as plane:
         plane.apply({}, A, local, default=DEFAULT)
         assert (await visit(plane.port, None, host="x")).serial == local.serial
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        (b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 443\r\n", "192.0.2.8"),
+        (b"PROXY TCP6 2001:db8::7 2001:db8:0::8 4711 443\r\n", "2001:db8::8"),
+        (b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.8 4711 443\r\n", "192.0.2.8"),
+        (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+    ],
+)
+async def test_without_a_name_the_address_that_the_proxy_tells_chooses(
+    header: bytes, name: str
+) -> None:
+    reached, local = make_pair(name), make_pair("127.0.0.1")
+    async with tls_plane({"proxyProtocol": {"insecure": True}}) as plane:
+        plane.apply({}, A, reached, local, default=DEFAULT)
+        assert (await visit(plane.port, None, host="x", before=header)).serial == reached.serial
 
 
 async def test_of_two_certificates_for_a_name_the_first_counts() -> None:

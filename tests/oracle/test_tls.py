@@ -25,9 +25,10 @@ PAIRS = {
     "a": make_pair("a.test", "client.test"),
     "wild": make_pair("*.w.test"),
     "exact": make_pair("exact.w.test"),
+    "address": make_pair("192.0.2.8"),
     "default": make_pair("default.test"),
 }
-ENTRYPOINTS = ("web", "tls", "redirect")
+ENTRYPOINTS = ("web", "tls", "redirect", "proxied")
 CLIENT_AUTH_TYPES = {
     "none": "NoClientCert",
     "request": "RequestClientCert",
@@ -85,7 +86,7 @@ def dynamic(directory: Path, port: int) -> dict[str, Any]:
         },
         "tls": {
             "options": options,
-            "certificates": [files("a"), files("wild"), files("exact")],
+            "certificates": [files(name) for name in ("a", "wild", "exact", "address")],
             "stores": {"default": {"defaultCertificate": files("default")}},
         },
     }
@@ -94,6 +95,7 @@ def dynamic(directory: Path, port: int) -> dict[str, Any]:
 FLAGS = {
     "entrypoints.tls.http.tls": "true",
     "entrypoints.redirect.http.redirections.entryPoint.to": "tls",
+    "entrypoints.proxied.proxyProtocol.insecure": "true",
 }
 
 
@@ -140,6 +142,7 @@ class Attempt:
     ciphers: str = ""
     curve: str = ""
     chain: tuple[Pair, ...] = ()
+    before: bytes = b""
 
     def on(self, router: RouterProcess) -> dict[str, Any]:
         """Return what came of it."""
@@ -154,12 +157,17 @@ class Attempt:
         address = ("127.0.0.1", router.ports[self.entrypoint])
         try:
             with (
-                socket.create_connection(address, timeout=10) as plain,
+                self._connected(address) as plain,
                 context.wrap_socket(plain, server_hostname=self.sni) as tls,
             ):
                 return self._ask(tls)
         except (ssl.SSLError, ConnectionError) as error:
             return {"refused": isinstance(error, OSError)}
+
+    def _connected(self, address: tuple[str, int]) -> socket.socket:
+        plain = socket.create_connection(address, timeout=10)
+        plain.sendall(self.before)
+        return plain
 
     def _ask(self, tls: ssl.SSLSocket) -> dict[str, Any]:
         head = f"GET {self.path} HTTP/1.1\r\nHost: {self.host or self.sni}\r\nConnection: close"
@@ -204,6 +212,14 @@ ATTEMPTS = [
     Attempt("two labels for a wildcard", "x.y.w.test"),
     Attempt("unknown name", "unknown.test", host="a.test"),
     Attempt("no name", None, host="a.test"),
+    *(
+        Attempt(f"no name, {header}", None, "a.test", entrypoint="proxied", before=header.encode())
+        for header in (
+            "PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n",
+            "PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.8 1 2\r\n",
+            "PROXY UNKNOWN\r\n",
+        )
+    ),
     Attempt("path without host", "unknown.test", path="/everywhere"),
     Attempt("no router", "nowhere.test"),
     Attempt("plain router over TLS", "plain.test"),

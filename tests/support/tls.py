@@ -149,12 +149,21 @@ class TlsPlane:
 
 
 @asynccontextmanager
-async def tls_plane(options: Mapping[str, Any] | None = None) -> AsyncIterator[TlsPlane]:
-    """Give a data plane on a port of its own; no connection may be left at the end."""
+async def tls_plane(
+    options: Mapping[str, Any] | None = None, *, dual_stack: bool = False
+) -> AsyncIterator[TlsPlane]:
+    """Give a data plane on a port of its own; no connection may be left at the end.
+
+    With ``dual_stack`` its socket is one for both IP versions, as that of ``:443`` is.
+    """
     plane = TlsPlane(options or {})
     loop = asyncio.get_running_loop()
+    listening = socket.socket(socket.AF_INET6 if dual_stack else socket.AF_INET)
+    if dual_stack:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    listening.bind(("::ffff:127.0.0.1" if dual_stack else "127.0.0.1", 0))
     server = await loop.create_server(
-        lambda: Entrance(plane.entrypoint, plane.connections, loop), "127.0.0.1", 0, backlog=1024
+        lambda: Entrance(plane.entrypoint, plane.connections, loop), sock=listening, backlog=1024
     )
     plane.port = server.sockets[0].getsockname()[1]
     try:

@@ -45,6 +45,7 @@ class Entrance(asyncio.Protocol):
         "_loop",
         "_opened",
         "_proxy_header",
+        "_reached",
         "_server_name",
         "_transport",
     )
@@ -59,6 +60,7 @@ class Entrance(asyncio.Protocol):
         self._opened = loop.time()
         self._hello: HelloReader | None = None
         self._client: tuple[str, int] | None = None
+        self._reached = ""
         self._proxy_header: ProxyHeaderReader | None = None
         self._deadline = Deadline(loop, self._expired)
         self._server_name = ""
@@ -98,7 +100,7 @@ class Entrance(asyncio.Protocol):
             self._proxy_header = None
             header, rest = found
             if self._is_trusted_proxy():
-                self._client = header.source
+                self._client, self._reached = header.source, header.destination
             if rest:
                 self.data_received(rest)
 
@@ -166,8 +168,8 @@ class Entrance(asyncio.Protocol):
             self._refuse(error)
 
     def _decide(self, reader: HelloReader, hello: ClientHello) -> None:
-        local = self._transport.get_extra_info("sockname") or ("",)
-        decision = self._entrypoint.tls.decide(hello, local[0])
+        reached = self._reached or local_address(self._transport)
+        decision = self._entrypoint.tls.decide(hello, plain_address(reached))
         self._server_name = hello.server_name
         self._shake_hands(decision, bytes(reader.data))
 
@@ -236,7 +238,18 @@ def client_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """Return the address and port at the other end; empty and 0 for a Unix socket."""
     address = transport.get_extra_info("peername") or ("", 0)
     ip, port = (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
-    return (ip.removeprefix("::ffff:") if "." in ip else ip), port
+    return plain_address(ip), port
+
+
+def local_address(transport: asyncio.BaseTransport) -> str:
+    """Return the address at our end; empty for a Unix socket."""
+    address = transport.get_extra_info("sockname")
+    return str(address[0]) if isinstance(address, tuple) else ""
+
+
+def plain_address(ip: str) -> str:
+    """Return an address as people write it: a dual-stack socket puts something before IPv4."""
+    return ip.removeprefix("::ffff:") if "." in ip else ip
 
 
 def facts_of(tls: ssl.SSLObject, server_name: str) -> TlsFacts:

@@ -4,9 +4,8 @@ Pure: bytes in, header out.
 """
 
 import re
-import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 MAX_HEADER = 4096
@@ -27,6 +26,8 @@ class ProxyHeader:
     """Bytes to skip."""
     source: tuple[str, int] | None
     """The client's address and port; None when the proxy speaks for itself (LOCAL, UNKNOWN)."""
+    destination: str = ""
+    """The address that the client has reached; empty without ``source``."""
 
 
 class ProxyHeaderReader:
@@ -86,7 +87,8 @@ def _read_v1(data: bytes) -> ProxyHeader | None:
     if not all(_is_address(word, version) for word in words[2:4]) or max(ports) > 65535:
         message = f"bad address or port in version 1 header {data[:end]!r}"
         raise ProxyProtocolError(message)
-    return ProxyHeader(end + 2, (str(ip_address(words[2])), ports[0]))
+    source, destination = (_written(ip_address(word)) for word in words[2:4])
+    return ProxyHeader(end + 2, (source, ports[0]), destination)
 
 
 def _is_address(word: str, version: int) -> bool:
@@ -110,12 +112,26 @@ def _read_v2(data: bytes) -> ProxyHeader | None:
     if command == 0:
         return ProxyHeader(size, None)
     if family == 0x11 and size >= 28:
-        ip = socket.inet_ntop(socket.AF_INET, data[16:20])
-        return ProxyHeader(size, (ip, int.from_bytes(data[24:26], "big")))
+        return _addressed(data, size, 4)
     if family == 0x21 and size >= 52:
-        ip = socket.inet_ntop(socket.AF_INET6, data[16:32])
-        return ProxyHeader(size, (ip, int.from_bytes(data[48:50], "big")))
+        return _addressed(data, size, 16)
     if family in (0x11, 0x21):
         message = "a version 2 header is too short for its addresses"
         raise ProxyProtocolError(message)
     return ProxyHeader(size, None)
+
+
+def _addressed(data: bytes, size: int, width: int) -> ProxyHeader:
+    """Return a version 2 header with addresses of ``width`` bytes: two of them, then the ports."""
+    middle, end = 16 + width, 16 + 2 * width
+    source, destination = (
+        _written(ip_address(each)) for each in (data[16:middle], data[middle:end])
+    )
+    port = int.from_bytes(data[end : end + 2], "big")
+    return ProxyHeader(size, (source, port), destination)
+
+
+def _written(address: IPv4Address | IPv6Address) -> str:
+    """Return an address as text; an IPv4 address in IPv6's clothes as what it is."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)

@@ -20,26 +20,33 @@ def v2(command: int, family: int, block: bytes) -> bytes:
 
 V4 = socket.inet_aton("192.0.2.7") + socket.inet_aton("192.0.2.8") + struct.pack("!HH", 4096, 80)
 V6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + bytes(16) + struct.pack("!HH", 4096, 80)
+MAPPED = b"".join(
+    socket.inet_pton(socket.AF_INET6, f"::ffff:192.0.2.{last}") for last in (7, 8)
+) + struct.pack("!HH", 4096, 80)
 
 GOOD = [
-    (b"PROXY TCP4 192.0.2.7 192.0.2.8 4096 80\r\n", ("192.0.2.7", 4096)),
-    (b"PROXY TCP4 0.0.0.0 255.255.255.255 0 65535\r\n", ("0.0.0.0", 0)),
-    (b"PROXY TCP6 2001:DB8::7 ::1 65535 80\r\n", ("2001:db8::7", 65535)),
-    (b"PROXY UNKNOWN\r\n", None),
-    (b"PROXY UNKNOWN anything at all\r\n", None),
-    (v2(1, 0x11, V4), ("192.0.2.7", 4096)),
-    (v2(1, 0x11, V4 + b"\x04\x00\x01a"), ("192.0.2.7", 4096)),
-    (v2(1, 0x21, V6), ("2001:db8::7", 4096)),
-    (v2(0, 0x11, V4), None),
-    (v2(0, 0, b""), None),
-    (v2(1, 0, b"abc"), None),
-    (v2(1, 0x31, bytes(216)), None),
+    (b"PROXY TCP4 192.0.2.7 192.0.2.8 4096 80\r\n", ("192.0.2.7", 4096), "192.0.2.8"),
+    (b"PROXY TCP4 0.0.0.0 255.255.255.255 0 65535\r\n", ("0.0.0.0", 0), "255.255.255.255"),
+    (b"PROXY TCP6 2001:DB8::7 0::1 65535 80\r\n", ("2001:db8::7", 65535), "::1"),
+    (b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.8 1 2\r\n", ("192.0.2.7", 1), "192.0.2.8"),
+    (b"PROXY UNKNOWN\r\n", None, ""),
+    (b"PROXY UNKNOWN anything at all\r\n", None, ""),
+    (v2(1, 0x11, V4), ("192.0.2.7", 4096), "192.0.2.8"),
+    (v2(1, 0x11, V4 + b"\x04\x00\x01a"), ("192.0.2.7", 4096), "192.0.2.8"),
+    (v2(1, 0x21, V6), ("2001:db8::7", 4096), "::"),
+    (v2(1, 0x21, MAPPED), ("192.0.2.7", 4096), "192.0.2.8"),
+    (v2(0, 0x11, V4), None, ""),
+    (v2(0, 0, b""), None, ""),
+    (v2(1, 0, b"abc"), None, ""),
+    (v2(1, 0x31, bytes(216)), None, ""),
 ]
 
 
-@pytest.mark.parametrize(("data", "source"), GOOD)
-def test_a_header_is_read_once_it_is_complete(data: bytes, source: tuple[str, int] | None) -> None:
-    assert read_proxy_header(data + b"GET /") == ProxyHeader(len(data), source)
+@pytest.mark.parametrize(("data", "source", "destination"), GOOD)
+def test_a_header_is_read_once_it_is_complete(
+    data: bytes, source: tuple[str, int] | None, destination: str
+) -> None:
+    assert read_proxy_header(data + b"GET /") == ProxyHeader(len(data), source, destination)
     for size in range(len(data)):
         assert read_proxy_header(data[:size]) is None
 
