@@ -55,16 +55,19 @@ CURVES = {
     "CurveP256": "P-256",
     "CurveP384": "P-384",
     "CurveP521": "P-521",
-    "X25519": "X25519",
-    "X25519MLKEM768": "X25519MLKEM768",
     "secp256r1": "P-256",
     "secp384r1": "P-384",
     "secp521r1": "P-521",
-    "P256": "P-256",
-    "P384": "P-384",
-    "P521": "P-521",
+    "X25519": "X25519",
+    "x25519": "X25519",
+    "X25519MLKEM768": "X25519MLKEM768",
+    "x25519mlkem768": "X25519MLKEM768",
+    "SecP256r1MLKEM768": "SecP256r1MLKEM768",
+    "secp256r1mlkem768": "SecP256r1MLKEM768",
+    "SecP384r1MLKEM1024": "SecP384r1MLKEM1024",
+    "secp384r1mlkem1024": "SecP384r1MLKEM1024",
 }
-"""Curves by Traefik's names."""
+"""Curves by Traefik's names; OpenSSL knows those with MLKEM from 3.5 on."""
 
 SINGLE_CURVES = {"P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"}
 """The names by which Python's ``set_ecdh_curve`` knows them."""

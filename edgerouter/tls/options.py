@@ -7,7 +7,7 @@ with what is left, unless it would be weaker than what was asked for.
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgerouter.tls.ciphers import (
@@ -65,11 +65,11 @@ class TlsOptions:
         offered = mapping.get("alpnProtocols") or SERVED_PROTOCOLS
         self.protocols = tuple(name for name in offered if name in SERVED_PROTOCOLS)
         """What is offered by ALPN, the preferred first."""
-        self._minimum = _version(mapping, "minVersion") or ssl.TLSVersion.TLSv1_2
-        self._maximum = _version(mapping, "maxVersion") or ssl.TLSVersion.MAXIMUM_SUPPORTED
-        if 0 < self._maximum < self._minimum:  # MAXIMUM_SUPPORTED is negative.
-            raise OptionsError("minVersion: must not be above maxVersion")
-        self._ciphers = _ciphers(mapping.get("cipherSuites") or (), self._minimum)
+        self.accepted = self.protocols or (("http/1.1",) if "h2" in offered else ())
+        """Clients that use ALPN have to offer one of these; h2 alone includes 1.1, as in Go."""
+        suites = mapping.get("cipherSuites") or ()
+        self._minimum, self._maximum = _versions(mapping, suites)
+        self._ciphers = _ciphers(suites, self._minimum)
         self.curves: list[str] = _curves(mapping.get("curvePreferences") or ())
         client_auth = mapping.get("clientAuth") or {}
         self._authorities: str = client_auth.get("authorities") or ""
@@ -108,7 +108,11 @@ class TlsOptions:
         else:
             known = [name for name in self.curves if OPENSSL.set_curves(context, name)]
             if not known or not OPENSSL.set_curves(context, ":".join(known)):
-                raise OptionsError("curvePreferences: OpenSSL knows none of the curves")
+                names = ", ".join(self.curves)
+                raise OptionsError(
+                    f"curvePreferences: {ssl.OPENSSL_VERSION} knows none of {names};"
+                    " name another one, such as X25519"
+                )
 
     def _apply_client_auth(self, context: ssl.SSLContext) -> None:
         kind = self._client_auth
@@ -147,7 +151,17 @@ def problems(mapping: Mapping[str, Any]) -> list[tuple[bool, str]]:
     except OptionsError as error:
         found.append((True, str(error)))
         return found
+    if not options.protocols:
+        found.append((False, _protocol_problem(mapping["alpnProtocols"], options.accepted)))
     return found + [(False, text) for text in _curve_problems(options.curves)]
+
+
+def _protocol_problem(names: Sequence[str], accepted: Sequence[str]) -> str:
+    others = f" without {' or '.join(accepted)}" if accepted else ""
+    return (
+        f"alpnProtocols: {', '.join(names)} cannot be offered, and clients that use ALPN"
+        f"{others} are refused; add {' or '.join(SERVED_PROTOCOLS)}"
+    )
 
 
 def _curve_problems(names: list[str]) -> list[str]:
@@ -161,6 +175,25 @@ def _curve_problems(names: list[str]) -> list[str]:
     unknown = [name for name in names if not OPENSSL.set_curves(probe, name)]
     version = ssl.OPENSSL_VERSION
     return [f"curvePreferences: {version} does not know {name}; left out" for name in unknown]
+
+
+def _versions(
+    mapping: Mapping[str, Any], suites: Sequence[str]
+) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
+    """Return the lowest and the highest version; suites of 1.3 alone leave nothing for others."""
+    minimum = _version(mapping, "minVersion") or ssl.TLSVersion.TLSv1_2
+    maximum = _version(mapping, "maxVersion") or ssl.TLSVersion.MAXIMUM_SUPPORTED
+    if 0 < maximum < minimum:  # MAXIMUM_SUPPORTED is negative.
+        raise OptionsError("minVersion: must not be above maxVersion")
+    if not _has_old(suites) and not TLS13_SUITES.isdisjoint(suites):
+        minimum = ssl.TLSVersion.TLSv1_3
+        if 0 < maximum < minimum:
+            raise OptionsError("cipherSuites: all are of TLS 1.3, which is above maxVersion")
+    return minimum, maximum
+
+
+def _has_old(suites: Sequence[str]) -> bool:
+    return any(name in SUITES for name in suites)
 
 
 def _version(mapping: Mapping[str, Any], key: str) -> ssl.TLSVersion | None:
@@ -177,27 +210,26 @@ def _version_problems(mapping: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _ciphers(names: Any, minimum: ssl.TLSVersion) -> str:
+def _ciphers(names: Sequence[str], minimum: ssl.TLSVersion) -> str:
+    """Return the suites for versions before 1.3."""
     level = ":@SECLEVEL=0" if minimum < ssl.TLSVersion.TLSv1_2 else ""
-    if not names:
-        return f"{DEFAULT}:{OLD_VERSIONS}{level}" if level else DEFAULT
-    chosen = []
     for name in names:
-        if name in SUITES:
-            chosen.append(SUITES[name])
-        elif name not in TLS13_SUITES and name not in GONE:
+        if name not in SUITES and name not in TLS13_SUITES and name not in GONE:
             raise OptionsError(f'cipherSuites: "{name}" is no cipher suite')
-    if not chosen and not all(name in TLS13_SUITES for name in names):
+    if names and not _has_old(names) and TLS13_SUITES.isdisjoint(names):
         raise OptionsError("cipherSuites: OpenSSL speaks none of them")
-    return (":".join(chosen) or DEFAULT) + level
+    if not _has_old(names):
+        return f"{DEFAULT}:{OLD_VERSIONS}{level}" if level else DEFAULT
+    return ":".join(SUITES[name] for name in names if name in SUITES) + level
 
 
-def _curves(names: Any) -> list[str]:
+def _curves(names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in CURVES:
-            known = "CurveP256, CurveP384, CurveP521, X25519, X25519MLKEM768"
-            raise OptionsError(f'curvePreferences: "{name}" is no curve; write one of {known}')
-    curves = [CURVES[name] for name in names]
+            raise OptionsError(
+                f'curvePreferences: "{name}" is no curve; write one of {", ".join(CURVES)}'
+            )
+    curves = list(dict.fromkeys(CURVES[name] for name in names))
     if OPENSSL is None:
         curves = [name for name in curves if name in SINGLE_CURVES]
         if names and not curves:

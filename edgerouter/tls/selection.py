@@ -173,7 +173,7 @@ class Selector:
             if ACME_TLS in hello.protocols:
                 return self._challenge(hello)
             options = self._options(hello.server_name)
-            if hello.protocols and options.protocols:
+            if hello.protocols:
                 _check_protocols(hello, options)
             certificate = self._certificate(hello, options, local_ip)
             return Terminate(self._certificates.contexts.get(options, certificate), hello)
@@ -212,7 +212,7 @@ class Selector:
 
 def _check_protocols(hello: ClientHello, options: TlsOptions) -> None:
     """Refuse a client that speaks nothing of ours (RFC 7301, section 3.2)."""
-    if not any(name in options.protocols for name in hello.protocols):
+    if not any(name in options.accepted for name in hello.protocols):
         raise Refused(
             f"the client offers only {', '.join(hello.protocols)[:80]}", NO_APPLICATION_PROTOCOL
         )

@@ -36,6 +36,29 @@ CLIENT_AUTH_TYPES = {
     "given": "VerifyClientCertIfGiven",
     "verify": "RequireAndVerifyClientCert",
 }
+CURVES = (
+    "CurveP256",
+    "CurveP384",
+    "CurveP521",
+    "secp256r1",
+    "secp384r1",
+    "secp521r1",
+    "X25519",
+    "x25519",
+    "X25519MLKEM768",
+    "x25519mlkem768",
+    "SecP256r1MLKEM768",
+    "secp256r1mlkem768",
+    "SecP384r1MLKEM1024",
+    "secp384r1mlkem1024",
+    "P256",
+    "p256",
+    "P-256",
+    "curveP256",
+    "secp256k1",
+    "X25519Kyber768Draft00",
+)
+"""Names that are curves in Traefik, and some that are not."""
 
 
 def dynamic(directory: Path, port: int) -> dict[str, Any]:
@@ -58,7 +81,11 @@ def dynamic(directory: Path, port: int) -> dict[str, Any]:
             "maxVersion": "VersionTLS12",
             "cipherSuites": ["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"],
         },
+        "only13": {"cipherSuites": ["TLS_AES_128_GCM_SHA256"]},
+        "foo": {"alpnProtocols": ["foo"]},
+        "h2": {"alpnProtocols": ["h2"]},
         "p384": {"curvePreferences": ["CurveP384"]},
+        **{f"curve-{n}": {"curvePreferences": [c, "CurveP384"]} for n, c in enumerate(CURVES)},
         "odd": {"minVersion": "TLS12"},
         "bad": {"cipherSuites": ["ROT13"]},
         "implied": {"clientAuth": {"caFiles": [f"{directory}/ca.crt"]}},
@@ -143,11 +170,13 @@ class Attempt:
     curve: str = ""
     chain: tuple[Pair, ...] = ()
     before: bytes = b""
+    protocols: tuple[str, ...] = ("http/1.1",)
 
     def on(self, router: RouterProcess) -> dict[str, Any]:
         """Return what came of it."""
         context = client_context(maximum_version=self.maximum)
-        context.set_alpn_protocols(["http/1.1"])
+        if self.protocols:
+            context.set_alpn_protocols(list(self.protocols))
         if self.ciphers:
             context.set_ciphers(self.ciphers)
         if self.curve:
@@ -233,6 +262,25 @@ ATTEMPTS = [
     Attempt("RSA key exchange", "a.test", maximum=OLD, ciphers="AES128-SHA"),
     Attempt("one curve", "p384.test"),
     Attempt("other curve", "p384.test", curve="prime256v1"),
+    *(
+        Attempt(f"curve {curve}", f"curve-{number}.test", curve="secp384r1")
+        for number, curve in enumerate(CURVES)
+    ),
+    Attempt("suites of 1.3 only", "only13.test"),
+    Attempt("suites of 1.3 only, client 1.2", "only13.test", maximum=OLD),
+    *(
+        Attempt(f"protocols {name}, offered {offered}", f"{name}.test", protocols=offered)
+        for name, offered in (
+            ("a", ("foo",)),
+            ("a", ("foo", "http/1.1")),
+            ("foo", ("http/1.1",)),
+            ("foo", ("h2", "http/1.1")),
+            ("foo", ()),
+            ("h2", ("http/1.1",)),
+            ("h2", ("foo",)),
+            ("h2", ()),
+        )
+    ),
     Attempt("unknown options", "gone.test"),
     Attempt("options with a version that is none", "odd.test"),
     Attempt("options with a suite that is none", "bad.test"),

@@ -53,6 +53,22 @@ def test_openssl_knows_the_names_for_old_versions() -> None:
             False,
             "cipherSuites: OpenSSL does not speak TLS_RSA_WITH_RC4_128_SHA; left out",
         ),
+        (
+            {"cipherSuites": ["TLS_AES_128_GCM_SHA256"], "maxVersion": "VersionTLS12"},
+            True,
+            "cipherSuites: all are of TLS 1.3, which is above maxVersion",
+        ),
+        (
+            {"alpnProtocols": ["foo", "bar"]},
+            False,
+            "alpnProtocols: foo, bar cannot be offered, and clients that use ALPN are refused; add",
+        ),
+        (
+            {"alpnProtocols": ["h2"]},
+            False,
+            "alpnProtocols: h2 cannot be offered, and clients that use ALPN without http/1.1 are",
+        ),
+        ({"curvePreferences": ["P256"]}, True, 'curvePreferences: "P256" is no curve'),
         ({"curvePreferences": ["P-1"]}, True, 'curvePreferences: "P-1" is no curve'),
         (
             {"clientAuth": {"clientAuthType": "Maybe"}},
@@ -91,18 +107,27 @@ def test_only_gone_suites_are_no_suites() -> None:
     ]
 
 
-def test_suites_of_tls13_alone_leave_the_others_as_they_are() -> None:
-    names = [c["name"] for c in applied(cipherSuites=["TLS_AES_128_GCM_SHA256"]).get_ciphers()]
-    assert set(DEFAULT.split(":")) <= set(names)
+@pytest.mark.parametrize(
+    "others", [(), ("TLS_RSA_WITH_RC4_128_SHA",), ("TLS_CHACHA20_POLY1305_SHA256",)]
+)
+def test_suites_of_tls13_alone_leave_nothing_for_other_versions(others: tuple[str, ...]) -> None:
+    context = applied(cipherSuites=["TLS_AES_128_GCM_SHA256", *others])
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_3
+    both = applied(cipherSuites=["TLS_AES_128_GCM_SHA256", "TLS_RSA_WITH_AES_128_CBC_SHA"])
+    assert both.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
-def test_curves_openssl_lacks_are_said_and_left_out() -> None:
-    known = module.OPENSSL is not None and module.OPENSSL.set_curves(
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "X25519MLKEM768"
-    )
-    found = problems({"curvePreferences": ["X25519MLKEM768", "X25519"]})
-    assert len(found) == (0 if known else 1)
-    assert not any(fatal for fatal, _ in found)
+def openssl_knows(name: str) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    return module.OPENSSL is not None and module.OPENSSL.set_curves(context, name)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_curves_openssl_lacks_are_said_and_left_out(name: str) -> None:
+    found = problems({"curvePreferences": [name, "CurveP384", "secp384r1"]})
+    assert [fatal for fatal, _ in found] == ([] if openssl_knows(CURVES[name]) else [False])
+    found = problems({"curvePreferences": [name]})
+    assert [fatal for fatal, _ in found] == ([] if openssl_knows(CURVES[name]) else [True])
 
 
 def test_without_access_to_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +145,10 @@ def test_without_access_to_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_curve_has_a_name_for_openssl() -> None:
-    assert set(CURVES.values()) == {"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"}
+    known = {"P-256", "P-384", "P-521", "X25519"}
+    mlkem = {"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"}
+    assert set(CURVES.values()) == known | mlkem
+    assert all(map(openssl_knows, known))
 
 
 def test_only_protocols_that_are_spoken_are_offered() -> None:
