@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -53,6 +55,10 @@ def dynamic(echo: EchoServer, *certificates: dict[str, str], **tls: Any) -> dict
         },
         "tls": {"certificates": list(certificates), **tls},
     }
+
+
+def content(pair: Pair) -> dict[str, str]:
+    return {"certFile": pair.pem, "keyFile": pair.key_pem}
 
 
 FLAGS = {"edgerouter.workers": "2", "accesslog.format": "json"}
@@ -188,19 +194,63 @@ def test_sessions_are_resumed_whichever_worker_answers(
 
 
 def test_content_instead_of_files_and_a_default(echo: EchoServer, tmp_path: Path) -> None:
-    content = {"certFile": A.pem, "keyFile": A.key_pem}
-    default = {"certFile": DEFAULT.pem, "keyFile": DEFAULT.key_pem}
-    stores = {"default": {"defaultCertificate": default}}
-    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, content, stores=stores)) as router:
+    stores = {"default": {"defaultCertificate": content(DEFAULT)}}
+    configuration = dynamic(echo, content(A), stores=stores)
+    with edgerouter(tmp_path, ["web"], FLAGS, configuration) as router:
         for name, pair in (("a.test", A), ("b.test", DEFAULT), ("x.test", DEFAULT)):
             with connect(router, name) as tls:
                 assert serial(tls) == pair.serial
 
 
+def test_certificates_on_the_command_line(echo: EchoServer, tmp_path: Path) -> None:
+    wild = make_pair("*.w.test")
+    configuration = dynamic(
+        echo, content(wild), stores={"default": {"defaultCertificate": content(DEFAULT)}}
+    )
+    configuration["http"]["routers"]["l"] = {
+        **configuration["http"]["routers"]["r"],
+        "rule": "Host(`x.localhost`)",
+        "tls": {"certResolver": "intern"},
+    }
+    own = {"edgerouter.certificatesresolvers.intern.internal": "true"}
+    option = f"--edgerouter.runtimedir={tmp_path}/run"
+
+    def cert(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "edgerouter", "cert", *words, option]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    flags = {**FLAGS, **own, "edgerouter.runtimedir": f"{tmp_path}/run"}
+    with edgerouter(tmp_path, ["web"], flags, configuration) as router:
+        eventually(lambda: len(router.get("/api/certificates")), lambda number: number == 3)
+        head, *lines = cert("ls").stdout.splitlines()
+        assert head.split() == ["NAMES", "STATE", "FROM", "ENDS", "RENEWAL"]
+        rows = {line.split()[0]: line.split()[1:] for line in lines}
+        (internal,) = router.get("/api/certificates?search=x.localhost")
+        assert rows == {
+            "*.w.test": ["enabled", "the", "PEM", "text", ends(wild), "-"],
+            "default.test": ["enabled", "the", "PEM", "text", ends(DEFAULT), "-"],
+            "x.localhost": [
+                "valid",
+                *("internal", "CA"),
+                internal["notAfter"],
+                internal["edgerouter"]["renewal"],
+            ],
+        }
+        for name, found in (("X.localhost", "x.localhost"), ("a.W.test", "*.w.test")):
+            shown = cert("show", name)
+            assert shown.returncode == 0
+            assert json.loads(shown.stdout)["served"][0]["sans"] == [found]
+        assert cert("show", "b.a.w.test").returncode == 1
+
+
+def ends(pair: Pair) -> str:
+    return pair.certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def test_the_access_log_tells_of_tls(echo: EchoServer, tmp_path: Path) -> None:
-    content = {"certFile": A.pem, "keyFile": A.key_pem}
     options = {"default": {"clientAuth": {"clientAuthType": "RequestClientCert"}}}
-    with edgerouter(tmp_path, ["web"], FLAGS, dynamic(echo, content, options=options)) as router:
+    configuration = dynamic(echo, content(A), options=options)
+    with edgerouter(tmp_path, ["web"], FLAGS, configuration) as router:
         context = with_certificate(client_context(), CLIENT)
         with connect(router, "a.test", context) as tls:
             assert b" 200 " in get(tls, "a.test")

@@ -46,24 +46,29 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _list(answer: Mapping[str, Any]) -> None:
-    rows = [("NAMES", "STATE", "FROM", "ENDS", "RENEWAL")]
+    rows, reasons = [], []
     planned = {plan.get("serial") for plan in answer["plans"]}
     for plan in answer["plans"]:
         names = ",".join(plan["names"]) or "-"
         times = plan.get("notAfter", "-"), plan.get("renewal", "-")
         rows.append((names, plan["state"], plan["resolver"], *times))
+        if plan.get("reason"):
+            reasons.append(f"{','.join(plan['names']) or plan['resolver']}: {_reason(plan)}")
     for item in answer["served"]:
         if f"{int(item['serialNumber']):x}" not in planned:
-            names = ",".join(item.get("sans", ())) or item.get("commonName", "-")
-            origin = item["edgerouter"]["origin"]
-            rows.append((names, item["status"], origin, item["notAfter"], "-"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+            names = ",".join(item["sans"]) or item["commonName"] or "-"
+            own = item["edgerouter"]
+            state, renewal = own.get("state", item["status"]), own.get("renewal", "-")
+            rows.append((names, state, own["origin"], item["notAfter"], renewal))
+            if own.get("reason"):
+                reasons.append(f"{names}: {_reason(own)}")
+    table = [("NAMES", "STATE", "FROM", "ENDS", "RENEWAL"), *sorted(rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
-    for plan in answer["plans"]:
-        if plan.get("reason"):
-            sys.stdout.write(f"{','.join(plan['names']) or plan['resolver']}: {_reason(plan)}\n")
+    for reason in sorted(reasons):
+        sys.stdout.write(f"{reason}\n")
 
 
 def _reason(plan: Mapping[str, Any]) -> str:
@@ -71,13 +76,22 @@ def _reason(plan: Mapping[str, Any]) -> str:
     return f"{plan['state']} ({following}reason: {plan['reason']})"
 
 
-def _show(answer: Mapping[str, Any], name: str) -> int:
-    plans = [plan for plan in answer["plans"] if name in plan["names"]]
-    items = [item for item in answer["served"] if name in item.get("sans", ())]
-    if not plans and not items:
-        return _fail(f"there is no certificate for {name} and none is wanted")
-    sys.stdout.write(json.dumps({"plans": plans, "served": items}, indent=2) + "\n")
-    return 0
+def _show(answer: Mapping[str, Any], wanted: str) -> int:
+    from edgerouter.control.certificates.names import ascii_name  # noqa: PLC0415 - see orders.py.
+
+    name = ascii_name(wanted.lower())
+    # A certificate of its own, or else one for any label in its place.
+    for known in (name, "*." + name.partition(".")[2]):
+        plans = [plan for plan in answer["plans"] if known in plan["names"]]
+        items = [item for item in answer["served"] if known in _names(item)]
+        if plans or items:
+            sys.stdout.write(json.dumps({"plans": plans, "served": items}, indent=2) + "\n")
+            return 0
+    return _fail(f"there is no certificate for {wanted} and none is wanted")
+
+
+def _names(item: Mapping[str, Any]) -> list[str]:
+    return [name.lower() for name in item["sans"] or [item["commonName"]]]
 
 
 def _outcome(plans: Sequence[Mapping[str, Any]]) -> int:

@@ -1,11 +1,17 @@
-"""``certificatesResolvers.<name>``: certificates obtained by ACME (RFC 8555)."""
+"""``certificatesResolvers.<name>``: certificates obtained by ACME (RFC 8555).
 
-from typing import Annotated, Literal
+As in Traefik, values that make no sense end no router: ``control/certificates/options.py``
+checks them.
+"""
+
+from typing import Annotated
 
 from pydantic import Field
 
-from edgerouter.config.static.section import Seconds, Section
-from edgerouter.config.types import ALLOW_EMPTY
+from edgerouter.config.static.section import Section
+from edgerouter.config.types import ALLOW_EMPTY, Duration
+
+KEY_TYPES = ("EC256", "EC384", "RSA2048", "RSA4096", "RSA8192")
 
 
 class ExternalAccountBinding(Section):
@@ -19,13 +25,13 @@ class HTTPChallenge(Section):
     """``acme.httpChallenge``."""
 
     entry_point: str = Field("", description="Entry point that answers the challenge.")
-    delay: Seconds = Field(0, description="Pause before the challenge is checked.")
+    delay: Duration = Field(0, description="Pause before the challenge is checked.")
 
 
 class TLSChallenge(Section):
     """``acme.tlsChallenge``."""
 
-    delay: Seconds = Field(0, description="Pause before the challenge is checked.")
+    delay: Duration = Field(0, description="Pause before the challenge is checked.")
 
 
 class DNSPropagation(Section):
@@ -38,7 +44,7 @@ class DNSPropagation(Section):
     require_all_rns: bool = Field(
         False, alias="requireAllRNS", description="Check all recursive name servers."
     )
-    delay_before_checks: Seconds = Field(0, description="Pause before the first check.")
+    delay_before_checks: Duration = Field(0, description="Pause before the first check.")
 
 
 class DNSChallenge(Section):
@@ -49,7 +55,9 @@ class DNSChallenge(Section):
     propagation: Annotated[DNSPropagation | None, ALLOW_EMPTY] = Field(
         None, description="Checks of the record."
     )
-    delay_before_check: Seconds = Field(0, description="Old name of propagation.delayBeforeChecks.")
+    delay_before_check: Duration = Field(
+        0, description="Old name of propagation.delayBeforeChecks."
+    )
     disable_propagation_check: bool = Field(
         False, description="Old name of propagation.disableChecks."
     )
@@ -69,21 +77,21 @@ class ACME(Section):
     )
     disable_common_name: bool = Field(False, description="No common name in the request.")
     storage: str = Field("acme.json", description="File that keeps account and certificates.")
-    key_type: Literal["EC256", "EC384", "RSA2048", "RSA4096", "RSA8192"] = Field(
-        "RSA4096", description="Kind of private keys."
+    key_type: str = Field(
+        "RSA4096",
+        description=f"Kind of private keys: {', '.join(KEY_TYPES[:-1])} or {KEY_TYPES[-1]}.",
     )
     eab: ExternalAccountBinding | None = Field(None, description="External account binding.")
     certificates_duration: int = Field(
         2160,
-        ge=1,
         description="Expected lifetime in hours; counts with compat=traefik, otherwise"
         " the certificate says it.",
     )
-    client_timeout: Seconds = Field(120, description="Longest time of an exchange with the CA.")
-    client_response_header_timeout: Seconds = Field(
+    client_timeout: Duration = Field(120, description="Longest time of an exchange with the CA.")
+    client_response_header_timeout: Duration = Field(
         30, description="Longest wait for the head of an answer of the CA."
     )
-    certificate_timeout: Seconds = Field(30, description="Longest wait for a certificate.")
+    certificate_timeout: Duration = Field(30, description="Longest wait for a certificate.")
     ca_certificates: list[str] = Field(
         default_factory=list, description="Files or texts of certificates to trust for the CA."
     )

@@ -22,6 +22,7 @@ from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
 from edgerouter.control.certificates.names import ascii_name, is_local
+from edgerouter.control.certificates.options import usable
 from edgerouter.control.certificates.places import Places
 from edgerouter.control.certificates.publication import Publication
 from edgerouter.control.certificates.sharing import Sharing
@@ -103,6 +104,7 @@ class AcmeSource:
                 f"edgerouter.certificatesResolvers.{name}.wildcards needs dnsChallenge in"
                 f" certificatesResolvers.{name}.acme; {solver.kind} proves no wildcards"
             )
+        acme = usable(name, acme, self._configuration)
         resolver = Resolver(name, acme, solver, self._environ, options)
         if isinstance(solver, WorkerSolver) and solver.board is not None:
             self._boards.append(solver.board)

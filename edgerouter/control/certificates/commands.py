@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgerouter.acme.errors import CertificateError
 from edgerouter.control.certificates.inventory import Inventory, planned
+from edgerouter.control.certificates.names import ascii_name
 from edgerouter.observability.logs import fields
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Commands:
             return {"error": "an internal error; the log has the reason"}
 
     def _find(self, name: str) -> "tuple[Manager, list[Managed]]":
-        found = self._manager.find(name) if self._manager is not None else []
+        found = self._manager.find(ascii_name(name.lower())) if self._manager is not None else []
         if self._manager is None or not found:
             raise CertificateError(f"no resolver is to certify {name}; see edgerouter cert ls")
         return self._manager, found

@@ -32,7 +32,28 @@ def check_tls(
             found.append(info.diagnostic("error", message))
     strict = static.core.strict_tls_options
     outcome = "TLS handshakes for it are refused" if strict else "the default options hold for it"
-    return found + list(_conflicts(secure, outcome))
+    return found + list(_generated(tls, static)) + list(_conflicts(secure, outcome))
+
+
+def _generated(tls: TLSConfiguration, static: StaticConfiguration) -> Iterator[Diagnostic]:
+    """Check what the default store wants to be generated."""
+    store = tls.stores.get(DEFAULT)
+    wanted = store.default_generated_cert if store is not None else None
+    if wanted is None:
+        return
+    element = "tls.stores.default.defaultGeneratedCert"
+    if wanted.resolver and (message := _no_resolver(wanted.resolver, static)):
+        yield Diagnostic("error", message, key=f"{element}.resolver", element=element)
+    if wanted.domain is None or not wanted.domain.main:
+        message = "is missing, and there is no generated certificate without it; name a host"
+        yield Diagnostic("error", message, key=f"{element}.domain.main", element=element)
+
+
+def _no_resolver(name: str, static: StaticConfiguration) -> str:
+    known = {**static.certificates_resolvers, **static.edgerouter.certificates_resolvers}
+    if name in known:
+        return ""
+    return f'the certificate resolver "{name}" does not exist{suggestion(name, known)}'
 
 
 def _references(
@@ -48,10 +69,8 @@ def _references(
             "which options hold is decided by the name in the handshake"
         )
     resolver = info.tls.cert_resolver
-    known = {**static.certificates_resolvers, **static.edgerouter.certificates_resolvers}
-    if resolver and resolver not in known:
-        near = suggestion(resolver, known)
-        yield f'the certificate resolver "{resolver}" does not exist{near}'
+    if resolver and (message := _no_resolver(resolver, static)):
+        yield message
 
 
 def _hosts(info: RouterInfo) -> tuple[str, ...]:

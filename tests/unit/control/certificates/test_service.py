@@ -27,6 +27,7 @@ def make(tmp_path: Path, resolvers: dict[str, Any], **own: Any) -> Certificates:
         acme.setdefault("caServer", "https://127.0.0.1:9/nobody")
     configuration = StaticConfiguration.model_validate(
         {
+            "entryPoints": {"web": {"address": ":80"}},
             "certificatesResolvers": {name: {"acme": acme} for name, acme in resolvers.items()},
             "edgerouter": {"internalCA": {"storage": str(tmp_path / "ca")}, **own},
         }
@@ -67,6 +68,26 @@ def test_without_resolvers_nothing_is_touched(tmp_path: Path) -> None:
             'acme.dnsChallenge: the DNS provider "cloudfare" is not known',
         ),
         ({"tlsChallenge": {}, "storage": "/dev/null/acme"}, "acme.storage: /dev/null/acme"),
+        (
+            {"tlsChallenge": {}, "certificatesDuration": 0},
+            "certificatesResolvers.bad.acme.certificatesDuration is 0; write the hours",
+        ),
+        (
+            {"tlsChallenge": {"delay": "-2s"}},
+            "certificatesResolvers.bad.acme.tlsChallenge.delay is -2 s; write a time that is not",
+        ),
+        (
+            {"tlsChallenge": {}, "clientTimeout": -1},
+            "certificatesResolvers.bad.acme.clientTimeout is -1 s",
+        ),
+        (
+            {"httpChallenge": {}},
+            "bad.acme.httpChallenge.entryPoint is missing; name the entry point that the",
+        ),
+        (
+            {"httpChallenge": {"entryPoint": "wep"}},
+            'bad.acme.httpChallenge.entryPoint: there is no entry point "wep"; did you mean "web"?',
+        ),
     ],
 )
 async def test_a_resolver_that_cannot_be_used_leaves_the_others(
@@ -186,6 +207,18 @@ async def test_after_a_restart_only_wanted_certificates_are_copied(tmp_path: Pat
     assert len(told) == 2, told
     copied = facts_of((tmp_path / "out/a.org/certificate.pem").read_text())
     assert copied.names == ("a.org", "b.org")
+
+
+@pytest.mark.parametrize(("kind", "is_said"), [("ec256", True), ("RSA1024", True), ("", False)])
+def test_an_unknown_kind_of_keys_is_rsa4096_as_in_traefik(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, is_said: bool
+) -> None:
+    made = make(tmp_path, {"le": {"tlsChallenge": {}, "keyType": kind}})
+    assert made.acme is not None
+    assert made.acme.manager.resolvers["le"].acme.key_type == "RSA4096"
+    said = [record.__dict__ for record in caplog.records if "kind of keys" in record.message]
+    assert len(said) == is_said
+    assert "certificatesResolvers.le.acme.keyType" in str(said) or not is_said
 
 
 async def test_certificates_on_demand(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,9 @@ from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
 
 
-def runtime(*, strict: bool = False, **routers: dict[str, Any]) -> RuntimeConfiguration:
+def runtime(
+    *, strict: bool = False, generated: Any = None, **routers: dict[str, Any]
+) -> RuntimeConfiguration:
     raw = {
         "http": {
             "routers": {
@@ -18,12 +20,15 @@ def runtime(*, strict: bool = False, **routers: dict[str, Any]) -> RuntimeConfig
         },
         "tls": {"options": {"o": {}, "p": {}}},
     }
+    if generated is not None:
+        raw["tls"]["stores"] = {"default": {"defaultGeneratedCert": generated}}
     decoded, found = decode_mapping(raw, "f.yml", "file")
     assert not found
     static = StaticConfiguration.model_validate(
         {
             "entryPoints": {"web": {"address": ":1"}, "other": {"address": ":2"}},
             "core": {"strictTLSOptions": strict},
+            "certificatesResolvers": {"le": {"acme": {"email": "a@b.test"}}},
         }
     )
     return build_runtime(static, {"file": decoded})
@@ -38,7 +43,7 @@ def test_a_router_with_tls_is_served_without_complaint() -> None:
 def test_references_that_lead_nowhere() -> None:
     view = runtime(
         a={"rule": "Host(`a`)", "tls": {"options": "oo"}},
-        b={"rule": "Host(`b`)", "tls": {"certResolver": "le"}},
+        b={"rule": "Host(`b`)", "tls": {"certResolver": "letsencrypt"}},
         c={"rule": "PathPrefix(`/`)", "tls": {"options": "o"}},
     )
     errors = {name: info.errors for name, info in view.http.routers.items()}
@@ -49,7 +54,7 @@ def test_references_that_lead_nowhere() -> None:
                 " TLS handshakes are refused"
             )
         ],
-        "b@file": ['the certificate resolver "le" does not exist'],
+        "b@file": ['the certificate resolver "letsencrypt" does not exist'],
         "c@file": [
             (
                 'the TLS options "o@file" have no effect, for the rule names no host;'
@@ -59,6 +64,19 @@ def test_references_that_lead_nowhere() -> None:
     }
     assert {info.status for info in view.http.routers.values()} == {"warning"}
     assert len(view.diagnostics) == 3
+
+
+def test_a_generated_default_certificate_needs_a_resolver_and_a_name() -> None:
+    named = {"domain": {"main": "a.test"}}
+    assert runtime(generated={"resolver": "le", **named}).diagnostics == ()
+    assert runtime(generated=named).diagnostics == ()  # By the internal CA.
+    (found,) = runtime(generated={"resolver": "lee", **named}).diagnostics
+    assert str(found) == (
+        "tls.stores.default.defaultGeneratedCert.resolver: the certificate resolver "
+        '"lee" does not exist; did you mean "le"?'
+    )
+    (found,) = runtime(generated={"resolver": "le"}).diagnostics
+    assert str(found).startswith("tls.stores.default.defaultGeneratedCert.domain.main: is missing")
 
 
 def test_routers_that_disagree_about_a_host() -> None:
