@@ -6,7 +6,9 @@ intermediate are kept in a directory; leaves are made anew at each start, in mem
 
 import logging
 import socket
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,10 +39,10 @@ LEAF_LIFETIME = timedelta(days=7)
 BACKDATED = timedelta(hours=1)
 """Clocks of clients may be slow."""
 
-_FILES = {
-    "root": ("root.pem", "root.key"),
-    "intermediate": ("intermediate.pem", "intermediate.key"),
-}
+ROOT_RENEWAL = timedelta(days=180)
+"""A root with less time to live is replaced."""
+ROOT_NOTICE = timedelta(days=365)
+"""With less time to live the end of a root is announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Issuer:
     def parsed(self) -> x509.Certificate:
         """The certificate, parsed."""
         return x509.load_pem_x509_certificate(self.certificate.encode())
+
+    @property
+    def end(self) -> datetime:
+        """When the certificate ends."""
+        return self.parsed.not_valid_after_utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +83,27 @@ class InternalCA:
         self._leaf_lifetime = leaf_lifetime
         self._root: Issuer | None = None
         self._intermediate: Issuer | None = None
+        self._lock = threading.Lock()
 
-    def root(self) -> str:
-        """Return the root certificate (PEM), for clients to trust."""
-        return self._load_root().certificate
+    def root(self, now: datetime | None = None) -> str:
+        """Return the root certificate (PEM) for clients to trust; made when there is none."""
+        with self._lock:
+            return self._load_root(now or datetime.now(UTC)).certificate
+
+    def kept_root(self) -> str:
+        """Return the root certificate (PEM) that an earlier start has made.
+
+        Raises:
+            OSError: There is none, or it cannot be read.
+            ValueError: It is damaged.
+        """
+        return self._read("root").certificate
 
     def issue(self, names: Sequence[str], now: datetime | None = None) -> Leaf:
         """Return a new certificate for ``names``."""
         now = now or datetime.now(UTC)
-        issuer = self._load_intermediate(now)
+        with self._lock:
+            issuer = self._load_intermediate(now)
         key = new_key("EC256")
         parsed = issuer.parsed
         end = min(now + self._leaf_lifetime, parsed.not_valid_after_utc)
@@ -101,59 +120,55 @@ class InternalCA:
         renewal = now + (end - now) / 2
         return Leaf(tuple(names), signed + issuer.certificate, to_pem(key), renewal, end)
 
-    def _load_root(self) -> Issuer:
-        if self._root is None:
-            self._root = self._kept("root") or self._keep("root", _make_root(datetime.now(UTC)))
+    def _load_root(self, now: datetime) -> Issuer:
+        """Return the root; one that ends soon is replaced."""
+
+        def lasts(root: Issuer) -> bool:
+            return root.end >= now + ROOT_RENEWAL
+
+        if self._root is None or not lasts(self._root):
+            self._root = self._obtain("root", lasts, lambda: _make_root(now))
+            if self._root.end < now + ROOT_NOTICE:
+                log.warning(
+                    "The root of the internal CA ends soon; then clients have to trust another one",
+                    extra=fields(
+                        ends=self._root.end.isoformat(),
+                        replaced=(self._root.end - ROOT_RENEWAL).isoformat(),
+                        remedy="have clients trust what edgerouter ca root prints from then on",
+                    ),
+                )
         return self._root
 
     def _load_intermediate(self, now: datetime) -> Issuer:
         """Return the intermediate; one that ends before new leaves would is replaced."""
-        if self._intermediate is None:
-            self._intermediate = self._kept("intermediate")
-        known = self._intermediate
-        root = self._load_root()
-        needed = now + 2 * self._leaf_lifetime
-        lasts = known is not None and known.parsed.not_valid_after_utc >= needed
-        if known is not None and lasts and _is_signed_by(known, root):
-            return known
-        lifetime = max(INTERMEDIATE_LIFETIME, 4 * self._leaf_lifetime)
-        made = self._keep("intermediate", _make_intermediate(root, now, lifetime))
-        self._intermediate = made
-        return made
+        root = self._load_root(now)
+        needed = min(now + 2 * self._leaf_lifetime, root.end)
 
-    def _kept(self, name: str) -> Issuer | None:
-        """Return what an earlier start has made; what is damaged is set aside."""
-        certificate, key = (self._directory / file for file in _FILES[name])
-        try:
-            found = Issuer(certificate.read_text(), key.read_text())
-            if not belong_together(found.certificate, found.key):
-                raise ValueError("the key is not the certificate's")
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            moved = []
-            for path in (certificate, key):
-                try:
-                    moved.append(str(set_aside(path)))
-                except OSError:
-                    continue
-            log.error(
-                "The internal CA cannot be read and is made anew",
-                extra=fields(file=str(certificate), reason=str(error), movedTo=" ".join(moved)),
+        def is_good(issuer: Issuer) -> bool:
+            return issuer.end >= needed and _is_signed_by(issuer, root)
+
+        if self._intermediate is None or not is_good(self._intermediate):
+            lifetime = max(INTERMEDIATE_LIFETIME, 4 * self._leaf_lifetime)
+            self._intermediate = self._obtain(
+                "intermediate", is_good, lambda: _make_intermediate(root, now, lifetime)
             )
-            return None
-        return found
+        return self._intermediate
 
-    def _keep(self, name: str, made: Issuer) -> Issuer:
-        """Write down a new issuer; one that another process has just made is taken instead."""
-        certificate, key = (self._directory / file for file in _FILES[name])
+    def _obtain(
+        self, name: str, is_good: Callable[[Issuer], bool], make: Callable[[], Issuer]
+    ) -> Issuer:
+        """Return the issuer that is kept, else a new one, which is kept from now on."""
+        with suppress(OSError, ValueError):
+            kept = self._read(name)
+            if is_good(kept):
+                return kept
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(self._directory / ".lock"):
-                if name == "root" and (other := self._kept(name)) is not None:
-                    return other
-                write_private(key, made.key)
-                write_private(certificate, made.certificate)
+                found = self._kept(name)  # Maybe another process has just made it.
+                if found is not None and is_good(found):
+                    return found
+                return self._keep(name, make(), found)
         except OSError as error:
             log.warning(
                 "The internal CA cannot be kept and ends with this process",
@@ -163,7 +178,73 @@ class InternalCA:
                     remedy="mount a volume or set edgerouter.internalCA.storage",
                 ),
             )
+        return make()
+
+    def _read(self, name: str) -> Issuer:
+        certificate, key = self._paths(name)
+        found = Issuer(certificate.read_text(), key.read_text())
+        if not belong_together(found.certificate, found.key):
+            raise ValueError(f"{key} is not the key of {certificate}")
+        return found
+
+    def _kept(self, name: str) -> Issuer | None:
+        """Return what is kept; what is damaged is set aside. For whom has the lock."""
+        paths = self._paths(name)
+        missing = [path for path in paths if not path.exists()]
+        if len(missing) == len(paths):
+            if name == "root" and self._paths("intermediate")[0].exists():
+                self._report("root.pem and root.key are gone", [])
+            return None
+        try:
+            if missing:
+                raise ValueError(f"{missing[0]} is missing")
+            return self._read(name)
+        except ValueError as error:
+            moved = []
+            for path in paths:
+                with suppress(OSError):
+                    moved.append(str(set_aside(path)))
+            if name == "root":
+                self._report(str(error), moved)
+            else:
+                log.warning(
+                    "The intermediate of the internal CA is damaged and is made anew",
+                    extra=fields(reason=str(error), movedTo=" ".join(moved)),
+                )
+            return None
+
+    def _report(self, reason: str, moved: Sequence[str]) -> None:
+        log.error(
+            "The root of the internal CA is lost and is made anew; clients do not trust it yet",
+            extra=fields(
+                directory=str(self._directory),
+                reason=reason,
+                movedTo=" ".join(moved),
+                remedy="put root.pem and root.key back and restart, or have clients trust what"
+                " edgerouter ca root prints",
+            ),
+        )
+
+    def _keep(self, name: str, made: Issuer, old: Issuer | None) -> Issuer:
+        """Write a new issuer down in the place of an ``old`` one."""
+        certificate, key = self._paths(name)
+        if name == "root" and old is not None:
+            target = certificate.with_name(f"root.ended-{old.end:%Y-%m-%d}.pem")
+            certificate.rename(target)
+            log.warning(
+                "The root of the internal CA is replaced; clients have to trust the new one",
+                extra=fields(
+                    ends=old.end.isoformat(),
+                    movedTo=str(target),
+                    remedy="have clients trust what edgerouter ca root prints",
+                ),
+            )
+        write_private(key, made.key)
+        write_private(certificate, made.certificate)
         return made
+
+    def _paths(self, name: str) -> tuple[Path, Path]:
+        return self._directory / f"{name}.pem", self._directory / f"{name}.key"
 
 
 def _make_root(now: datetime) -> Issuer:

@@ -30,6 +30,9 @@ REFUSAL_TIME = 60.0
 
 MAX_REFUSALS = 10_000
 
+MAX_ASKING = 16
+"""Questions to the URL at the same time, each with a thread of its own; further ones wait."""
+
 _NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
 
@@ -51,6 +54,7 @@ class OnDemand:
         self._orders: deque[float] = deque()
         self._refused: dict[str, tuple[float, str]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
+        self._asking = asyncio.Semaphore(MAX_ASKING)
 
     async def request(self, name: str) -> str:
         """Get a certificate for ``name``; return the reason when there will be none now."""
@@ -87,7 +91,8 @@ class OnDemand:
             return ""
         if not self._options.ask:
             return "it is none of edgerouter.onDemand.hosts"
-        return await in_daemon_thread(partial(_ask, self._options.ask, name), "on-demand-ask")
+        async with self._asking:
+            return await in_daemon_thread(partial(_ask, self._options.ask, name), "on-demand-ask")
 
     def _limit(self) -> str:
         now = self._clock()

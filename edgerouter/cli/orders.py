@@ -1,11 +1,17 @@
 """Orders to the running router, over its private socket."""
 
 import json
+import os
 import socket
+import stat
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+PLACES = (tempfile.gettempdir(), "/dev/shm")  # noqa: S108 - only private directories count.
+"""Where routers make the directories of their sockets."""
 
 
 class Unanswered(Exception):
@@ -13,7 +19,7 @@ class Unanswered(Exception):
 
 
 def find_socket(options: Sequence[str], environ: Mapping[str, str]) -> Path:
-    """Return the socket of the running router: of the option, else the only one there is.
+    """Return the socket of the running router: of the option, else the only one of this user.
 
     Raises:
         Unanswered: The options are wrong, or it is not clear which router is meant.
@@ -30,12 +36,33 @@ def find_socket(options: Sequence[str], environ: Mapping[str, str]) -> Path:
         raise Unanswered(f"wrong configuration: {error}") from error
     if wanted:
         return Path(wanted) / SOCKET
-    parents = {Path(tempfile.gettempdir()), Path("/dev/shm")}  # noqa: S108 - the router's places.
+    parents = {Path(place) for place in PLACES}
     found = sorted(path for parent in parents for path in parent.glob(f"edgerouter-*/{SOCKET}"))
-    if len(found) == 1:
-        return found[0]
-    what = "no running router was found" if not found else "several routers run"
+    ours = [path for path in found if _is_ours(path.parent) and _answers(path)]
+    if len(ours) == 1:
+        return ours[0]
+    what = "several routers run" if ours else "no running router of this user was found"
     raise Unanswered(f"{what}; set --edgerouter.runtimeDir as the router has it")
+
+
+def _is_ours(directory: Path) -> bool:
+    """Tell whether nobody else has made a directory, or can put anything into it."""
+    try:
+        facts = directory.lstat()
+    except OSError:
+        return False
+    is_private = stat.S_ISDIR(facts.st_mode) and not facts.st_mode & 0o022
+    return is_private and facts.st_uid == os.geteuid()
+
+
+def _answers(path: Path) -> bool:
+    """Tell whether somebody listens: killed routers leave their sockets behind."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5)
+        with suppress(OSError):
+            connection.connect(str(path))
+            return True
+    return False
 
 
 def ask(path: Path, request: Mapping[str, Any], timeout: float) -> dict[str, Any]:

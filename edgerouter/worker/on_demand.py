@@ -12,6 +12,9 @@ from edgerouter.tls.selection import Certificates
 MAX_WAITING = 1000
 """Names; clients that ask for more get the default certificate at once."""
 
+MAX_TOLD = 10_000
+"""Names; with more, the control plane is told once more of each."""
+
 USE_INTERVAL = 6 * 3600.0
 """Seconds after which the control plane is told again that a name is used."""
 
@@ -53,6 +56,8 @@ class OnDemand:
             return  # Under a wildcard clients could ask for any number of names.
         now = asyncio.get_running_loop().time()
         if now - self._told.get(name, -USE_INTERVAL) >= USE_INTERVAL:
+            if len(self._told) >= MAX_TOLD:
+                self._told.clear()
             self._told[name] = now
             self._ask(name, used=True)
 

@@ -142,14 +142,13 @@ def test_names_that_no_public_ca_certifies_have_the_internal_one(site: Site) -> 
     with site.router(content) as router:
         directory = router.log.parent
         command = [sys.executable, "-m", "edgerouter", "ca", "root"]
-        option = f"--edgerouter.internalca.storage={directory}/internal-ca"
+        option = f"--edgerouter.runtimedir={directory}/run"
 
         def root() -> str:
             return subprocess.run(
                 [*command, option], capture_output=True, text=True, check=True
             ).stdout
 
-        eventually((directory / "internal-ca/intermediate.pem").exists, bool)
         for host in ("intern.example.com", "x.localhost"):
             eventually(
                 lambda host=host: site.ask(host, roots=root()),  # type: ignore[misc]

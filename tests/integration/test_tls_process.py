@@ -19,6 +19,7 @@ from cryptography import x509
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.eventually import eventually
+from tests.support.https import ask_https
 from tests.support.router_process import RouterProcess
 from tests.support.tls import Pair, client_context, make_pair, with_certificate
 from tests.support.tls_client import TlsClient
@@ -241,6 +242,35 @@ def test_certificates_on_the_command_line(echo: EchoServer, tmp_path: Path) -> N
             assert shown.returncode == 0
             assert json.loads(shown.stdout)["served"][0]["sans"] == [found]
         assert cert("show", "b.a.w.test").returncode == 1
+
+
+@pytest.mark.parametrize("storage", ["{directory}/ca", "/dev/null/ca"])
+def test_the_root_on_the_command_line_is_the_one_that_is_used(
+    echo: EchoServer, tmp_path: Path, storage: str
+) -> None:
+    """Also when nothing can be written, and whatever options the command is called with."""
+    flags = {
+        **FLAGS,
+        "edgerouter.runtimedir": f"{tmp_path}/run",
+        "edgerouter.internalca.storage": storage,
+    }
+
+    def root(*options: str) -> str:
+        place = f"--edgerouter.runtimedir={tmp_path}/run"
+        command = [sys.executable, "-m", "edgerouter", "ca", "root", place, *options]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    with edgerouter(tmp_path, ["web"], flags, dynamic(echo)) as router:
+        named = f"--edgerouter.internalca.storage={storage.format(directory=tmp_path)}"
+        printed = root()
+        assert printed == root(named)
+        assert root(f"--edgerouter.internalca.storage={tmp_path}/other") == ""
+        answer = eventually(
+            lambda: ask_https(router.ports["web"], "a.test", roots=printed),
+            lambda answer: answer.status == 200,
+        )
+        assert answer.certificate is not None
+    assert root(named) == ("" if storage.startswith("/dev") else printed)
 
 
 def ends(pair: Pair) -> str:

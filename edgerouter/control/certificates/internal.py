@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edgerouter.acme.internal_ca import InternalCA, Leaf
 from edgerouter.acme.plan import UNUSED
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 60.0
 """Seconds between two looks at the age of certificates."""
+
+MAX_ON_DEMAND = 1000
+"""Names that clients have asked for; then the one that was not used for longest is forgotten."""
 
 DEFAULT_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1")
 """Of the certificate for clients that ask for a name nobody has."""
@@ -43,6 +47,7 @@ class InternalSource:
     ) -> None:
         own = configuration.edgerouter
         self._ca = internal_ca(configuration)
+        self._storage = Path(own.internal_ca.storage).resolve()
         self._clock = clock
         self._publication = Publication(publisher or Publisher())
         self._on_demand: dict[tuple[str, ...], datetime] = {}
@@ -87,6 +92,13 @@ class InternalSource:
             self._wanted = wanted
             self._wake.set()
 
+    async def root(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer ``edgerouter ca root``: the root that clients of this router have to trust."""
+        if not self._for_all and not self.resolvers:
+            return {"error": "the internal CA is off, and no certificate resolver is internal"}
+        root = await in_daemon_thread(self._ca.root, "internal-ca")
+        return {"root": root, "storage": str(self._storage)}
+
     def _is_mine(self, demand: Demand) -> bool:
         if demand.resolver in self.resolvers:
             return True
@@ -98,6 +110,8 @@ class InternalSource:
 
     async def obtain(self, name: str) -> str:
         """Certify a name from now on, for as long as it is used; workers have it then."""
+        if (name,) not in self._on_demand and len(self._on_demand) >= MAX_ON_DEMAND:
+            del self._on_demand[min(self._on_demand, key=lambda names: self._on_demand[names])]
         self._on_demand[name,] = self._clock()
         await self.look()
         await self._publication.wait(self._callback)

@@ -50,6 +50,7 @@ class Certificates:
         if self.acme is not None:
             self.inventory.problems = self.acme.places.problems
         self.commands = Commands(self.inventory, manager)
+        self.commands.others["root"] = self._internal.root
         self._note_use: Callable[[str], None] = lambda _name: None
         self._on_demand = self._make_on_demand(configuration.edgerouter.on_demand)
         publisher.certificate_wanted = self.on_demand

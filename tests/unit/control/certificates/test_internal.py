@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.control.certificates import internal
 from edgerouter.control.certificates.internal import DEFAULT_NAMES, InternalSource
 from edgerouter.control.certificates.names import ascii_name, is_local
 from edgerouter.control.tls.source import Demand
@@ -119,3 +120,33 @@ async def test_names_on_demand_stay_while_they_are_used(tmp_path: Path) -> None:
     assert await bench.names() == [("new.lan",)]
     bench.now += timedelta(days=2)
     assert await bench.names() == []
+
+
+async def test_names_on_demand_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wildcards allow any number; the one that was used last goes last."""
+    monkeypatch.setattr(internal, "MAX_ON_DEMAND", 3)
+    bench = Bench(tmp_path, certificatesResolvers={"intern": {"internal": {}}})
+
+    def snapshot() -> None:
+        bench.source.challenges()
+        bench.source.demand([])
+
+    bench.source.on_change(snapshot)
+    for number in range(3):
+        await bench.source.obtain(f"n{number}.lan")
+        bench.now += timedelta(seconds=1)
+    bench.source.used("n0.lan")
+    bench.now += timedelta(seconds=1)
+    await bench.source.obtain("n3.lan")
+    await bench.source.obtain("n3.lan")
+    assert await bench.names() == [("n0.lan",), ("n2.lan",), ("n3.lan",)]
+
+
+async def test_the_root_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    await bench.names(Demand("", "a.example.com"))
+    answer = await bench.source.root({})
+    assert answer["root"] == (tmp_path / "ca/root.pem").read_text()
+    assert answer["storage"] == str(tmp_path / "ca")
+    off = Bench(tmp_path, internalCA={"enabled": False})
+    assert "the internal CA is off" in (await off.source.root({}))["error"]
