@@ -1,6 +1,8 @@
 """Who gets a certificate at the first handshake."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -67,6 +69,37 @@ async def test_names_are_allowed_by_a_url(asked: tuple[str, list[str]]) -> None:
     await bench.on_demand.request("bad.org")
     assert names[-1] == "bad.org"
     assert len(names) == 3
+
+
+async def test_few_questions_at_the_same_time() -> None:
+    """Clients may ask for any number of names; each question takes a thread."""
+    busy, most = set[str](), 0
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            nonlocal most
+            with lock:
+                busy.add(self.path)
+                most = max(most, len(busy))
+            time.sleep(0.005)  # The others come meanwhile, if they may.
+            with lock:
+                busy.discard(self.path)
+            self.send_response(403)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Be quiet."""
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 200
+
+    server = Server(("127.0.0.1", 0), Handler)
+    with running(server):
+        bench = Bench(ask=f"http://127.0.0.1:{server.server_address[1]}/ask")
+        asked = [bench.on_demand.request(f"n{number}.org") for number in range(100)]
+        assert all("answers 403" in reason for reason in await asyncio.gather(*asked))
+    assert 1 < most <= 16
 
 
 async def test_a_url_that_does_not_answer_allows_nobody() -> None:

@@ -62,3 +62,12 @@ async def test_what_is_used_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(on_demand, "USE_INTERVAL", 0.0)
     questions("known.org")
     assert asked.used == ["known.org"] * 2
+
+
+async def test_what_was_told_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_demand, "MAX_TOLD", 2)
+    asked = Asked()
+    questions = OnDemand(certificates("a.org", "b.org", "c.org"), asked)
+    for name in ("a.org", "b.org", "c.org", "c.org", "a.org"):
+        assert questions(name) is None
+    assert asked.used == ["a.org", "b.org", "c.org", "a.org"]
