@@ -6,13 +6,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 NEWER_PEBBLE=.tools/sid/usr/bin/pebble
+NEWER_TESTSSL=.tools/trixie/usr/bin/testssl
 COMPOSE=.tools/usr/libexec/docker/cli-plugins/docker-compose
 
 # command:package that provides it
 NEEDED="curl:curl openssl:openssl gcc:gcc nginx:nginx wrk:wrk ip:iproute2 iptables:iptables
 mmdebstrap:mmdebstrap setsid:util-linux htpasswd:apache2-utils taskset:util-linux
-redis-server:redis-server chromium:chromium testssl:testssl.sh redis-cli:redis-tools
-pebble:pebble pebble-challtestsrv:pebble testssl:testssl.sh"
+redis-server:redis-server chromium:chromium redis-cli:redis-tools
+pebble:pebble pebble-challtestsrv:pebble"
 
 have() {
   PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null
@@ -27,13 +28,14 @@ engine=()
 have dockerd && have docker || engine=(docker.io)
 
 if [ "${#missing[@]}" = 0 ] && [ "${#engine[@]}" = 0 ] && [ -x "$COMPOSE" ] &&
-  [ -x "$NEWER_PEBBLE" ]; then
+  [ -x "$NEWER_PEBBLE" ] && [ -x "$NEWER_TESTSSL" ]; then
   exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! have apt-get; then
   wanted="${missing[*]} ${engine[*]}"
   [ -x "$COMPOSE" ] || wanted="$wanted docker-compose(v2)"
   [ -x "$NEWER_PEBBLE" ] || wanted="$wanted pebble(2.10)"
+  [ -x "$NEWER_TESTSSL" ] || wanted="$wanted testssl.sh(3.2)"
   echo "test-deps: not root on Debian, going on without:$(printf ' %s' $wanted)" >&2
   exit 0
 fi
@@ -60,4 +62,9 @@ if [ ! -x "$NEWER_PEBBLE" ]; then
   # Renewal information (RFC 9773) and profiles; the tests fetch it again if this fails.
   echo "test-deps: unpacking a newer Pebble into .tools/sid"
   scripts/suite-debs.sh sid .tools/sid pebble || echo "test-deps: no newer Pebble" >&2
+fi
+if [ ! -x "$NEWER_TESTSSL" ]; then
+  # It gives grades, that of the system does not.
+  echo "test-deps: unpacking a newer testssl.sh into .tools/trixie"
+  scripts/suite-debs.sh trixie .tools/trixie testssl.sh || echo "test-deps: no newer testssl" >&2
 fi

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.needed import missing
+from tests.support.needed import missing, unpacked
 from tests.support.router_process import free_ports
 
 START_TIME = 20.0
@@ -28,18 +28,11 @@ START_TIME = 20.0
 
 EAB_KID = "kid-1"
 EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
-REPOSITORY = Path(__file__).parents[2]
 
 
 def newer_pebble() -> str:
     """Return a Pebble with renewal information and profiles, unpacked when it is not there."""
-    binary = REPOSITORY / ".tools/sid/usr/bin/pebble"
-    if not binary.exists():
-        script = [str(REPOSITORY / "scripts/suite-debs.sh"), "sid", ".tools/sid", "pebble"]
-        done = subprocess.run(script, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if done.returncode or not binary.exists():
-            missing(f"a newer Pebble: {done.stderr.strip()[-300:]}")
-    return str(binary)
+    return unpacked("sid", "pebble", "pebble")
 
 
 class Pebble:
