@@ -16,6 +16,7 @@ SCENARIOS = (
     "compress",
     "flood",
     "tls",
+    "certificates",
     "basic_auth",
     "start",
     "swaps",
@@ -53,6 +54,7 @@ def main() -> None:
         containers=arguments.containers,
         recreations=arguments.recreations,
         restarts=arguments.restarts,
+        certificates=arguments.certificates,
     )
     report = Report()
     for name in arguments.scenarios or SCENARIOS:

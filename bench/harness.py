@@ -24,6 +24,7 @@ class Settings:
     containers: int = 200
     recreations: int = 100
     restarts: int = 1000
+    certificates: int = 1000
 
 
 @dataclass(slots=True)
