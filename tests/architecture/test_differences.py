@@ -236,6 +236,10 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             ),
             "integration/test_tls_process.py::test_a_pair_that_is_half_renewed_stays_what_it_was",
         ),
+        "Curves with MLKEM": (
+            "unit/tls/test_options.py::test_curves_openssl_lacks_are_said_and_left_out",
+            "unit/tls/test_options.py::test_only_protocols_that_are_spoken_are_offered",
+        ),
         "The self-signed": (f"{_OURS}test_the_default_certificate_has_an_elliptic_curve_key",),
         "Names of routers": (
             (

@@ -345,6 +345,18 @@ async def test_key_updates_are_answered() -> None:
             assert await client.read() == b"yes"
 
 
+async def test_key_updates_between_tiny_records_are_answered() -> None:
+    async with with_client() as (recorder, client):
+        for _ in range(400):
+            for _ in range(10):
+                client.update_keys()
+            client.write(b"x")
+        await client.flush()
+        await until(lambda: len(recorder.received) == 400)
+        recorder.transport.write(b"yes")
+        assert await client.read() == b"yes"
+
+
 @pytest.mark.parametrize("number", [20, 40_000])
 async def test_nothing_but_key_updates_ends_the_connection(number: int) -> None:
     async with with_client() as (recorder, client):

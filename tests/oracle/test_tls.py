@@ -1,5 +1,6 @@
 """TLS of edgerouter against TLS of the real Traefik: the same handshakes, the same outcomes."""
 
+import asyncio
 import json
 import socket
 import ssl
@@ -16,6 +17,7 @@ from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
 from tests.support.tls import Pair, client_context, make_pair, with_certificate
+from tests.support.tls_client import TlsClient
 from tests.support.traefik import traefik, traefik_binary
 
 CA = make_pair("client authority", ca=True)
@@ -350,3 +352,30 @@ def test_plain_requests(
         return b"\n".join(kept).replace(tls_port, b":TLS/")
 
     assert ask(ours) == ask(theirs)
+
+
+@pytest.mark.parametrize(("between", "is_cut"), [(0, True), (10, False)])
+def test_key_updates(
+    between: int, is_cut: bool, theirs: RouterProcess, ours: RouterProcess
+) -> None:
+    """A client that sends little else is cut off; one with data ``between`` them is served."""
+    for router in (theirs, ours):
+        assert asyncio.run(updated(router.ports["web"], between)) != is_cut
+
+
+async def updated(port: int, between: int) -> bool:
+    """Send a request with two hundred key updates; tell whether it was answered."""
+    request = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n"
+    async with TlsClient(port, "a.test") as client:
+        client.write(request)
+        try:
+            for number in range(200):
+                client.update_keys()
+                if between and number % between == 0:
+                    client.write(b"X-Field: %d\r\n" % number)
+                    await client.flush()
+            client.write(b"\r\n")
+            await client.flush()
+            return b" 200 " in await client.read()
+        except OSError:
+            return False

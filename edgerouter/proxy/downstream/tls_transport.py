@@ -169,11 +169,11 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
                 if not data:
                     self._ended()
                     return given
+                if (self._outgoing.pending or self._answers) and not self._may_go_on(len(data)):
+                    return given
                 left, stop = self._incoming.pending, None
                 if left and len(data) < READ_SIZE:
                     data, stop = self._with_more(data)  # Many tiny records are told at once.
-                if (self._outgoing.pending or self._answers) and not self._may_go_on(len(data)):
-                    return given
                 given += len(data)
                 self._protocol.data_received(data)
                 if stop is not None and not self._paused:
@@ -213,6 +213,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             while size < READ_SIZE and (data := self._object.read(READ_SIZE)):
                 parts.append(data)
                 size += len(data)
+                if self._outgoing.pending and not self._may_go_on(len(data)):
+                    break
         except ssl.SSLError as error:
             return b"".join(parts), error
         return b"".join(parts), None
