@@ -338,7 +338,7 @@ def test_floods_of_records_delay_nobody(echo: EchoServer, tmp_path: Path, kind: 
     flags = {**FLAGS, "edgerouter.workers": "1"}
     with edgerouter(tmp_path, ["web"], flags, dynamic(echo)) as router:
         taken = asyncio.run(usual_time_of_others(router.ports["web"], kind))
-    assert taken < 0.3
+    assert taken < 1.0
 
 
 async def usual_time_of_others(port: int, kind: str) -> float:
