@@ -215,7 +215,7 @@ def test_an_unknown_kind_of_keys_is_rsa4096_as_in_traefik(
 ) -> None:
     made = make(tmp_path, {"le": {"tlsChallenge": {}, "keyType": kind}})
     assert made.acme is not None
-    assert made.acme.manager.resolvers["le"].acme.key_type == "RSA4096"
+    assert made.acme.resolvers["le"].acme.key_type == "RSA4096"
     said = [record.__dict__ for record in caplog.records if "kind of keys" in record.message]
     assert len(said) == is_said
     assert "certificatesResolvers.le.acme.keyType" in str(said) or not is_said
