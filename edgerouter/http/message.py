@@ -24,6 +24,7 @@ class Peer:
         "address",
         "appends_forwarded_for",
         "entrypoint",
+        "hop",
         "ip",
         "ip_bytes",
         "port",
@@ -36,9 +37,11 @@ class Peer:
     ) -> None:
         self.ip = ip
         self.ip_bytes = ip.partition("%")[0].encode()
-        """The address as it goes into header fields, without an IPv6 zone."""
+        """The client's address as it goes into header fields, without an IPv6 zone."""
+        self.hop = self.ip_bytes
+        """The address at the end of ``X-Forwarded-For``: with ``realIp`` that of the proxy."""
         self.appends_forwarded_for = True
-        """Whether servers see it at the end of ``X-Forwarded-For``."""
+        """Whether servers see ``hop`` at the end of ``X-Forwarded-For``."""
         self.port = port
         self.address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
         self.entrypoint = entrypoint

@@ -102,7 +102,8 @@ class AuthRequest:
         if self._trust is None:
             return _replaced(kept, _facts(request, with_port=False))
         facts = _facts(request, with_port=True)
-        chain = [*kept.all(b"x-forwarded-for"), request.peer.ip_bytes]
+        prior = kept.all(b"x-forwarded-for")
+        chain = [*prior, request.peer.hop] if prior else [request.peer.ip_bytes]
         present = {b"x-forwarded-for", *(name.lower() for name, _ in kept)}
         missing = [pair for pair in facts if pair[0].lower() not in present]
         return _replaced(kept, [*missing, (b"X-Forwarded-For", b", ".join(chain))])

@@ -17,6 +17,5 @@ def changed_peer(
     copy.appends_forwarded_for = (
         peer.appends_forwarded_for if appends_forwarded_for is None else appends_forwarded_for
     )
-    if ip is None:
-        copy.ip_bytes = peer.ip_bytes
+    copy.hop = peer.hop
     return copy

@@ -64,12 +64,12 @@ def resolver(options: Options) -> Callable[[Request], Request]:
         found = _client(values, trusted)
         if not found:
             return request
-        # What a peer appends to X-Forwarded-For is its own address; without such a list the
-        # servers are told of the client.
         changed = changed_peer(peer, ip=found)
         headers = request.headers
-        if headers.has(FORWARDED_FOR):
-            changed.ip_bytes = peer.ip_bytes
+        # The peer's own address goes on in a list that tells of the client; without a list, the
+        # client's is all of it.
+        if not headers.has(FORWARDED_FOR):
+            changed.hop = changed.ip_bytes
         headers = headers.replaced(b"X-Real-Ip", found.encode())
         request.exchange.client = found
         return request.evolve(peer=changed, headers=headers)

@@ -138,7 +138,7 @@ class Target:
             parts.append(b"Expect: 100-continue\r\n")
         if forwarded:
             parts.append(b"X-Forwarded-For: ")
-            parts.append(self._joined((*chain, peer.ip_bytes)) if chain else peer.ip_bytes)
+            parts.append(self._joined((*chain, peer.hop)) if chain else peer.hop)
             parts.append(b"\r\n")
         parts.append(b"\r\n")
         return b"".join(parts)

@@ -4,10 +4,9 @@ import asyncio
 import http.client
 import os
 import signal
-import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.edgerouter_process import edgerouter
 from tests.support.eventually import eventually
+from tests.support.held_upstream import HeldUpstream, held_upstream
 from tests.support.raw_http import exchange
 from tests.support.redis_server import redis_server, require_redis
 from tests.support.router_process import RouterProcess, free_ports
@@ -36,39 +36,6 @@ def configuration(port: int, **middlewares: Any) -> dict[str, Any]:
             },
         }
     }
-
-
-class Upstream:
-    """A server that answers when it is told to."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(10)
-        self.port = self._listener.getsockname()[1]
-        self.held: list[socket.socket] = []
-
-    def accept(self) -> None:
-        """Wait for one more request, read it and hold it."""
-        connection, _ = self._listener.accept()
-        connection.settimeout(10)
-        self.held.append(connection)
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += connection.recv(65536)
-
-    def close(self) -> None:
-        for connection in self.held:
-            connection.close()
-        self._listener.close()
-
-
-@contextmanager
-def upstream() -> Iterator[Upstream]:
-    server = Upstream()
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 def ask(port: int, host: str) -> http.client.HTTPConnection:
@@ -129,7 +96,7 @@ async def test_a_rate_survives_changes_and_killed_workers(tmp_path: Path) -> Non
 
 def test_requests_under_way_count_over_workers_and_die_with_them(tmp_path: Path) -> None:
     limit = {"inFlightReq": {"amount": 4}}
-    with upstream() as server, ExitStack() as opened:
+    with held_upstream() as server, ExitStack() as opened:
         content = configuration(server.port, limited=limit)
         router = opened.enter_context(
             edgerouter(tmp_path, ["web"], {"edgerouter.workers": "2"}, content)
@@ -144,11 +111,11 @@ def test_requests_under_way_count_over_workers_and_die_with_them(tmp_path: Path)
         answered(server, lambda: ask(port, "limited.test"))
 
 
-def answered(server: Upstream, send: Callable[[], http.client.HTTPConnection]) -> None:
+def answered(server: HeldUpstream, send: Callable[[], http.client.HTTPConnection]) -> None:
     """See that a request passes."""
     with closing(send()) as connection:
         server.accept()
-        server.held[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        server.answer()
         with connection.getresponse() as response:
             assert response.status == 200
 

@@ -33,7 +33,7 @@ async def test_a_header_of_a_trusted_proxy() -> None:
         CLOUDFLARE, "104.16.1.1", CF_Connecting_IP="203.0.113.9", X_Real_Ip="104.16.1.1"
     )
     assert made.peer.ip == "203.0.113.9"
-    assert made.peer.ip_bytes == b"203.0.113.9"
+    assert made.peer.ip_bytes == made.peer.hop == b"203.0.113.9"
     assert made.peer.trusted
     assert made.headers.all(b"x-real-ip") == [b"203.0.113.9"]
     assert made.exchange.client == "203.0.113.9"
@@ -65,7 +65,8 @@ async def test_others_are_not_believed() -> None:
 async def test_the_last_address_that_is_no_proxy(chain: str, client: str) -> None:
     made = await resolved(Options(), "10.0.0.1", X_Forwarded_For=chain)
     assert made.peer.ip == client
-    assert made.peer.ip_bytes == b"10.0.0.1"  # What is appended to the chain stays true.
+    assert source_of(None)(made) == made.peer.ip_bytes == client.encode()
+    assert made.peer.hop == b"10.0.0.1"  # What is appended to the chain stays true.
 
 
 def test_shipped_lists_are_networks() -> None:
