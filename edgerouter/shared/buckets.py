@@ -7,8 +7,9 @@ from time import monotonic
 
 from edgerouter.shared.table import Table
 
-# When it was last taken from (the rank), and how many tokens there were then.
-RECORD = struct.Struct("dd")
+# When it is full again (the rank: then it is as good as a new one), when it was last taken from,
+# and how many tokens there were then.
+RECORD = struct.Struct("ddd")
 
 
 class Buckets:
@@ -43,7 +44,7 @@ class Buckets:
         number, offset = table.lock(key)
         try:
             now = monotonic()
-            last, tokens = RECORD.unpack_from(self._memory, offset)
+            _, last, tokens = RECORD.unpack_from(self._memory, offset)
             if last == 0.0 or now - last > lifetime:
                 tokens = capacity
             else:
@@ -53,8 +54,20 @@ class Buckets:
             wait = (1.0 - tokens) / rate if tokens < 1.0 else 0.0
             if wait <= patience:
                 tokens -= 1.0
-            RECORD.pack_into(self._memory, offset, now, tokens)
+            full = now + (capacity - tokens) / rate
+            RECORD.pack_into(self._memory, offset, full, now, tokens)
         finally:
             if not table.alone:
                 table.unlock(number)
         return wait, tokens
+
+    def give_back(self, key: bytes, rate: float, capacity: float) -> None:
+        """Put a token back that was taken a moment ago."""
+        number, offset = self._table.lock(key)
+        try:
+            full, last, tokens = RECORD.unpack_from(self._memory, offset)
+            if last:
+                tokens = min(capacity, tokens + 1.0)
+                RECORD.pack_into(self._memory, offset, full - 1.0 / rate, last, tokens)
+        finally:
+            self._table.unlock(number)

@@ -18,13 +18,15 @@ from edgerouter.shared.nonces import Nonces
 from edgerouter.shared.table import Table, size_of
 
 _SECRET = 16
-BUCKET_SETS = 8192
-"""65,536 buckets, as many as one rate limit of Traefik's has."""
-IN_FLIGHT_SETS = 1024
+BUCKET_SETS = 32768
+"""524,288 buckets, in at most 21 MB. Of 65,536, as many as a limit of Traefik's has, none is given
+up before it is full again, of three times as many fewer than one in a thousand."""
+IN_FLIGHT_SETS = 16384
+"""262,144 sources: while fewer than 65,536 have requests under way, each has a place."""
 CIRCUIT_SETS = 64
-"""512 circuit breakers in all; the one that was used longest ago makes room."""
+"""1,024 circuit breakers in all; the one that was used longest ago makes room."""
 NONCE_SETS = 1024
-"""8,192 nonces that clients answered in the last ten minutes."""
+"""16,384 nonces that clients answered in the last ten minutes."""
 
 
 class Shared:

@@ -1,9 +1,11 @@
 """Records in shared memory, found by key: a hash table of fixed size with a lock for each set.
 
-A key may stand in one of the eight places of one set. A new key takes the place
-of the record with the lowest rank, so nothing ever grows. A record begins with
-its rank, a float of eight bytes: mostly the time of its last use; an infinite
-one is never given away.
+A key may stand in one of the sixteen places of one set, so nothing ever grows. A
+record begins with its rank, a float of eight bytes: the moment (``CLOCK_MONOTONIC``)
+from which on nothing is lost with it; an infinite one is never given away. A new key
+takes the place with the lowest rank if that moment is past. Else the owner of most
+places in the set, such as the limit that is flooded, gives up its lowest: no owner
+loses a record while it has no more than its share.
 
 Locks are POSIX record locks (``fcntl(2)``) on a byte for each set: the kernel
 gives them back when a process dies, however it dies, and a pair of lock and
@@ -16,19 +18,27 @@ when their holder is killed.
 import fcntl
 import math
 import mmap
+import os
 import struct
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from time import monotonic
 
 from edgerouter.http.memory import LONGEST
 
-WAYS = 8
+WAYS = 16
 """Places in a set."""
 _DIGEST = 16
+_OWNER = 4
+"""As many bytes of a digest tell whose the key is."""
 _INDEX = WAYS * _DIGEST
-_RANK = struct.Struct("d")
 _REMEMBERED = 8192
 """Keys whose place a process remembers, so as not to hash them again."""
+_OWNERS = 1024
+_BLOCK = 64
+"""Sets that are read at a time."""
 
 
 class Table:
@@ -53,11 +63,13 @@ class Table:
         self._memory = memory
         self._descriptor = descriptor
         self._start = start
-        self._records = start + sets * _INDEX
         self._sets = sets
         self._size = record
+        self._stride = size_of(1, record)
+        self._ranks = struct.Struct(f"d{record - 8}x" * WAYS)
         self._secret = secret
         self._place = lru_cache(_REMEMBERED)(self._place_anew)
+        self._owner = lru_cache(_OWNERS)(self._owner_anew)
 
     def lock(self, key: bytes) -> tuple[int, int]:
         """Lock the set of ``key``; return its number for ``unlock`` and where the record is.
@@ -69,12 +81,11 @@ class Table:
         digest, number = place(key)
         if not self.alone:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, self._start + number)
-        index = self._start + number * _INDEX
+        index = self._start + number * self._stride
         found = self._memory.find(digest, index, index + _INDEX)
         if found < 0 or (found - index) % _DIGEST:
             return number, self._claim(digest, number)
-        way = (found - index) // _DIGEST
-        return number, self._records + (number * WAYS + way) * self._size
+        return number, index + _INDEX + (found - index) // _DIGEST * self._size
 
     def unlock(self, number: int) -> None:
         """Unlock the set."""
@@ -83,34 +94,57 @@ class Table:
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, self._start + number)
 
     def _claim(self, digest: bytes, number: int) -> int:
-        """Give the place with the lowest rank to a new key."""
+        """Give a place to a new key."""
         memory = self._memory
-        first = self._records + number * WAYS * self._size
-        rank, way = min((rank, way) for way, rank in enumerate(self.ranks(number)))
-        if rank == math.inf:
-            return -1
-        offset: int = first + way * self._size
+        ranks = self.ranks(number)
+        lowest = min(ranks)
+        way = ranks.index(lowest)
+        if lowest > monotonic():
+            if lowest == math.inf:
+                return -1
+            way = self._way_of_most(number, ranks, digest[:_OWNER])
+        index = self._start + number * self._stride
+        offset = index + _INDEX + way * self._size
         # In this order, a process that is killed in between leaves nothing worse than a new record.
         memory[offset : offset + self._size] = bytes(self._size)
-        index = self._start + number * _INDEX + way * _DIGEST
+        index += way * _DIGEST
         memory[index : index + _DIGEST] = digest
         return offset
 
-    def ranks(self, number: int) -> list[float]:
+    def _way_of_most(self, number: int, ranks: Sequence[float], newcomer: bytes) -> int:
+        """Return the place of lowest rank of the owner with most places, a newcomer's counted."""
+        index = self._start + number * self._stride
+        ways = [way for way, rank in enumerate(ranks) if rank < math.inf]
+        starts = range(index, index + _INDEX, _DIGEST)
+        owners = {way: self._memory[starts[way] : starts[way] + _OWNER] for way in ways}
+        counts = Counter((newcomer, *owners.values()))
+        return min(ways, key=lambda way: (-counts[owners[way]], ranks[way]))
+
+    def ranks(self, number: int) -> tuple[float, ...]:
         """Return the ranks of all places of a set, which is locked; 0 is free."""
-        first = self._records + number * WAYS * self._size
-        places = range(first, first + WAYS * self._size, self._size)
-        return [_RANK.unpack_from(self._memory, place)[0] for place in places]
+        first = self._start + number * self._stride + _INDEX
+        return self._ranks.unpack_from(self._memory, first)
 
     def occupied(self) -> list[tuple[int, int]]:
         """Return set and place of every record in use; nothing is locked."""
-        index = self._memory[self._start : self._records]
-        nobody = bytes(_DIGEST)
-        return [
-            (slot // WAYS, self._records + slot * self._size)
-            for slot in range(self._sets * WAYS)
-            if index[slot * _DIGEST : (slot + 1) * _DIGEST] != nobody
-        ]
+        nobody, empty = bytes(_DIGEST), bytes(_INDEX)
+        found = []
+        block = b""
+        for number in range(self._sets):
+            start = self._start + number * self._stride
+            if number % _BLOCK == 0:
+                # Read like a file: this way pages that nobody has used stay unused.
+                block = os.pread(self._descriptor, _BLOCK * self._stride, start)
+            first = number % _BLOCK * self._stride
+            index = block[first : first + _INDEX]
+            if index == empty:
+                continue
+            found += [
+                (number, start + _INDEX + way * self._size)
+                for way in range(WAYS)
+                if index[way * _DIGEST : (way + 1) * _DIGEST] != nobody
+            ]
+        return found
 
     def lock_set(self, number: int) -> None:
         """Lock a set by its number, as ``occupied`` gives it."""
@@ -120,8 +154,13 @@ class Table:
 
     def _place_anew(self, key: bytes) -> tuple[bytes, int]:
         # The secret keeps clients from choosing keys that push each other out of one set.
-        digest = blake2b(key, digest_size=_DIGEST, key=self._secret).digest()
-        return digest, int.from_bytes(digest[:4], "big") % self._sets
+        size = _DIGEST - _OWNER
+        digest = blake2b(key, digest_size=size, key=self._secret).digest()
+        owner = self._owner(b"\0".join(key.split(b"\0", 2)[:2]))
+        return owner + digest, int.from_bytes(digest[:4], "big") % self._sets
+
+    def _owner_anew(self, name: bytes) -> bytes:
+        return blake2b(name, digest_size=_OWNER, key=self._secret).digest()
 
 
 def size_of(sets: int, record: int) -> int:

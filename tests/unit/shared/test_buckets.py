@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from edgerouter.shared import memory
+from edgerouter.shared.buckets import Buckets
 from edgerouter.shared.memory import Shared
 
 TAKER = """
@@ -83,3 +85,62 @@ def test_what_several_processes_take_is_exact() -> None:
         taker.stdin.write(b"go\n")
         taker.stdin.flush()
     assert sum(int(taker.communicate()[0]) for taker in takers) == 1000
+
+
+def let_through(buckets: Buckets, limit: bytes, sources: int) -> int:
+    """Have every source take its one token of an hour; return how many get another one."""
+    keys = [b"%b\0router\0%d" % (limit, number) for number in range(sources)]
+    for key in keys:
+        buckets.take(key, 1 / 3600, 1.0, 0.0)
+    return again(buckets, keys)
+
+
+def again(buckets: Buckets, keys: list[bytes]) -> int:
+    return sum(buckets.take(key, 1 / 3600, 1.0, 0.0)[0] == 0.0 for key in keys)
+
+
+def test_as_many_sources_as_traefik_has_are_exact() -> None:
+    assert let_through(Shared.create(1).buckets, b"limit", 65_536) == 0
+
+
+def test_sources_beyond_the_bound_are_let_through_in_the_proportion_that_is_told() -> None:
+    # Three times 65,536 in a table of an eighth of the size: fewer than one in a thousand.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "BUCKET_SETS", memory.BUCKET_SETS // 8)
+        buckets = Shared.create(1).buckets
+    limits = [let_through(buckets, b"limit %d" % number, 65_536 // 8) for number in range(3)]
+    assert sum(limits) < 3 * 65_536 // 8 / 1000
+
+
+def test_a_flooded_limit_does_not_refill_another() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "BUCKET_SETS", 256)
+        buckets = Shared.create(1).buckets
+    logins = [b"login\0app\0%d" % number for number in range(400)]
+    for key in logins:
+        buckets.take(key, 1 / 3600, 1.0, 0.0)
+    for number in range(40_000):  # Ten times what the table holds.
+        buckets.take(b"search\0app\0%d" % number, 1 / 7200, 1.0, 0.0)
+    assert again(buckets, logins) == 0
+
+
+def test_buckets_that_are_full_again_make_room_first() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "BUCKET_SETS", 1)
+        buckets = Shared.create(1).buckets
+    keys = [b"limit\0app\0%d" % number for number in range(15)]
+    for key in keys:
+        buckets.take(key, 1 / 3600, 1.0, 0.0)
+    for number in range(100):
+        buckets.take(b"limit\0app\0quick %d" % number, 1e9, 1.0, 0.0)
+    assert again(buckets, keys) == 0
+
+
+def test_a_token_is_given_back() -> None:
+    buckets = Shared.create(1).buckets
+    assert buckets.take(b"a", 0.01, 2.0, 0.0)[1] == 1.0
+    buckets.give_back(b"a", 0.01, 2.0)
+    buckets.give_back(b"a", 0.01, 2.0)
+    assert [buckets.take(b"a", 0.01, 2.0, 0.0)[0] > 0 for _ in range(3)] == [False, False, True]
+    buckets.give_back(b"b", 0.01, 2.0)
+    assert buckets.take(b"b", 0.01, 2.0, 0.0) == (0.0, 1.0)

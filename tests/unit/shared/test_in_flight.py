@@ -1,5 +1,7 @@
 """Requests under way: limits over workers, and what a dead worker had counted."""
 
+import os
+
 from edgerouter.shared.memory import Shared
 
 
@@ -48,3 +50,20 @@ def test_busy_sources_are_never_forgotten() -> None:
         if number >= 500:
             flights.leave(key)
     assert [flights.count(b"%d" % number) for number in range(500)] == [1] * 500
+
+
+def test_as_many_busy_sources_as_are_told_are_exact() -> None:
+    flights = Shared.create(2).in_flight
+    keys = [b"few\0router\0%d" % number for number in range(65_536)]
+    assert all(flights.enter(key, 1) for key in keys)
+    # By chance one in fifty times a single one has no place.
+    assert sum(flights.enter(key, 1) for key in keys) <= 2
+
+
+def test_clearing_after_a_worker_takes_no_memory() -> None:
+    shared = Shared.create(2)
+    shared.in_flight.enter(b"a", 1)
+    before = os.fstat(shared.descriptor).st_blocks
+    shared.in_flight.forget(0)
+    assert os.fstat(shared.descriptor).st_blocks == before
+    assert shared.in_flight.count(b"a") == 0

@@ -7,8 +7,11 @@ import select
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgerouter.shared.table import WAYS, Table, size_of
 
@@ -32,6 +35,13 @@ class Memory:
             RANK.pack_into(self.bytes, offset, rank)
         self.table.unlock(number)
         return offset
+
+    def has(self, key: bytes) -> float | None:
+        """Return the rank of a key, None without a record; looks without touching anything."""
+        digest, number = self.table._place(key)
+        start = number * self.table._stride
+        at = self.bytes.find(digest, start, start + WAYS * len(digest))
+        return self.table.ranks(number)[(at - start) // len(digest)] if at >= 0 else None
 
     def rank(self, key: bytes) -> float:
         number, offset = self.table.lock(key)
@@ -102,3 +112,34 @@ def test_a_process_that_is_killed_gives_its_lock_back() -> None:
             holder.kill()
             assert waiting.stdout.readline() == b"locked\n"
             waiting.kill()
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20)), min_size=WAYS, max_size=60))
+def test_no_owner_loses_a_record_within_its_share(puts: list[tuple[int, int]]) -> None:
+    memory = Memory(1)
+    future = time.monotonic() + 1000.0
+    kept: dict[bytes, float] = {}
+    for turn, (owner, number) in enumerate(puts):
+        key = b"limit\0%d\0%d" % (owner, number)
+        kept[key] = future + turn * 7919 % 61  # In no order.
+        memory.put(key, kept[key])
+        lost = {key for key in kept if memory.has(key) != kept[key]}
+        assert len(lost) <= 1
+        for key in lost:
+            name = key.rpartition(b"\0")[0]
+            assert sum(each.startswith(name) for each in kept) > WAYS // 4
+            del kept[key]
+    assert len(kept) == min(WAYS, len(set(puts)))
+
+
+def test_what_is_past_goes_first() -> None:
+    memory = Memory(1)
+    future = time.monotonic() + 1000.0
+    for number in range(WAYS - 1):
+        memory.put(b"limit\0flooded\0%d" % number, future)
+    memory.put(b"limit\0other\0x", 1.0)
+    memory.put(b"limit\0flooded\0new", future)
+    assert memory.has(b"limit\0other\0x") is None
+    assert memory.has(b"limit\0flooded\0new") == future
+    assert len(memory.table.occupied()) == WAYS
