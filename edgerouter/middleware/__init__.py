@@ -41,7 +41,6 @@ TABLE = {
     "redirectScheme": "redirect_scheme",
     "replacePath": "replace_path",
     "replacePathRegex": "replace_path_regex",
-    "requestLimit": "request_limit",
     "requestId": "request_id",
     "retry": "retry",
     "stripPrefix": "strip_prefix",

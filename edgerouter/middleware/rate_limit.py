@@ -2,35 +2,30 @@
 
 As in Traefik a request may use a token that comes into being within half the
 time between two tokens (at most half a second): it waits for it. What would
-have to wait longer is answered 429. In memory each router has buckets of its
-own, in Redis all routers with the middleware share them. Without an answer of
-Redis the limit holds for this router alone.
+have to wait longer is answered 429. ``delay`` and ``noDelay`` are the modes of
+nginx instead. In memory each router has buckets of its own, in Redis all routers
+with the middleware share them. Without an answer of Redis the limit holds for
+this router alone.
 """
 
-import asyncio
 import math
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from edgerouter.config.types import Duration, format_duration
-from edgerouter.http.body import FixedBody
-from edgerouter.http.date import http_date
 from edgerouter.http.handler import Handler, Middleware
-from edgerouter.http.headers import Headers
-from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.redis_buckets import BucketUnavailable, Redis, RedisBuckets
+from edgerouter.middleware.limits import Display, Limit, Limits, Pace
+from edgerouter.middleware.redis_buckets import buckets_of
+from edgerouter.middleware.redis_client import Redis
 from edgerouter.middleware.source_criterion import SourceCriterion, source_of
-from edgerouter.shared.buckets import Buckets
 
 LONGEST_DELAY = 0.5
-"""Seconds that a request waits at most for its token."""
+"""Seconds that a request waits at most for its token, unless ``delay`` says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Traefik's options."""
+    """Traefik's options, and from ``delay`` on some of edgerouter's own."""
 
     average: int = 0
     """Requests per period; 0: no limit."""
@@ -39,6 +34,17 @@ class Options:
     source_criterion: SourceCriterion | None = None
     """None: the peer's address."""
     redis: Redis | None = None
+    delay: int | None = None
+    """How many that come too soon pass at once; the others of the burst wait for their turn."""
+    no_delay: bool = False
+    """Nobody waits: the burst passes at once, more are refused."""
+    dry_run: bool = False
+    """Nothing is refused or delayed; what would have been is logged."""
+    headers: bool = False
+    """Answers carry ``RateLimit`` and ``RateLimit-Policy``."""
+    shared: bool = False
+    """All routers with the middleware share buckets."""
+    status_code: int = 429
 
 
 def build(options: Options, context: BuildContext) -> Middleware:
@@ -47,22 +53,60 @@ def build(options: Options, context: BuildContext) -> Middleware:
     Raises:
         BuildError: An option cannot work.
     """
+    _check(options)
+    source = source_of(options.source_criterion)
+    redis = buckets_of(options.redis) if options.redis is not None else None
+    if options.average <= 0:
+        return lambda handler: handler
+    limit = Limit(
+        context.name,
+        source,
+        _pace(options, as_traefik=context.as_traefik),
+        _display(context.name, options),
+        buckets=context.shared.buckets,
+        shared=options.shared or redis is not None,
+        redis=redis,
+        fails=context.as_traefik,
+    )
+
+    def rate_limit(handler: Handler) -> Handler:
+        if isinstance(handler, Limits) and not context.as_traefik:
+            return Limits((limit, *handler.limits), handler.handler)
+        return Limits((limit,), handler)
+
+    return rate_limit
+
+
+def _check(options: Options) -> None:
     if options.period < 0:
         raise BuildError(
             f"period: {format_duration(options.period)} is negative; write 1s or 1m for example"
         )
-    source = source_of(options.source_criterion)
+    if options.delay is not None:
+        if options.no_delay:
+            raise BuildError("delay and noDelay exclude each other; keep one of them")
+        if not 0 <= options.delay < max(1, options.burst):
+            raise BuildError(
+                f"delay: {options.delay} is not between 0 and {max(1, options.burst) - 1}, the"
+                " requests of the burst that may come too soon"
+            )
+    if not 400 <= options.status_code <= 599:
+        raise BuildError(f"statusCode: {options.status_code} is not between 400 and 599")
+
+
+def _pace(options: Options, *, as_traefik: bool) -> Pace:
     # Traefik takes a period of zero for a second, and a burst below one for one.
     rate = options.average / (options.period or 1.0)
-    capacity = float(max(1, options.burst))
-    if options.average <= 0:
-        return lambda handler: handler
+    burst = float(max(1, options.burst))
+    lifetime = _lifetime_in_traefik(rate) if as_traefik else math.inf
+    if options.delay is not None:
+        # A debt of tokens is a place in the line.
+        at_once = options.delay + 1.0
+        return Pace(rate, at_once, (burst - at_once) / rate, lifetime)
+    if options.no_delay:
+        return Pace(rate, burst, 0.0, lifetime)
     patience = LONGEST_DELAY if rate < 1 else LONGEST_DELAY / math.floor(rate)
-    lifetime = _lifetime_in_traefik(rate) if context.as_traefik else math.inf
-    limit = Limit(rate, capacity, patience, lifetime)
-    if options.redis is not None:
-        return _in_redis(RedisBuckets(options.redis), context, source, limit)
-    return _in_memory(context.shared.buckets, context.name.encode(), source, limit)
+    return Pace(rate, burst, patience, lifetime)
 
 
 def _lifetime_in_traefik(rate: float) -> float:
@@ -70,76 +114,11 @@ def _lifetime_in_traefik(rate: float) -> float:
     return 2.0 if rate >= 1 else 1.0 + int(1 / rate)
 
 
-class Limit(NamedTuple):
-    """What ``take`` wants to know of a bucket."""
-
-    rate: float
-    """Tokens per second."""
-    capacity: float
-    patience: float
-    """Seconds a token may be waited for."""
-    lifetime: float
-    """Seconds after which an unused bucket is full again."""
-
-
-def _in_memory(
-    buckets: Buckets, name: bytes, source: Callable[[Request], bytes], limit: Limit
-) -> Middleware:
-    patience = limit.patience
-    take = buckets.take
-
-    def rate_limit(handler: Handler) -> Handler:
-        def handle(request: Request) -> Awaitable[Response]:
-            key = b"%b\0%b\0%b" % (name, request.exchange.router.encode(), source(request))
-            wait, _ = take(key, *limit)
-            if wait <= 0.0:
-                return handler(request)
-            if wait > patience:
-                return _refuse(wait)
-            return _delay(wait, handler, request)
-
-        return handle
-
-    return rate_limit
-
-
-def _in_redis(
-    buckets: RedisBuckets,
-    context: BuildContext,
-    source: Callable[[Request], bytes],
-    limit: Limit,
-) -> Middleware:
-    local = context.shared.buckets
-
-    def rate_limit(handler: Handler) -> Handler:
-        async def handle(request: Request) -> Response:
-            # The key of Traefik, which does not tell routers apart here.
-            key = f"rate:{context.name}:{source(request).decode('latin-1')}"
-            try:
-                wait, _ = await buckets.take(key, *limit)
-            except BucketUnavailable:
-                if context.as_traefik:
-                    raise
-                wait, _ = local.take(key.encode("latin-1"), *limit)
-            if wait > limit.patience:
-                return _refuse(wait)
-            return await _delay(wait, handler, request)
-
-        return handle
-
-    return rate_limit
-
-
-async def _delay(wait: float, handler: Handler, request: Request) -> Response:
-    if wait > 0.0:
-        await asyncio.sleep(wait)
-    return await handler(request)
-
-
-def _refuse(wait: float) -> Response:
-    fields = [
-        (b"Retry-After", b"%d" % math.ceil(wait)),
-        (b"X-Retry-In", format_duration(wait).encode()),
-        (b"Date", http_date()),
-    ]
-    return Response(429, Headers(fields), FixedBody(b"Too Many Requests"))
+def _display(name: str, options: Options) -> Display:
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "-" for c in name)
+    item = f'"{plain}"'.encode()
+    period = options.period or 1.0
+    window = max(1, math.ceil(period))
+    quota = math.floor(options.average * window / period)
+    policy = b"%b;q=%d;w=%d" % (item, quota, window) if options.headers else b""
+    return Display(policy, item, options.status_code, options.dry_run)

@@ -1,29 +1,26 @@
 """Token buckets in Redis, for limits that hold over several routers.
 
 The key and the record are Traefik's, so both may share a Redis. The clock is
-that of Redis: those of the routers need not agree.
+that of Redis: those of the routers need not agree. While Redis does not answer,
+nobody waits for it: one request in a while asks it, in the background.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
-import os
-import ssl
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
 from functools import lru_cache
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from edgerouter.config.types import Duration
 from edgerouter.http.errors import ExchangeError
-from edgerouter.middleware.base import BuildError
-from edgerouter.middleware.client_tls import ClientTLS
+from edgerouter.middleware.redis_client import Redis, client_of, errors
 
 _log = logging.getLogger(__name__)
 
 # ARGV: tokens per microsecond, capacity, longest wait in microseconds, seconds to keep it.
-_SCRIPT = """
+_TAKE = """
 local rate, capacity, patience = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -42,29 +39,21 @@ redis.call('EXPIRE', KEYS[1], ARGV[4])
 return {string.format('%.17g', wait), string.format('%.17g', tokens)}
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Redis:
-    """Where buckets are shared."""
-
-    endpoints: tuple[str, ...] = ("localhost:6379",)
-    tls: ClientTLS | None = None
-    username: str = ""
-    password: str = field(default="", metadata={"secret": True})
-    db: int = 0
-    pool_size: int = 0
-    """Connections of one worker; 0: ten for each CPU."""
-    min_idle_conns: int = 0
-    """Has no effect: connections are made when they are first needed."""
-    max_active_conns: int = 0
-    """Bounds ``poolSize``; 0: no bound."""
-    read_timeout: Duration | None = 3.0
-    write_timeout: Duration | None = 3.0
-    dial_timeout: Duration | None = 5.0
-
+# ARGV: capacity.
+_GIVE_BACK = """
+local tokens = redis.call('HGET', KEYS[1], 'tokens')
+if tokens then
+  tokens = math.min(tonumber(ARGV[1]), tonumber(tokens) + 1)
+  redis.call('HSET', KEYS[1], 'tokens', string.format('%.17g', tokens))
+end
+"""
 
 PAUSE = 1.0
 """Seconds for which Redis is not asked again after a failure."""
+PATIENCE = 1.0
+"""Seconds within which Redis has to answer somebody."""
+_LONGEST_LIFE = 10**10
+"""Seconds that Redis can keep a record, with room to spare: it counts milliseconds in 64 bits."""
 
 
 class BucketUnavailable(ExchangeError):
@@ -83,11 +72,16 @@ class RedisBuckets:
         Raises:
             BuildError: The package is missing, or an option cannot work.
         """
-        self._client = _client_of(options)
-        self._script = self._client.register_script(_SCRIPT)
-        self._errors = _errors()
-        self._is_out = False
+        self._client = client_of(options)
+        self._take = self._client.register_script(_TAKE)
+        self._give_back = self._client.register_script(_GIVE_BACK)
+        self._errors = errors()
+        self.is_out = False
+        """Whether Redis did not answer when it was asked last."""
         self._next = 0.0
+        self._probe: asyncio.Task[None] | None = None
+        self._commands: set[asyncio.Task[Any]] = set()
+        self._answers = 0
 
     async def take(
         self,
@@ -99,107 +93,88 @@ class RedisBuckets:
     ) -> tuple[float, float]:
         """Take a token as ``Buckets.take`` does.
 
-        After a failure Redis is left alone for a second.
-
         Raises:
             BucketUnavailable: Redis does not answer, or with an error.
         """
-        if monotonic() < self._next:
+        life = int(min(capacity / rate + patience + 2, lifetime, _LONGEST_LIFE))
+        arguments = [rate / 1e6, capacity, patience * 1e6, life]
+        if self.is_out:
+            if self._probe is None and monotonic() >= self._next:
+                self._probe = asyncio.get_running_loop().create_task(
+                    self._ask_again(key, arguments), name="redis"
+                )
             raise BucketUnavailable("rateLimit: Redis could not be asked a moment ago")
-        needed = min(int(capacity / rate + patience) + 2, lifetime)
         try:
-            answer = await self._script(
-                keys=[key], args=[rate / 1e6, capacity, patience * 1e6, int(needed)]
-            )
+            return await self._ask(key, arguments)
         except self._errors as error:
-            if not self._is_out:
+            if not self.is_out:
                 _log.error("rateLimit: Redis cannot be asked: %s", error)
-            self._is_out = True
+            self.is_out = True
             self._next = monotonic() + PAUSE
             raise BucketUnavailable(f"rateLimit: Redis: {error}") from error
-        if self._is_out:
-            _log.warning("rateLimit: Redis can be asked again")
-            self._is_out = False
-        return float(answer[0]) / 1e6, float(answer[1])
+
+    async def give_back(self, key: str, capacity: float) -> None:
+        """Put a token back that was taken a moment ago; without an answer it is lost."""
+        if self.is_out:
+            return
+        with contextlib.suppress(*self._errors):
+            await self._within_patience(self._give_back(keys=[key], args=[capacity]))
 
     async def close(self) -> None:
-        """Close the connections of everybody with the same options."""
+        """Close the connections."""
+        if self._probe is not None:
+            self._probe.cancel()
+        for command in self._commands:
+            command.cancel()
+        await asyncio.gather(*self._commands, return_exceptions=True)
         await self._client.aclose()
 
+    async def _ask(self, key: str, arguments: list[float]) -> tuple[float, float]:
+        wait, tokens = await self._within_patience(self._take(keys=[key], args=arguments))
+        return float(wait) / 1e6, float(tokens)
 
-def _errors() -> tuple[type[Exception], ...]:
-    from redis.exceptions import RedisError  # noqa: PLC0415 - only where it is used.
+    async def _within_patience(self, command: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for an answer as long as anybody gets one and the time-outs of the client allow.
 
-    return (RedisError, OSError, asyncio.TimeoutError)
+        A command that nobody waits for any more goes on: its connection needs the end.
+
+        Raises:
+            Exception: One of ``self._errors``.
+        """
+        task = asyncio.get_running_loop().create_task(command, name="redis command")
+        self._commands.add(task)
+        task.add_done_callback(self._ended)
+        while True:
+            answers = self._answers
+            done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+            if done:
+                return task.result()
+            if answers == self._answers:
+                raise TimeoutError(f"no answer within {PATIENCE:.0f} s")
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._commands.discard(task)
+        # Asking for the error says that it was seen, whether or not somebody still waits.
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._answers += 1
+        if self.is_out:
+            _log.warning("rateLimit: Redis can be asked again")
+            self.is_out = False
+
+    async def _ask_again(self, key: str, arguments: list[float]) -> None:
+        """Do what a request wants that has gone on already, to see whether Redis answers."""
+        with contextlib.suppress(*self._errors):
+            await self._ask(key, arguments)
+        self._next = monotonic() + PAUSE
+        self._probe = None
 
 
 @lru_cache(maxsize=64)
-def _client_of(options: Redis) -> Any:
-    """Return the client for ``options``; middlewares with the same ones share it."""
-    try:
-        # Here, because only few routers need it.
-        from redis import asyncio as redis  # noqa: PLC0415
-        from redis.asyncio.retry import Retry  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.exceptions import ConnectionError  # noqa: A004, PLC0415
-    except ImportError as error:
-        raise BuildError(
-            "redis: the Python package redis is not installed;"
-            ' install it with pip install "edgerouter[redis]", or remove this option'
-        ) from error
-    places = [_place(text) for text in options.endpoints]
-    if not places:
-        raise BuildError("redis.endpoints: must not be empty; write localhost:6379 for example")
-    size = options.pool_size or 10 * (os.cpu_count() or 1)
-    if options.max_active_conns:
-        size = min(size, options.max_active_conns)
-    common: dict[str, Any] = {
-        # Once more at once, for a connection that Redis has closed meanwhile.
-        "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
-        "username": options.username or None,
-        "password": options.password or None,
-        "socket_timeout": options.read_timeout,
-        "socket_connect_timeout": options.dial_timeout,
-        **_tls_of(options.tls),
-    }
-    if len(places) > 1:
-        nodes = [redis.cluster.ClusterNode(host, port) for host, port in places]
-        return redis.RedisCluster(startup_nodes=nodes, max_connections=size, **common)
-    ((host, port),) = places
-    secure = common.pop("ssl", False)
-    pool = redis.BlockingConnectionPool(
-        host=host,
-        port=port,
-        db=options.db,
-        max_connections=size,
-        timeout=options.read_timeout,
-        connection_class=redis.SSLConnection if secure else redis.Connection,
-        **common,
-    )
-    return redis.Redis(connection_pool=pool)
+def buckets_of(options: Redis) -> RedisBuckets:
+    """Return the buckets for ``options``; middlewares with the same ones share connections.
 
-
-def _place(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise BuildError(f'redis.endpoints: "{text}" is not host:port, such as localhost:6379')
-    return host.strip("[]"), int(port)
-
-
-def _tls_of(options: ClientTLS | None) -> dict[str, Any]:
-    if options is None:
-        return {}
-    if bool(options.cert) != bool(options.key):
-        raise BuildError("redis.tls: cert and key belong together; set both or none")
-    named = {"ca": options.ca, "cert": options.cert, "key": options.key}
-    for name, value in named.items():
-        if value and not value.startswith("-----BEGIN") and not Path(value).is_file():
-            raise BuildError(f"redis.tls.{name}: there is no file {value}")
-    chosen: dict[str, Any] = {"ssl": True}
-    if options.insecure_skip_verify:
-        chosen |= {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}
-    if options.ca:
-        chosen["ssl_ca_data" if options.ca.startswith("-----") else "ssl_ca_certs"] = options.ca
-    if options.cert:
-        chosen |= {"ssl_certfile": options.cert, "ssl_keyfile": options.key}
-    return chosen
+    Raises:
+        BuildError: The package is missing, or an option cannot work.
+    """
+    return RedisBuckets(options)

@@ -18,6 +18,7 @@ _COPIES = "oracle/test_oracle.py::test_the_api_lists_the_same_routers"
 _FILE = "unit/middleware/test_basic_auth.py::test_a_changed_file_is_read_again"
 _FORGED = "unit/middleware/test_basic_auth.py::test_the_header_of_the_user_cannot_be_forged"
 _LIMITS = "integration/test_limits.py::test_a_rate_survives_changes_and_killed_workers"
+_RATE = "unit/middleware/test_rate_limit.py::"
 _CIRCUITS = "unit/middleware/test_circuit_breaker.py::test_its_state_outlives_a_new_table"
 _NO_PATH = "unit/middleware/test_replace_path.py::test_what_is_no_path_is_refused"
 _OURS = "integration/test_differences.py::"
@@ -80,6 +81,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             _LIMITS,
             "oracle/test_compat.py::test_a_bucket_is_full_after_a_pause",
             "limit: rl-down",
+            f"{_RATE}test_a_request_that_one_limit_refuses_counts_for_none",
         ),
         "A path rewritten by": ("rpr-bounds: /axxb", "rpr-noslash: /api/x"),
         "A `replacePath`": (_NO_PATH,),
@@ -173,7 +175,11 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "The API does not list copies": (_COPIES,),
         "Fields of different names": (f"{_OURS}test_fields_keep_their_order",),
         "Of middlewares": (),
-        "`rateLimit`, `circuitBreaker`": (_LIMITS, f"{_CIRCUITS}_but_not_new_options"),
+        "`rateLimit`, `circuitBreaker`": (
+            _LIMITS,
+            f"{_CIRCUITS}_but_not_new_options",
+            "unit/middleware/test_redis_buckets.py::test_redis_that_hangs_is_waited_for_once",
+        ),
         "What protects": (
             "unit/control/test_representation.py::test_credentials_in_addresses_are_not_shown",
             "unit/middleware/test_headers.py::test_options_that_cannot_work",

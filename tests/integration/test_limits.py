@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -151,3 +152,26 @@ async def test_routers_with_one_redis_share_a_limit(tmp_path: Path) -> None:
         for router in routers:
             alone = await flood(router.ports["web"], "limited.test", 6, 15)
             assert alone == {502: 60, 429: 30}
+
+
+def test_a_redis_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
+    require_redis()
+    (closed,) = free_ports(1)
+    with redis_server(tmp_path) as redis, ExitStack() as opened:
+        limit = {"average": 1, "period": "1h", "redis": {"endpoints": [redis.endpoint]}}
+        content = configuration(closed, limited={"rateLimit": limit})
+        router = opened.enter_context(
+            edgerouter(tmp_path / "router", ["web"], {"edgerouter.workers": "2"}, content)
+        )
+        port = router.ports["web"]
+        assert [status(port, "limited.test") for _ in range(8)] == [502] + [429] * 7
+        redis.hang()
+        took = []
+        end = time.monotonic() + 4.5  # Redis is asked again every second.
+        while time.monotonic() < end:
+            began = time.monotonic()
+            assert status(port, "limited.test") in (502, 429)
+            took.append(time.monotonic() - began)
+        assert len([seconds for seconds in took if seconds > 0.3]) <= 2, "once in each worker"
+        assert max(took) < 2.5
+        redis.go_on()

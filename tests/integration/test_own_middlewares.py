@@ -14,15 +14,16 @@ from tests.support.raw_http import Answer, exchange
 from tests.support.router_process import RouterProcess, free_ports
 from tests.support.traefik import traefik, traefik_binary
 
+HOUR = {"average": 1, "period": "1h"}
 MIDDLEWARES: dict[str, Any] = {
     "id": {"requestId": {}},
     "hop": {"via": {"name": "gate-1"}},
     "closed": {"maintenance": {"page": "closed <b>today</b>", "retryAfter": "10m"}},
     "open": {"maintenance": {"allowedIPs": ["127.0.0.0/8"]}},
     "sorry": {"errorPages": {"page": "sorry: {status}", "status": ["500-599"]}},
-    "few": {"requestLimit": {"average": 1, "period": "1h", "burst": 3, "noDelay": True}},
-    "fewer": {"requestLimit": {"average": 1, "period": "1h", "burst": 1, "noDelay": True}},
-    "dry": {"requestLimit": {"average": 1, "period": "1h", "dryRun": True}},
+    "few": {"rateLimit": {**HOUR, "burst": 4, "noDelay": True, "headers": True}},
+    "fewer": {"rateLimit": {**HOUR, "burst": 2, "noDelay": True, "headers": True}},
+    "dry": {"rateLimit": {**HOUR, "dryRun": True}},
     "slow": {"bandwidth": {"rate": "100k", "after": "10k"}},
     "proxied": {"realIp": {"trusted": ["private", "127.0.0.0/8"], "header": "CF-Connecting-IP"}},
     "local": {"ipAllowList": {"sourceRange": ["192.0.2.7"]}},

@@ -93,7 +93,7 @@ def behind_a_proxy(ports: dict[str, int], held: int, *, middleware: bool) -> dic
     once = {"average": 1, "period": "1h"}
     limits: dict[str, Any] = {
         "rate": {"rateLimit": once},
-        "request": {"requestLimit": once},
+        "request": {"rateLimit": {**once, "shared": True, "noDelay": True}},
         "flight": {"inFlightReq": {"amount": 1, "sourceCriterion": {"ipStrategy": {}}}},
         "list": {"ipAllowList": {"sourceRange": [FIRST]}},
         "auth": {"forwardAuth": {"address": f"http://127.0.0.1:{ports['auth']}/"}},

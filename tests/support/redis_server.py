@@ -1,5 +1,6 @@
 """A real redis-server for one test, without files, on a port of its own."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -30,6 +31,16 @@ class RedisServer:
         while self.cli("ping") not in ("PONG", "NOAUTH Authentication required."):
             assert time.monotonic() < end, "redis-server does not answer"
             time.sleep(0.02)
+
+    def hang(self) -> None:
+        """Have it take connections and answer nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Kill it."""

@@ -42,7 +42,6 @@ PASSING: dict[str, dict[str, Any]] = {
     "replacePath": {"path": "/x"},
     "replacePathRegex": {"regex": "^/", "replacement": "/x/"},
     "requestId": {},
-    "requestLimit": {"average": 1000, "burst": 1000, "noDelay": True},
     "retry": {"attempts": 2, "status": ["500"]},
     "stripPrefix": {"prefixes": ["/"]},
     "stripPrefixRegex": {"regex": ["^/"]},
@@ -77,7 +76,6 @@ BAD: dict[str, dict[str, str]] = {
     "replacePath": {"path": "/%zz"},
     "replacePathRegex": {"regex": "(?!x)", "replacement": "x"},
     "requestId": {"header": "a b"},
-    "requestLimit": {"average": "1", "delay": "5"},
     "retry": {"attempts": "0"},
     "stripPrefix": {"prefixs": "/x"},
     "stripPrefixRegex": {"regex": "["},
@@ -85,7 +83,7 @@ BAD: dict[str, dict[str, str]] = {
 }
 """By type: labels below it, as somebody may have written them; the first one that is wrong."""
 
-WRONG = {"rateLimit": "period", "requestLimit": "delay"}
+WRONG = {"rateLimit": "period"}
 """The option at fault where it is not the first."""
 
 

@@ -50,18 +50,21 @@ TRAEFIK = {
     "stripPrefixRegex": "regex",
 }
 
+OWN_OPTIONS = {"rateLimit": "delay noDelay dryRun headers shared statusCode"}
+"""Options that Traefik does not know."""
 OWN = {
     "bandwidth": "rate after",
     "errorPages": "status page pages contentType",
     "maintenance": "enabled page contentType status retryAfter allowedIPs",
     "realIp": "trusted header",
     "requestId": "header inResponse",
-    "requestLimit": "average period burst delay noDelay dryRun headers statusCode sourceCriterion",
     "via": "name inRequest inResponse",
 }
-"""Those that Traefik does not know."""
+"""Middlewares that Traefik does not know."""
 
-KNOWN = TRAEFIK | OWN
+KNOWN = {
+    name: f"{options} {OWN_OPTIONS.get(name, '')}" for name, options in (TRAEFIK | OWN).items()
+}
 
 
 def test_every_middleware_of_traefik_is_in_the_table() -> None:
