@@ -14,6 +14,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.budget import Budget, Share
 from edgerouter.middleware.mediatypes import streams
 from edgerouter.middleware.predicates import Function, condition
 from edgerouter.middleware.spool import Spool
@@ -73,7 +74,8 @@ def build(options: Options, context: BuildContext) -> Middleware:
             raise BuildError(f"{name}: must not be negative, got {size}")
     repeats = None
     if options.retry_expression:
-        repeats = condition("retryExpression", options.retry_expression, FUNCTIONS)
+        meets = condition("retryExpression", options.retry_expression, FUNCTIONS)
+        repeats = _Repeats(meets, as_traefik=context.as_traefik)
 
     passes = _never if context.as_traefik else streams
 
@@ -83,7 +85,10 @@ def build(options: Options, context: BuildContext) -> Middleware:
                 return await handler(request)
             spool = await _read_request(options, request)
             try:
-                response = await _ask(options, handler, request, spool, repeats, passes)
+                if repeats is None:
+                    response = await _ask(options, handler, request, spool, passes)
+                else:
+                    response = await repeats.ask(options, handler, request, spool, passes)
             except BaseException:
                 spool.close()
                 raise
@@ -120,29 +125,53 @@ async def _ask(
     handler: Handler,
     request: Request,
     spool: Spool,
-    repeats: Callable[[Attempt], bool] | None,
     passes: Callable[[Headers], bool],
 ) -> Response:
-    number = 1
-    while True:
-        asking = request.evolve(body=spool.body(), expects_continue=False)
+    asking = request.evolve(body=spool.body(), expects_continue=False)
+    response = await handler(asking)
+    if request.method != "HEAD" and not passes(response.headers):
+        response = await _read_response(options, response)
+    return response
+
+
+class _Repeats:
+    """Repetitions by an expression; as Traefik does it, only of requests with a body."""
+
+    def __init__(self, meets: Callable[[Attempt], bool], *, as_traefik: bool) -> None:
+        self._meets = meets
+        self._needs_body = as_traefik
+        self._budget = Budget(is_limited=not as_traefik)
+
+    async def ask(
+        self,
+        options: Options,
+        handler: Handler,
+        request: Request,
+        spool: Spool,
+        passes: Callable[[Headers], bool],
+    ) -> Response:
+        if self._needs_body and not spool.size:
+            return await _ask(options, handler, request, spool, passes)
+        share = self._budget.enter()
         try:
-            response = await handler(asking)
-            if request.method != "HEAD" and not passes(response.headers):
-                response = await _read_response(options, response)
-        except ExchangeError as error:
-            if not _once_more(repeats, Attempt(request.method, number, error.status)):
-                raise
-        else:
-            if not _once_more(repeats, Attempt(request.method, number, response.status)):
-                return response
-            response.close()
-        number += 1
-        request.exchange.retries += 1
+            for number in range(1, MOST_ATTEMPTS + 1):
+                try:
+                    response = await _ask(options, handler, request, spool, passes)
+                except ExchangeError as error:
+                    if not self._once_more(Attempt(request.method, number, error.status), share):
+                        raise
+                else:
+                    attempt = Attempt(request.method, number, response.status)
+                    if not self._once_more(attempt, share):
+                        return response
+                    response.close()
+                request.exchange.retries += 1
+            return await _ask(options, handler, request, spool, passes)
+        finally:
+            share.end()
 
-
-def _once_more(repeats: Callable[[Attempt], bool] | None, attempt: Attempt) -> bool:
-    return repeats is not None and attempt.number <= MOST_ATTEMPTS and repeats(attempt)
+    def _once_more(self, attempt: Attempt, share: Share) -> bool:
+        return self._meets(attempt) and share.is_affordable()
 
 
 async def _read_response(options: Options, response: Response) -> Response:

@@ -17,16 +17,13 @@ from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.middleware.budget import Budget
 from edgerouter.middleware.mediatypes import streams
 from edgerouter.middleware.spool import Spool
 from edgerouter.middleware.statuses import statuses
 
 _NOT_IDEMPOTENT = frozenset(("POST", "PATCH", "LOCK"))
 _NOTHING: frozenset[int] = frozenset()
-BUDGET_PERCENT = 20
-"""Of 100 requests under way so many may be repeated at the same time, and"""
-MIN_RETRY_CONCURRENCY = 3
-"""always so many (Envoy's names and defaults)."""
 _IN_MEMORY = 1_048_576
 """Bytes of a body kept in memory; the rest is kept on disk."""
 
@@ -67,7 +64,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     if options.attempts == 1:
         return lambda handler: handler
 
-    budget = _Budget(is_limited=not context.as_traefik)
+    budget = Budget(is_limited=not context.as_traefik)
 
     def retry(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
@@ -88,7 +85,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
 
 async def _keeping_body(
     options: Options,
-    budget: "_Budget",
+    budget: Budget,
     repeated: frozenset[int],
     handler: Handler,
     request: Request,
@@ -168,46 +165,24 @@ class _Rejoined:
         self._rest.close()
 
 
-class _Budget:
-    """How many requests of one middleware may be repeated at once, in one worker (Envoy).
-
-    A server that cannot keep up must not get several times as many requests for it.
-    """
-
-    __slots__ = ("_is_limited", "active", "repeating")
-
-    def __init__(self, *, is_limited: bool) -> None:
-        self._is_limited = is_limited
-        self.active = 0
-        """Requests under way,"""
-        self.repeating = 0
-        """and those of them that have been repeated after a server had got them."""
-
-    def allows_more(self) -> bool:
-        return not self._is_limited or self.repeating < max(
-            MIN_RETRY_CONCURRENCY, self.active * BUDGET_PERCENT // 100
-        )
-
-
 class _Tries:
     """The tries of one request."""
 
     __slots__ = (
-        *("_body", "_budget", "_interval", "_is_repeated", "_options"),
-        *("_repeated", "_spool", "_start", "_time"),
+        *("_body", "_budget", "_interval", "_options", "_repeated"),
+        *("_share", "_spool", "_start", "_time"),
     )
 
     def __init__(
         self,
         options: Options,
-        budget: _Budget,
+        budget: Budget,
         repeated: frozenset[int],
         body: _Watched | None = None,
         spool: Spool | None = None,
     ) -> None:
         self._options = options
         self._budget = budget
-        self._is_repeated = False
         self._repeated = repeated
         self._body = body
         self._spool = spool
@@ -216,12 +191,11 @@ class _Tries:
         self._interval = options.initial_interval
 
     async def run(self, handler: Handler, request: Request) -> Response:
-        self._budget.active += 1
+        self._share = self._budget.enter()
         try:
             return await self._run(handler, request)
         finally:
-            self._budget.active -= 1
-            self._budget.repeating -= self._is_repeated
+            self._share.end()
 
     async def _run(self, handler: Handler, request: Request) -> Response:
         for _ in range(self._options.attempts - 1):
@@ -235,7 +209,7 @@ class _Tries:
             else:
                 if response.status not in self._repeated or self._is_late():
                     return response
-                if not self._is_affordable():
+                if not self._share.is_affordable():
                     return response
                 response.close()
             await self._pause()
@@ -250,14 +224,7 @@ class _Tries:
         unsent = error.retry == "always" and not self._options.disable_retry_on_network_error
         if unsent and (self._body is None or not self._body.touched):
             return True  # No server has got it, so it costs none anything.
-        return error.status in self._repeated and self._is_affordable()
-
-    def _is_affordable(self) -> bool:
-        """Tell whether the budget has room for this request to be repeated; take it."""
-        if not self._is_repeated and self._budget.allows_more():
-            self._is_repeated = True
-            self._budget.repeating += 1
-        return self._is_repeated
+        return error.status in self._repeated and self._share.is_affordable()
 
     def _is_late(self) -> bool:
         timeout = self._options.timeout

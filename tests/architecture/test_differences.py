@@ -102,6 +102,13 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "unit/middleware/test_buffering.py::test_streams_pass",
             "unit/middleware/test_retry.py::test_a_stream_of_the_client_is_not_kept_for_another_try",
         ),
+        "A `retryExpression`": (
+            "bu-retry-any: GET 0 fails with 503",
+            (
+                "unit/middleware/test_buffering.py"
+                "::test_an_overloaded_server_gets_a_fifth_more_and_not_twice_as_much"
+            ),
+        ),
         "`circuitBreaker` counts": (
             f"{_CIRCUITS}_but_not_new_options",
             (

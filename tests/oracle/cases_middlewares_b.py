@@ -119,7 +119,23 @@ _ERRORS = [
     ask("err-up", "/x?y=z"),
 ]  # fmt: skip
 
+
+def fail(middleware: str, method: str, body: str = "", status: int = 503) -> Case:
+    """Make a case of which it counts how often the server was asked: it fails each time."""
+    length = f"\nContent-Length: {len(body)}" if body else ""
+    head = f"{method} /x HTTP/1.1\nHost: {middleware}.m.test\n{echo(status=status)}{length}"
+    return case(f"{middleware}: {method} {len(body)} fails with {status}", head, body)
+
+
 _REPEATING = [
+    *(fail("re-status", method) for method in ("GET", "HEAD", "DELETE", "POST", "PATCH")),
+    fail("re-status", "PUT", "short"),
+    fail("re-status", "POST", "short"),
+    fail("re-status", "PUT", "longer than ten"),
+    fail("re-status", "GET", status=404),
+    fail("re-all", "POST", "body"),
+    fail("re-all", "LOCK"),
+    fail("re", "GET"),
     ask("re", "/x", echo(status=503)),
     ask("re", "/x"),
     send("re", "POST", "/x", "body"),
@@ -267,6 +283,10 @@ _BUFFERING = [
     page("bu-disk"),
     ask("bu-retry", "/"),
     ask("bu-retry-code", "/", echo(status=503)),
+    *(fail("bu-retry-any", method, "body") for method in ("GET", "POST", "PUT", "DELETE")),
+    *(fail("bu-retry-any", method) for method in ("GET", "HEAD", "POST")),
+    fail("bu-retry-any", "POST", "body", 404),
+    fail("bu-retry-on", "POST", "body"),
     ask("bu-negative", "/"),
     ask("bu-bad", "/"),
 ]  # fmt: skip

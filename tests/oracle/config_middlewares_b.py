@@ -82,6 +82,8 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "bu-disk": {"buffering": {"memRequestBodyBytes": 4, "memResponseBodyBytes": 4}},
     "bu-retry": {"buffering": {"retryExpression": "Attempts() < 3 && IsNetworkError()"}},
     "bu-retry-code": {"buffering": {"retryExpression": "ResponseCode() == 503 && RequestMethod() == \"GET\" && Attempts() <= 2"}},
+    "bu-retry-any": {"buffering": {"retryExpression": "ResponseCode() > 499 && Attempts() <= 2"}},
+    "bu-retry-on": {"buffering": {"retryExpression": "ResponseCode() == 503"}},
     "bu-negative": {"buffering": {"maxRequestBodyBytes": -1}},
     "bu-bad": {"buffering": {"retryExpression": "Attempts() <"}},
     "gw": {"grpcWeb": {"allowOrigins": ["http://a.test"]}},

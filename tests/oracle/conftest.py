@@ -18,11 +18,16 @@ class Subject:
 
     def __init__(self, process: RouterProcess, echo: EchoServer) -> None:
         self.process = process
+        self._echo = echo
         self._normaliser = Normaliser(echo.ports, process.ports)
 
     def ask(self, case: Case) -> Outcome:
+        """Return what is comparable: the answers, and how often servers were asked."""
+        asked = self._echo.asked
         answers = case.run(self.process.ports[case.entrypoint])
-        return self._normaliser.outcome(answers, case.parts[0])
+        outcome = self._normaliser.outcome(answers, case.parts[0])
+        outcome[0]["asked"] = self._echo.asked - asked
+        return outcome
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

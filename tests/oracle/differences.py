@@ -30,7 +30,14 @@ _WEAKENED = "a compressed answer has no strong validator and no byte ranges of t
 _STREAMS = "streams are not compressed unless includedContentTypes names them"
 _SLASH = "a rewritten path begins with a slash, whatever the replacement says"
 
+_REPEATED = "a request without a body is repeated, too"
+
 DIFFERENCES: dict[str, Difference] = {
+    'bu-retry-code: /, X-Echo: {"status": 503}': Difference(_REPEATED, {"asked": 3}),
+    **{
+        f"bu-retry-any: {method} 0 fails with 503": Difference(_REPEATED, {"asked": 3})
+        for method in ("GET", "HEAD", "POST")
+    },
     "host: regexp with dot": _served("HostRegexp, too, ignores the dot at the end of a host"),
     "query passed on: fragment": _refused("a request target has no fragment (RFC 9112, 3.2)"),
     "forwarded: spoofed, untrusted": _served(_FAMILY),

@@ -27,9 +27,11 @@ class ExactNormaliser(Normaliser):
 
 
 def ask_exactly(process: RouterProcess, echo: EchoServer, case: Case) -> list[dict[str, Any]]:
-    """Return what ``process`` answers to ``case``."""
+    """Return what ``process`` answers to ``case``, and how often servers were asked for it."""
+    asked = echo.asked
     answers = case.run(process.ports[case.entrypoint])
     outcome = ExactNormaliser(echo.ports, process.ports).outcome(answers)
+    outcome[0]["asked"] = echo.asked - asked
     for fact in outcome:
         if fact["status"] == 400 and fact.get("body") in ("", "Bad Request\n"):
             # Refused after the head was read: Traefik keeps the connection, edgerouter does not.

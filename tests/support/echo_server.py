@@ -66,6 +66,8 @@ class EchoServer:
         self._names = list(names)
         self._tls = tls or {}
         self.ports: dict[str, int] = {}
+        self.asked = 0
+        """How many requests have come."""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo server")
@@ -100,7 +102,7 @@ class EchoServer:
     async def _listen(self) -> list[asyncio.Server]:
         servers = []
         for name in self._names:
-            serve = partial(_serve, name)
+            serve = partial(self._serve, name)
             server = await asyncio.start_server(
                 serve, "127.0.0.1", 0, limit=2**21, ssl=self._tls.get(name)
             )
@@ -108,20 +110,25 @@ class EchoServer:
             servers.append(server)
         return servers
 
-
-async def _serve(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while await _answer(name, reader, writer):
+    async def _serve(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            stays = True
+            while stays:
+                received = await _read_head(reader)
+                self.asked += 1
+                stays = await _answer(name, received, reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
-    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-        pass
-    finally:
-        writer.close()
+        finally:
+            writer.close()
 
 
-async def _answer(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def _answer(
+    name: str, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> bool:
     """Serve one request; tell whether the connection stays."""
-    received = await _read_head(reader)
     order = Order(**json.loads(received.get("x-echo") or "{}"))
     if order.upgrade:
         await _upgrade(order, reader, writer)

@@ -1,5 +1,7 @@
 """Bodies and handlers for middlewares that read or change contents."""
 
+import asyncio
+
 from edgerouter.http.body import NO_TRAILERS, Body, FixedBody
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
@@ -70,3 +72,20 @@ async def pieces(body: Body) -> list[bytes]:
 def page(data: bytes, *fields: tuple[bytes, bytes], status: int = 200) -> Response:
     """Return an answer that is all there."""
     return Response(status, Headers(fields), FixedBody(data))
+
+
+class Overloaded:
+    """Answers 503 to all, once the last of ``count`` requests has come."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._all_there = asyncio.Event()
+        self.asked = 0
+
+    async def __call__(self, _request: Request) -> Response:
+        self.asked += 1
+        if self.asked >= self._count:
+            self._all_there.set()
+        await self._all_there.wait()
+        await asyncio.sleep(0.01)
+        return Response(503, Headers())

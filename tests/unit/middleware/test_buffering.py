@@ -1,5 +1,6 @@
 """buffering."""
 
+import asyncio
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.buffering import Options, ResponseTooLarge, build
 from tests.support.open_files import open_files
-from tests.unit.middleware.bodies import Answers, Pieces, content, page
+from tests.unit.middleware.bodies import Answers, Overloaded, Pieces, content, page
 from tests.unit.middleware.exchange import request
 
 
@@ -146,6 +147,36 @@ async def test_failures_are_repeated_too() -> None:
     handler = buffering(Answers(ConnectFailed("x")), retry_expression=expression)
     with pytest.raises(ConnectFailed, match="x"):
         await handler(posted(b"body"))
+
+
+@pytest.mark.parametrize(("as_traefik", "asked"), [(False, 3), (True, 1)])
+async def test_requests_without_a_body_are_repeated_too(as_traefik: bool, asked: int) -> None:
+    server = Answers(*[503] * asked)
+    context = BuildContext("m", as_traefik=as_traefik)
+    handler = build(Options(retry_expression="Attempts() < 3"), context)(server)
+    assert (await handler(request())).status == 503
+    assert len(server.requests) == asked
+
+
+async def tries(count: int, *, as_traefik: bool = False) -> int:
+    server = Overloaded(count)
+    context = BuildContext("m", as_traefik=as_traefik)
+    handler = build(Options(retry_expression="Attempts() < 2"), context)(server)
+    answers = await asyncio.gather(*(handler(posted(b"body")) for _ in range(count)))
+    assert {answer.status for answer in answers} == {503}
+    return server.asked
+
+
+async def test_an_overloaded_server_gets_a_fifth_more_and_not_twice_as_much() -> None:
+    assert await tries(100) <= 120
+    assert await tries(3) == 6, "a few are always repeated"
+    assert await tries(100, as_traefik=True) == 200
+
+
+async def test_the_budget_is_given_back() -> None:
+    server = Answers(*[503, 200] * 50)
+    handler = buffering(server, retry_expression="ResponseCode() == 503")
+    assert {(await handler(request())).status for _ in range(50)} == {200}
 
 
 async def test_there_is_an_end_to_repetitions() -> None:

@@ -14,7 +14,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.retry import Options, build
 from tests.support.virtual_time import run
-from tests.unit.middleware.bodies import Answers, Pieces, content
+from tests.unit.middleware.bodies import Answers, Overloaded, Pieces, content
 from tests.unit.middleware.exchange import request
 
 
@@ -166,23 +166,6 @@ async def test_a_stream_of_the_client_is_not_kept_for_another_try() -> None:
     assert (await handler(sent)).status == 503
     assert not isinstance(server.requests[0].body, FixedBody)
     assert server.requests[0].body.length is None
-
-
-class Overloaded:
-    """Answers 503 to all, once the last of ``count`` requests has come."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._all_there = asyncio.Event()
-        self.asked = 0
-
-    async def __call__(self, _request: Request) -> Response:
-        self.asked += 1
-        if self.asked >= self._count:
-            self._all_there.set()
-        await self._all_there.wait()
-        await asyncio.sleep(0.01)
-        return Response(503, Headers())
 
 
 async def tries(count: int, context: BuildContext) -> int:
