@@ -1,8 +1,9 @@
 """``grpcWeb``: gRPC-Web clients reach gRPC servers.
 
 Requests become plain gRPC; trailers come back to the client as the last frame of
-the content, and as Base64 for ``application/grpc-web-text``. Browsers of allowed
-origins get their CORS answers.
+the content, and as Base64 for ``application/grpc-web-text``. An answer without
+trailers has its status in the header, so it gets no frame, and one that is not gRPC
+(the page of an error) stays what it is. Browsers of allowed origins get their CORS answers.
 """
 
 import base64
@@ -16,6 +17,7 @@ from edgerouter.http.errors import BadRequest
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers, tokens
 from edgerouter.http.message import Exchange, Request, Response
+from edgerouter.middleware.answer import amended
 from edgerouter.middleware.base import BuildContext
 
 _WEB = b"application/grpc-web"
@@ -26,6 +28,7 @@ _PREFLIGHT_VARY = [
     (b"Vary", b"Access-Control-Request-Method"),
     (b"Vary", b"Access-Control-Request-Headers"),
 ]
+_EXPOSED = b"access-control-expose-headers"
 _TRAILERS_FRAME = b"\x80"
 """The flag byte of the frame that holds the trailers."""
 
@@ -37,7 +40,7 @@ class Options:
     allow_origins: tuple[str, ...] = ()
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware."""
     origins = frozenset(origin.encode() for origin in options.allow_origins)
 
@@ -45,11 +48,22 @@ def build(options: Options, _context: BuildContext) -> Middleware:
         async def translated(request: Request) -> Response:
             kind = request.headers.first(b"content-type") or b""
             as_text = kind.startswith(_TEXT)
-            response = await handler(_plain_grpc(request, kind, as_text=as_text))
-            if response.tunnel is None:
-                response.headers = _web_header(response.headers, kind)
-                _allow(response, request, origins)
-                response.body = WebBody(response.body, request.exchange, as_text=as_text)
+            is_grpc = False
+
+            def change(headers: Headers) -> Headers:
+                nonlocal is_grpc
+                is_grpc = (headers.first(b"content-type") or b"").startswith(_GRPC)
+                return _allowing(_web_header(headers, kind), request, origins)
+
+            asking = _plain_grpc(request, kind, as_text=as_text)
+            response = await amended(handler, asking, change)
+            body = response.body
+            # With a length there are no trailers.
+            changes = body.length is None or (as_text and body.length > 0)
+            if changes and response.tunnel is None and (is_grpc or context.as_traefik):
+                response.body = WebBody(
+                    body, request.exchange, as_text=as_text, as_traefik=context.as_traefik
+                )
             return response
 
         async def preflight(request: Request) -> Response:
@@ -117,20 +131,18 @@ def _web_header(headers: Headers, wanted: bytes) -> Headers:
     return fields
 
 
-def _allow(response: Response, request: Request, origins: frozenset[bytes]) -> None:
-    headers = response.headers
+def _allowing(headers: Headers, request: Request, origins: frozenset[bytes]) -> Headers:
+    """Return ``headers`` with those of CORS; names are shown to scripts whoever asks."""
     origin = request.headers.first(b"origin")
+    headers = headers.without(_EXPOSED)
     headers.append((b"Vary", b"Origin"))
     if origin is not None and _allowed(origin, origins):
-        exposed = [name for name, _ in headers if name.lower() != b"vary"]
-        headers += [
-            (b"Access-Control-Allow-Origin", origin),
-            (b"Access-Control-Allow-Credentials", b"true"),
-            (
-                b"Access-Control-Expose-Headers",
-                b", ".join([*exposed, b"grpc-status, grpc-message"]),
-            ),
-        ]
+        headers.append((b"Access-Control-Allow-Origin", origin))
+        headers.append((b"Access-Control-Allow-Credentials", b"true"))
+    names = dict.fromkeys(name.title() for name, _ in headers if name.lower() != b"date")
+    exposed = b", ".join([*names, b"grpc-status", b"grpc-message"])
+    headers.append((b"Access-Control-Expose-Headers", exposed))
+    return headers
 
 
 class DecodedBody:
@@ -182,14 +194,18 @@ def decoded(data: bytes) -> bytes:
 
 
 class WebBody:
-    """An answer with its trailers as the last frame, as Base64 if need be."""
+    """An answer with its trailers, if any, as the last frame, and as Base64 if need be."""
 
-    __slots__ = ("_as_text", "_body", "_ended", "_exchange", "length", "trailers")
+    __slots__ = ("_as_text", "_body", "_ended", "_exchange", "_is_framed", "length", "trailers")
 
-    def __init__(self, body: Body, exchange: Exchange, *, as_text: bool) -> None:
+    def __init__(
+        self, body: Body, exchange: Exchange, *, as_text: bool, as_traefik: bool = False
+    ) -> None:
         self._body = body
         self._exchange = exchange
         self._as_text = as_text
+        self._is_framed = as_traefik
+        """Whether there is a frame even without trailers."""
         self._ended = False
         self.length: int | None = None
         self.trailers = NO_TRAILERS
@@ -201,7 +217,8 @@ class WebBody:
         self._exchange.origin_size += len(data)
         if not data:
             self._ended = True
-            data = trailers_frame(self._body.trailers)
+            if self._body.trailers or self._is_framed:
+                data = trailers_frame(self._body.trailers)
         return base64.b64encode(data) if self._as_text else data
 
     def ready(self) -> bytes | None:

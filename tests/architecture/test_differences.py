@@ -116,6 +116,11 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
                 "::test_a_long_download_is_a_slow_answer_in_traefik_only"
             ),
         ),
+        "`grpcWeb`": (
+            "gw: grpc-web from http://a.test answered by chunks without trailers",
+            "gw: grpc-web from http://a.test answered by a page in chunks",
+            "gw: grpc-web-text from http://a.test answered by status and content",
+        ),
         "No `Content-Type`": _SNIFFED,
     },
     "Labels and files": {
@@ -194,6 +199,10 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "unit/middleware/test_basic_auth.py::test_too_many_checks_at_once_are_refused",
         ),
         "A `usersFile`": (_FILE,),
+        "`grpcWeb`": (
+            "gw: grpc-web-text from http://a.test answered by a page",
+            "gw-refused: grpc-web from http://a.test answered by trailers",
+        ),
         "A `replacePath`": (_NO_PATH,),
     },
     "Middlewares": {

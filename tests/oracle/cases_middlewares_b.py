@@ -303,6 +303,26 @@ _ASKING = (
     "Access-Control-Request-Method: POST",
     "Access-Control-Request-Headers: x-grpc-web,content-type",
 )
+_KIND = ["Content-Type", "application/grpc+proto"]
+_CALLED: dict[str, dict[str, Any]] = {
+    "trailers": {"chunked": True, "headers": [_KIND, ["Trailer", "Grpc-Status"]], "trailers": [["Grpc-Status", "0"]], "body": "\0\0\0\0\2hi"},
+    "status alone": {"headers": [_KIND, ["Grpc-Status", "5"]], "body": ""},
+    "status and content": {"headers": [_KIND, ["Grpc-Status", "0"]], "body": "\0\0\0\0\2hi"},
+    "chunks without trailers": {"headers": [_KIND], "body": "\0\0\0\0\2hi", "chunked": True},
+    "a page": {"status": 503, "headers": [["Content-Type", "text/plain"]], "body": "bad"},
+    "a page in chunks": {"status": 503, "headers": [["Content-Type", "text/plain"]], "body": "bad", "chunked": True},
+}  # fmt: skip
+"""What a server answers to a call, by name."""
+_WEB_KINDS = ("grpc-web", "grpc-web+proto", "grpc-web-text", "grpc-web-text+proto")
+
+
+def _call(middleware: str, kind: str, answer: str, origin: str = "http://a.test") -> Case:
+    fields = f"Content-Type: application/{kind}\n{echo(**_CALLED[answer])}"
+    fields += f"\nOrigin: {origin}" if origin else ""
+    head = f"POST /s/m HTTP/1.1\nHost: {middleware}.m.test\n{fields}\nContent-Length: 8"
+    return case(f"{middleware}: {kind} from {origin} answered by {answer}", head, "AAAAAAA=")
+
+
 _GRPC_WEB = [
     _grpc("gw", "OPTIONS", "Origin: http://a.test", *_ASKING),
     _grpc("gw", "OPTIONS", "Origin: http://b.test", *_ASKING),
@@ -311,6 +331,11 @@ _GRPC_WEB = [
     _grpc("gw", "OPTIONS", "Origin: http://a.test", "Access-Control-Request-Method: GET", _ASKING[1]),
     _grpc("gw", "POST", "Content-Type: application/json", body="{}"),
     _grpc("gw", "GET"),
+    *(_call("gw", kind, answer) for kind in _WEB_KINDS for answer in _CALLED),
+    *(_call("gw", "grpc-web", answer, "http://b.test") for answer in _CALLED),
+    _call("gw", "grpc-web", "trailers", ""),
+    _call("gw-any", "grpc-web", "trailers"),
+    _call("gw-refused", "grpc-web", "trailers"),
 ]  # fmt: skip
 
 _OF_SERVICES = [

@@ -87,13 +87,14 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "bu-negative": {"buffering": {"maxRequestBodyBytes": -1}},
     "bu-bad": {"buffering": {"retryExpression": "Attempts() <"}},
     "gw": {"grpcWeb": {"allowOrigins": ["http://a.test"]}},
+    "gw-refused": {"grpcWeb": {"allowOrigins": ["http://a.test"]}},
     "gw-any": {"grpcWeb": {"allowOrigins": ["*"]}},
 }  # fmt: skip
 """By the name of middleware, router, service and upstream; the host is ``<name>.m.test``."""
 
 
 _SERVICES = {
-    **dict.fromkeys(("err-up", "re-refused", "cb-code", "bu-retry"), "refused"),
+    **dict.fromkeys(("err-up", "re-refused", "cb-code", "bu-retry", "gw-refused"), "refused"),
     **{name: f"m-{name}" for name in ("own", "own-chain", "own-lost", "own-child")},
 }
 

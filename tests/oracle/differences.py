@@ -30,10 +30,36 @@ _WEAKENED = "a compressed answer has no strong validator and no byte ranges of t
 _STREAMS = "streams are not compressed unless includedContentTypes names them"
 _SLASH = "a rewritten path begins with a slash, whatever the replacement says"
 
+_PAGE = "what is not gRPC stays what it is"
 _REPEATED = "a request without a body is repeated, too"
 
 DIFFERENCES: dict[str, Difference] = {
     'bu-retry-code: /, X-Echo: {"status": 503}': Difference(_REPEATED, {"asked": 3}),
+    **{
+        f"gw: {kind} from {origin} answered by {answer}": difference
+        for kind, origin in (
+            ("grpc-web", "http://a.test"),
+            ("grpc-web", "http://b.test"),
+            ("grpc-web+proto", "http://a.test"),
+            ("grpc-web-text", "http://a.test"),
+            ("grpc-web-text+proto", "http://a.test"),
+        )
+        for answer, difference in (
+            ("chunks without trailers", _served("there is no frame of trailers without trailers")),
+            ("a page in chunks", Difference(_PAGE, {"status": 503, "body": "bad"})),
+        )
+    },
+    **{
+        f"gw: {kind} from http://a.test answered by {answer}": difference
+        for kind in ("grpc-web-text", "grpc-web-text+proto")
+        for answer, difference in (
+            ("status and content", Difference("any content is coded", {"body": "AAAAAAJoaQ=="})),
+            ("a page", Difference(_PAGE, {"status": 503, "body": "bad"})),
+        )
+    },
+    "gw-refused: grpc-web from http://a.test answered by trailers": Difference(
+        _PAGE, {"status": 502, "body": "Bad Gateway"}
+    ),
     **{
         f"bu-retry-any: {method} 0 fails with 503": Difference(_REPEATED, {"asked": 3})
         for method in ("GET", "HEAD", "POST")

@@ -44,6 +44,12 @@ NOT_UNDONE = {
     "answer: early hints": "to guess a type, the first bytes of a body would have to be waited for",
     "answer: two interim": "to guess a type, the first bytes of a body would have to be waited for",
     "1.0: early hints": "a client of HTTP/1.0 takes an interim answer for the final one",
+    **{
+        f"gw: {kind} from http://a.test answered by {answer}": "Traefik breaks off"
+        for kind in ("grpc-web-text", "grpc-web-text+proto")
+        for answer in ("status and content", "a page")
+    },
+    "gw-refused: grpc-web from http://a.test answered by trailers": "a page stays a page",
     "1.0: expectation": "a client of HTTP/1.0 takes an interim answer for the final one",
 }
 """What stays different, by case; told to users in docs/differences.md."""

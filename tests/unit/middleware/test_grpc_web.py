@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from edgerouter.http.errors import BadRequest
+from edgerouter.http.errors import BadRequest, ConnectFailed
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext
@@ -44,6 +44,35 @@ async def test_requests_become_grpc_and_trailers_a_frame() -> None:
     assert await content(response.body) == FRAME + frame
     assert sent.exchange.origin_size == len(FRAME)
     assert list(response.body.trailers) == []
+
+
+@pytest.mark.parametrize("kind", [b"application/grpc-web", b"application/grpc-web-text"])
+@pytest.mark.parametrize(
+    ("own", "answer", "piece"),
+    [(b"application/grpc", b"", 0), (b"text/plain", b"bad", 3), (b"text/plain", b"bad", None)],
+)
+async def test_without_trailers_there_is_no_frame(
+    kind: bytes, own: bytes, answer: bytes, piece: int | None
+) -> None:
+    body = Pieces(answer, length=piece)
+    headers = Headers([(b"Content-Type", own), (b"Grpc-Status", b"5")])
+    handler = build(Options(), BuildContext("m"))(Answers(Response(200, headers, body)))
+    response = await handler(asking(kind, b""))
+    assert response.body is body
+    expected = kind if own == b"application/grpc" else own
+    assert response.headers.first(b"content-type") == expected
+    assert response.headers.first(b"access-control-expose-headers") == (
+        b"Content-Type, Grpc-Status, Vary, grpc-status, grpc-message"
+    )
+
+
+async def test_scripts_may_read_errors() -> None:
+    handler = build(Options(("*",)), BuildContext("m"))(Answers(ConnectFailed("away")))
+    with pytest.raises(ConnectFailed) as raised:
+        await handler(asking(b"application/grpc-web", FRAME))
+    assert raised.value.amend is not None
+    fields = raised.value.amend(Headers())
+    assert fields.first(b"access-control-allow-origin") == b"https://app.test"
 
 
 async def test_text_is_base64_both_ways() -> None:
