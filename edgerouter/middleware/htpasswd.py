@@ -6,6 +6,7 @@ Pure functions; bcrypt takes long on purpose and is to be called in a thread.
 import base64
 import hashlib
 import hmac
+from time import sleep
 
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
 _SHA = "{SHA}"
@@ -13,6 +14,8 @@ _BCRYPT_BYTES = 72
 """bcrypt looks at no more of a password."""
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MD5_ROUNDS = 1000
+_BREATH = 50
+"""Rounds after which other threads get their turn: Python holds them up, unlike bcrypt."""
 _MD5_ORDER = ((0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5))
 """Which bytes of the digest make up each group of four characters; the last byte stands alone."""
 
@@ -72,6 +75,8 @@ def md5_crypt(password: bytes, magic: str, salt: str) -> str:
         if round_ % 7:
             mixed += password
         digest = _md5(mixed + (digest if round_ & 1 else password))
+        if round_ % _BREATH == 0:
+            sleep(0.0001)
     return f"{magic}{salted.decode('utf-8', 'surrogateescape')}${_characters(digest)}"
 
 

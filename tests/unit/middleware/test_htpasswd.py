@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from edgerouter.middleware import htpasswd
 from edgerouter.middleware.htpasswd import check, is_known
 from tests.support.needed import needed
 
@@ -55,3 +56,12 @@ def test_malformed_hashes_match_nothing(secret: str) -> None:
 
 def test_a_password_with_a_zero_byte() -> None:
     assert not check(b"a\0b", "$2y$05$W4VX.l5bRP4KYCzcZQDzGOwuAkJlLDvVYYbd5RkfNIVhGwX5uSMQq")
+
+
+def test_md5_lets_other_threads_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[float] = []
+    monkeypatch.setattr(htpasswd, "sleep", turns.append)
+    assert check(b"test", "$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/")
+    # Fifty rounds take a tenth of a millisecond; without a turn, threads wait for five.
+    assert len(turns) == 1000 / 50
+    assert min(turns) > 0.0
