@@ -1,12 +1,14 @@
 """``buffering``: whole bodies are read before they are passed on; sizes in bytes.
 
 What exceeds the memory limits is kept in files without a name. Tunnels and
-streams (``text/event-stream``, NDJSON, gRPC), which may have no end, pass through.
+streams (``text/event-stream``, NDJSON, gRPC), which may have no end, pass through, and so
+do answers with ``X-Accel-Buffering: no``; ``yes`` says that one has an end.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from edgerouter.http.errors import BodyTooLarge, ExchangeError
 from edgerouter.http.handler import Handler, Middleware
@@ -15,13 +17,15 @@ from edgerouter.http.message import Request, Response
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.budget import Budget, Share
-from edgerouter.middleware.mediatypes import streams
+from edgerouter.middleware.mediatypes import is_read_as_it_comes, streams
 from edgerouter.middleware.predicates import Function, condition
 from edgerouter.middleware.spool import Spool
 
 MOST_ATTEMPTS = 10
 """Repetitions of one request, whatever the expression says (Traefik)."""
 _NETWORK_ERRORS = (502, 504)
+
+_Ask = Callable[[], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +82,16 @@ def build(options: Options, context: BuildContext) -> Middleware:
         repeats = _Repeats(meets, as_traefik=context.as_traefik)
 
     passes = _never if context.as_traefik else streams
+    passes_answer = _never if context.as_traefik else is_read_as_it_comes
 
     def buffering(handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
             if passes(request.headers):
                 return await handler(request)
             spool = await _read_request(options, request)
+            ask = partial(_ask, options, handler, request, spool, passes_answer)
             try:
-                if repeats is None:
-                    response = await _ask(options, handler, request, spool, passes)
-                else:
-                    response = await repeats.ask(options, handler, request, spool, passes)
+                response = await (ask() if repeats is None else repeats.of(ask, request, spool))
             except BaseException:
                 spool.close()
                 raise
@@ -142,21 +145,15 @@ class _Repeats:
         self._needs_body = as_traefik
         self._budget = Budget(is_limited=not as_traefik)
 
-    async def ask(
-        self,
-        options: Options,
-        handler: Handler,
-        request: Request,
-        spool: Spool,
-        passes: Callable[[Headers], bool],
-    ) -> Response:
+    async def of(self, ask: _Ask, request: Request, spool: Spool) -> Response:
+        """Return the answer that need not be asked for again."""
         if self._needs_body and not spool.size:
-            return await _ask(options, handler, request, spool, passes)
+            return await ask()
         share = self._budget.enter()
         try:
             for number in range(1, MOST_ATTEMPTS + 1):
                 try:
-                    response = await _ask(options, handler, request, spool, passes)
+                    response = await ask()
                 except ExchangeError as error:
                     if not self._once_more(Attempt(request.method, number, error.status), share):
                         raise
@@ -166,7 +163,7 @@ class _Repeats:
                         return response
                     response.close()
                 request.exchange.retries += 1
-            return await _ask(options, handler, request, spool, passes)
+            return await ask()
         finally:
             share.end()
 

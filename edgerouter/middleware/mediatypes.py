@@ -45,6 +45,12 @@ def is_stream(kind: str) -> bool:
     return kind in _STREAMS or kind.startswith(GRPC)
 
 
+def is_read_as_it_comes(headers: Headers) -> bool:
+    """Tell whether an answer is not to be collected, by its type or what the server says of it."""
+    said = (headers.first(b"x-accel-buffering") or b"").lower()
+    return streams(headers) if said not in (b"no", b"yes") else said == b"no"
+
+
 def streams(headers: Headers) -> bool:
     """Tell whether the content of a message with ``headers`` is read as it comes."""
     value = headers.first(b"content-type")

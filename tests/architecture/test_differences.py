@@ -100,6 +100,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "`buffering` lets": (
             "unit/middleware/test_buffering.py::test_streams_of_clients_pass",
             "unit/middleware/test_buffering.py::test_streams_pass",
+            ("unit/middleware/test_buffering.py::test_a_server_says_whether_it_is_to_be_buffered"),
             "unit/middleware/test_retry.py::test_a_stream_of_the_client_is_not_kept_for_another_try",
         ),
         "A `retryExpression`": (

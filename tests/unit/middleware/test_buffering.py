@@ -88,6 +88,27 @@ async def test_streams_pass(kind: str) -> None:
     assert response.body is body
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "passes"),
+    [
+        (b"text/plain", b"no", True),
+        (b"text/plain", b"No", True),
+        (b"text/plain", b"yes", False),
+        (b"text/plain", b"perhaps", False),
+        (b"text/event-stream", b"yes", False),
+        (b"text/event-stream", b"perhaps", True),
+    ],
+)
+async def test_a_server_says_whether_it_is_to_be_buffered(
+    kind: bytes, said: bytes, passes: bool
+) -> None:
+    body = Pieces(b"data: 1\n\n")
+    fields = Headers([(b"Content-Type", kind), (b"X-Accel-Buffering", said)])
+    response = await buffering(Answers(Response(200, fields, body)))(request())
+    assert (response.body is body) is passes
+    assert response.headers == fields
+
+
 @pytest.mark.parametrize("kind", STREAMS)
 async def test_streams_of_clients_pass(kind: str) -> None:
     sent = posted(b"1", b"2").evolve(headers=Headers([(b"Content-Type", kind.encode())]))
@@ -98,7 +119,8 @@ async def test_streams_of_clients_pass(kind: str) -> None:
 
 async def test_streams_are_read_as_by_traefik() -> None:
     body = Pieces(b"data: 1\n\n")
-    answer = Response(200, Headers([(b"Content-Type", b"text/event-stream")]), body)
+    fields = Headers([(b"Content-Type", b"text/event-stream"), (b"X-Accel-Buffering", b"no")])
+    answer = Response(200, fields, body)
     context = BuildContext("m", as_traefik=True)
     response = await build(Options(), context)(Answers(answer))(request())
     assert response.body.ready() == b"data: 1\n\n"
