@@ -19,6 +19,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.http.urls import without_credentials
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.answer import answer
+from edgerouter.middleware.auth_cache import AuthCache, Cache
 from edgerouter.middleware.auth_request import AuthRequest
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
@@ -36,7 +37,7 @@ _Copies = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Traefik's options."""
+    """Traefik's options, and one of edgerouter's own."""
 
     address: str = field(default="", metadata={"credentials": True})
     tls: ClientTLS | None = None
@@ -52,6 +53,8 @@ class Options:
     preserve_location_header: bool = False
     preserve_request_method: bool = False
     auth_signin_url: str = field(default="", metadata={"alias": "authSigninURL"})
+    cache: Cache | None = None
+    """Remember who may pass. edgerouter's own."""
 
 
 def build(options: Options, context: BuildContext) -> Middleware:
@@ -82,12 +85,14 @@ class _ForwardAuth:
     def __init__(self, options: Options, context: BuildContext) -> None:
         self._options = options
         self._address = without_credentials(options.address)
+        allowed = field_names(options.auth_request_headers, "authRequestHeaders")
+        self._cache = _cache(options, allowed)
         transport = options.tls.transport() if options.tls else {}
         self._send = context.server(options.address, transport)
         self._made = AuthRequest(
             options.address,
             trust=options.trust_forward_header,
-            allowed=field_names(options.auth_request_headers, "authRequestHeaders"),
+            allowed=allowed,
             keeps_method=options.preserve_request_method,
             as_traefik=context.as_traefik,
         )
@@ -125,6 +130,13 @@ class _ForwardAuth:
         return response
 
     async def _ask(self, request: Request, body: Body, handler: Handler) -> Response:
+        key = b""
+        if self._cache is not None:
+            key = self._cache.key(request)
+            known = self._cache.get(key)
+            if known is not None:
+                self._name_user(request, known)
+                return await self._go_on(request, known, handler)
         try:
             async with asyncio.timeout(TIMEOUT):
                 told = await self._send(self._made.of(request, body))
@@ -136,9 +148,10 @@ class _ForwardAuth:
             reason = str(error) or f"no answer in {TIMEOUT:g} s"
             request.exchange.error = f"forwardAuth: {self._address}: {reason}"
             return answer(500)
-        for name in self._user_field:
-            request.exchange.user = (told.headers.first(name) or b"").decode("latin-1")
+        self._name_user(request, told.headers)
         if content is None:
+            if self._cache is not None:
+                self._cache.put(key, told.headers)
             return await self._go_on(request, told.headers, handler)
         if self._signin and told.status == 401:
             content.close()
@@ -177,6 +190,10 @@ class _ForwardAuth:
             response.headers = self._with_cookies(response.headers, told)
         return response
 
+    def _name_user(self, request: Request, told: Headers) -> None:
+        for name in self._user_field:
+            request.exchange.user = (told.first(name) or b"").decode("latin-1")
+
     def _is_spoofed(self, name: bytes) -> bool:
         """Tell whether servers could take a client's header for one of the other server."""
         copies, plain = self._copies, fields.without_signs(name)
@@ -207,6 +224,14 @@ class _ForwardAuth:
         path = "/" + request.path.lstrip("/")  # Two slashes would begin the name of a host.
         location = urljoin(path, self._signin.decode("latin-1"))
         return answer(302, b"", [(b"Location", location.encode("latin-1"))])
+
+
+def _cache(options: Options, told: tuple[bytes, ...]) -> AuthCache | None:
+    if options.cache is None:
+        return None
+    if options.forward_body:
+        raise BuildError("cache and forwardBody exclude each other; keep one of them")
+    return AuthCache(options.cache, told)
 
 
 def _copies(options: Options) -> _Copies | None:

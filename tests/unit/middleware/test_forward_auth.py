@@ -21,6 +21,8 @@ from edgerouter.http.body import FixedBody
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
+from edgerouter.middleware import auth_cache
+from edgerouter.middleware.auth_cache import Cache
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.forward_auth import IN_MEMORY, Options, build
@@ -271,10 +273,127 @@ async def test_a_peer_without_appending_is_still_told(guard: Guard) -> None:
     assert told(guard)["x-forwarded-for"] == "2001:db8::1"
 
 
+class Remembering:
+    """A middleware with a cache, and whom it lets pass."""
+
+    def __init__(self, guard: Guard, **options: Any) -> None:
+        self._guard = guard
+        self._cache = Cache(**{"ttl": 60.0, **options})
+        self._handler: Handler | None = None
+        self.seen = Seen()
+
+    async def status(self, path: str = "/", client: str = "192.0.2.1", **fields: str) -> int:
+        if self._handler is None:
+            options = Options(
+                address=f"{self._guard.origin}/check",
+                auth_request_headers=("Cookie", "X-Tenant"),
+                auth_response_headers=("X-User",),
+                header_field="X-User",
+                cache=self._cache,
+            )
+            context = BuildContext("auth@file", server=self._guard.server)
+            self._handler = build(options, context)(self.seen)
+        pairs = [(name.replace("_", "-").encode(), text.encode()) for name, text in fields.items()]
+        sent = request(path, headers=pairs)
+        sent.peer = Peer(client, 1, "web")
+        response = await self._handler(sent)
+        assert response.status != 200 or sent.exchange.user == "bob"
+        return response.status
+
+
+def letting_in() -> web.Response:
+    return web.Response(headers={"X-User": "bob"})
+
+
+async def test_an_answer_is_remembered_by_what_the_server_is_told(guard: Guard) -> None:
+    guard.answer = letting_in
+    known = Remembering(guard, cookies=("session",))
+    for fields in (
+        {"Cookie": "session=1; a=b"},
+        {"Cookie": "c=d;session=1"},
+        {"Cookie": "session=1"},
+    ):
+        assert await known.status(X_User="mallory", Accept=str(fields), **fields) == 200
+        assert known.seen.request is not None
+        assert known.seen.request.headers.all(b"x-user") == [b"bob"]
+    assert len(guard.asked) == 1
+    for number, different in enumerate(
+        [
+            {"Cookie": "session=2"},
+            {"Cookie": "session=1; session=2"},
+            {},
+            {"Cookie": "session=1", "X-Tenant": "a"},
+            {"Cookie": "session=1", "X-Forwarded-For": "203.0.113.9"},
+            {"Cookie": "session=1", "path": "/other"},
+            {"Cookie": "session=1", "client": "192.0.2.2"},
+        ]
+    ):
+        assert await known.status(**different) == 200
+        assert await known.status(**different) == 200
+        assert len(guard.asked) == number + 2, different
+
+
+async def test_an_answer_may_hold_for_the_whole_host(guard: Guard) -> None:
+    guard.answer = letting_in
+    known = Remembering(guard, per_path=False)
+    assert [await known.status(path) for path in ("/", "/a", "/b")] == [200] * 3
+    assert len(guard.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: web.Response(status=401),
+        lambda: web.Response(headers={"X-User": "bob", "Set-Cookie": "session=new"}),
+    ],
+)
+async def test_neither_refusals_nor_cookies_are_remembered(
+    guard: Guard, answer: Callable[[], web.Response]
+) -> None:
+    guard.answer = answer
+    known = Remembering(guard)
+    for _ in range(2):
+        await known.status()
+    assert len(guard.asked) == 2
+
+
+async def test_what_is_remembered_ends(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard.answer = letting_in
+    known = Remembering(guard, ttl=30.0)
+    now = 1000.0
+    monkeypatch.setattr(auth_cache, "monotonic", lambda: now)
+    assert await known.status() == 200
+    guard.answer = lambda: web.Response(status=401)
+    now += 29.9
+    assert await known.status() == 200
+    now += 0.2
+    assert await known.status() == 401
+
+
+async def test_what_is_remembered_is_bounded(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth_cache, "MEMORY", 2)
+    guard.answer = letting_in
+    known = Remembering(guard)
+    for path in ("/1", "/2", "/3", "/3", "/2", "/1"):
+        await known.status(path)
+    assert len(guard.asked) == 4
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (Options(), "address"),
+        (Options(address="http://x", cache=Cache()), "cache.ttl: 0s"),
+        (Options(address="http://x", cache=Cache(ttl=1.0)), "needs authRequestHeaders"),
+        (
+            Options(
+                address="http://x",
+                auth_request_headers=("Cookie",),
+                forward_body=True,
+                cache=Cache(ttl=1.0),
+            ),
+            "cache and forwardBody",
+        ),
         (Options(address="ftp://x"), "address: 'ftp://x'"),
         (Options(address="http://x", auth_response_headers_regex="("), "authResponseHeadersRegex"),
         (Options(address="http://x", auth_response_headers=("a b",)), "authResponseHeaders"),

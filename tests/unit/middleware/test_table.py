@@ -50,7 +50,10 @@ TRAEFIK = {
     "stripPrefixRegex": "regex",
 }
 
-OWN_OPTIONS = {"rateLimit": "delay noDelay dryRun headers shared statusCode"}
+OWN_OPTIONS = {
+    "forwardAuth": "cache",
+    "rateLimit": "delay noDelay dryRun headers shared statusCode",
+}
 """Options that Traefik does not know."""
 OWN = {
     "bandwidth": "rate after",
