@@ -147,13 +147,20 @@ class _Tls:
         if value.lstrip().startswith("-----BEGIN"):
             descriptor = os.memfd_create("redis", os.MFD_CLOEXEC)
             self._descriptors.append(descriptor)
-            os.write(descriptor, value.encode())
+            os.write(descriptor, value.encode("utf-8", "replace"))
             return f"/proc/self/fd/{descriptor}"
-        if not Path(value).is_file():
+        if not _is_file(value):
             raise BuildError(
                 f"redis.tls.{option}: there is no file {value[:200]}; give a file or PEM text"
             )
         return value
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):  # Text that is no path at all.
+        return False
 
 
 @contextmanager

@@ -112,6 +112,8 @@ class EntryPoint:
         """Finds the client behind a trusted proxy, before rules see the request."""
         self.on_demand: Callable[[str], asyncio.Future[None] | None] | None = None
         """Gets certificates for server names; what it returns is waited for in the handshake."""
+        self.on_client: Callable[[str], None] | None = None
+        """Is told the address of each new connection's client, while somebody wants to know."""
         self.closing = False
         """Whether connections are to be closed after the current request (draining)."""
 
@@ -121,25 +123,13 @@ class EntryPoint:
         self.append_forwarded_for = not (options.get("forwardedHeaders") or {}).get(
             "notAppendXForwardedFor"
         )
-        proxy_protocol = options.get("proxyProtocol")
-        self.proxy_protocol = (
-            Networks(
-                proxy_protocol.get("trustedIPs") or (),
-                everything=bool(proxy_protocol.get("insecure")),
-            )
-            if proxy_protocol
-            else None
-        )
+        self.proxy_protocol = _trusted_proxies(options.get("proxyProtocol"))
 
         more = GO_MORE_HEADER_BYTES if as_traefik else 0
         self.max_header_bytes: int = (http.get("maxHeaderBytes") or 1048576) + more
         self.sanitise_path: bool = http.get("sanitizePath", True)
         self.encode_semicolons: bool = http.get("encodeQuerySemicolons", False)
-        aliases = http.get("aliasHeadersStrategy")
-        self.name_strategies: dict[int, str] = {
-            fields.UNDERSCORE: aliases or http.get("underscoreHeadersStrategy") or "keep",
-            fields.ALIAS: aliases or "keep",
-        }
+        self.name_strategies = _name_strategies(http)
         """What becomes of odd field names, by their kind: keep, delete or reject."""
         self._refused_escapes = _refused_escapes(http.get("encodedCharacters") or {})
 
@@ -242,6 +232,21 @@ def _reason(text: str) -> tuple[bytes, bytes]:
 def _is_trusted(peer: Peer) -> bool:
     """Tell whether ``peer`` may learn of routers: it is trusted, or is this machine."""
     return peer.trusted or peer.ip == "::1" or peer.ip.startswith("127.")
+
+
+def _trusted_proxies(options: Mapping[str, Any] | None) -> Networks | None:
+    """Return whose PROXY headers count, None where nobody is to send any."""
+    if not options:
+        return None
+    return Networks(options.get("trustedIPs") or (), everything=bool(options.get("insecure")))
+
+
+def _name_strategies(http: Mapping[str, Any]) -> dict[int, str]:
+    aliases = http.get("aliasHeadersStrategy")
+    return {
+        fields.UNDERSCORE: aliases or http.get("underscoreHeadersStrategy") or "keep",
+        fields.ALIAS: aliases or "keep",
+    }
 
 
 def _or_forever(value: float | None, default: float) -> float:

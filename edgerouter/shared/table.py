@@ -156,8 +156,9 @@ class Table:
         # The secret keeps clients from choosing keys that push each other out of one set.
         size = _DIGEST - _OWNER
         digest = blake2b(key, digest_size=size, key=self._secret).digest()
-        owner = self._owner(b"\0".join(key.split(b"\0", 2)[:2]))
-        return owner + digest, int.from_bytes(digest[:4], "big") % self._sets
+        name = b"\0".join(key.split(b"\0", 2)[:2])
+        owner = self._owner if len(name) <= LONGEST else self._owner_anew
+        return owner(name) + digest, int.from_bytes(digest[:4], "big") % self._sets
 
     def _owner_anew(self, name: bytes) -> bytes:
         return blake2b(name, digest_size=_OWNER, key=self._secret).digest()

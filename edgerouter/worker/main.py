@@ -30,6 +30,7 @@ from edgerouter.services import tunnels
 from edgerouter.services.internal import LifeCycle
 from edgerouter.shared.memory import Shared
 from edgerouter.worker.builder import Builder
+from edgerouter.worker.gateways import GatewayWatch, own_gateways
 from edgerouter.worker.listening import Listening
 from edgerouter.worker.on_demand import OnDemand
 from edgerouter.worker.unmatched import Unmatched
@@ -75,7 +76,8 @@ class Worker:
             )
             for name in listeners
         }
-        self._find_real_addresses((static.get("edgerouter") or {}).get("realIp") or {})
+        real_ip_options = (static.get("edgerouter") or {}).get("realIp") or {}
+        self._finds_real_addresses = self._find_real_addresses(real_ip_options)
         ping = static.get("ping") or {}
         self._builder = Builder(
             self._entrypoints,
@@ -94,6 +96,8 @@ class Worker:
             for entrypoint in self._entrypoints.values():
                 entrypoint.on_demand = self._on_demand
         self._questions: set[asyncio.Task[None]] = set()
+        if start["worker"] == 0 and not self._finds_real_addresses:
+            GatewayWatch(own_gateways(), self._entrypoints.values(), self._has_real_ip)
 
     async def run(self) -> None:
         """Obey the channel until drained."""
@@ -187,18 +191,24 @@ class Worker:
             lambda: Entrance(entrypoint, connections, loop), sock=listening, backlog=BACKLOG
         )
 
-    def _find_real_addresses(self, options: Mapping[str, Any]) -> None:
+    def _find_real_addresses(self, options: Mapping[str, Any]) -> bool:
         """Have every entry point find clients behind trusted proxies, where that is wanted."""
         trusted = tuple(options.get("trusted") or ())
         if not trusted:
-            return
+            return False
         try:
             resolve = real_ip.resolver(real_ip.Options(trusted, options.get("header") or ""))
         except BuildError as error:
             log.error("edgerouter.realIp cannot be used, peers stay what they are: %s", error)
-            return
+            return False
         for entrypoint in self._entrypoints.values():
             entrypoint.real_ip = resolve
+        return True
+
+    def _has_real_ip(self) -> bool:
+        """Tell whether a middleware finds clients behind trusted proxies."""
+        middlewares = (self._snapshot or {}).get("middlewares") or {}
+        return any(each.get("type") == "realIp" for each in middlewares.values())
 
     def _finished(self, request: Request, response: Response | None) -> None:
         if request.exchange.logged and self._access_log is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
+from edgerouter.worker.gateways import ENOUGH
 from tests.conftest import unavailable
 from tests.support.docker.engine import ROOT, Fleet, container_ip
 from tests.support.eventually import Answer, ask, eventually
@@ -134,6 +135,24 @@ def test_image_works_as_another_user_without_rights(
     address = container_ip(router)
     eventually(lambda: ask(80, host=host, address=address), lambda answer: answer.status == 200)
     eventually(lambda: health(router), lambda status: status == "healthy")
+
+
+def test_it_says_when_docker_hides_clients(fleet: Fleet, product_image: str) -> None:
+    """Connections from this machine to a published port come from the gateway."""
+    (port,) = free_ports(1)
+    router = fleet.run_container(
+        product_image,
+        name="hidden",
+        command=["--entrypoints.web.address=:80", "--edgerouter.workers=1"],
+        ports={"80/tcp": ("127.0.0.1", port)},
+    )
+    eventually(lambda: ask(port), lambda answer: answer.status == 404)
+    for _ in range(ENOUGH):
+        assert ask(port).status == 404
+    gateway = next(iter(router.attrs["NetworkSettings"]["Networks"].values()))["Gateway"]
+    logged = router.logs().decode()
+    assert logged.count("All clients have the address of this container's gateway") == 1
+    assert gateway in logged
 
 
 def test_image_ends_at_once_when_it_is_stopped(

@@ -94,7 +94,7 @@ def behind_a_proxy(ports: dict[str, int], held: int, *, middleware: bool) -> dic
     limits: dict[str, Any] = {
         "rate": {"rateLimit": once},
         "request": {"rateLimit": {**once, "shared": True, "noDelay": True}},
-        "flight": {"inFlightReq": {"amount": 1, "sourceCriterion": {"ipStrategy": {}}}},
+        "flight": {"inFlightReq": {"amount": 1, "sourceCriterion": {"ipStrategy": {"depth": 0}}}},
         "list": {"ipAllowList": {"sourceRange": [FIRST]}},
         "auth": {"forwardAuth": {"address": f"http://127.0.0.1:{ports['auth']}/"}},
         "auth-new": {

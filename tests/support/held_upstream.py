@@ -1,5 +1,6 @@
 """A server that answers when it is told to."""
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,19 @@ class HeldUpstream:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += connection.recv(65536)
+
+    @contextmanager
+    def asked(self, port: int, host: str) -> Iterator[None]:
+        """Have a request come through the router on ``port``, and hold it; try till it comes."""
+        while True:
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                ready, _, _ = select.select([self._listener, client], [], [], 10)
+                if client in ready:
+                    continue  # It was refused.
+                self.accept()
+                yield
+                return
 
     def answer(self) -> None:
         """Answer the request that came last."""

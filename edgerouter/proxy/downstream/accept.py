@@ -117,11 +117,14 @@ class Entrance(asyncio.Protocol):
         protocol.data_received(data)
 
     def _http(self, tls: TlsFacts | None = None) -> DownstreamH1:
+        client = self._client_address()
+        if self._entrypoint.on_client is not None:
+            self._entrypoint.on_client(client[0])
         return DownstreamH1(
             self._entrypoint,
             self._connections,
             self._loop,
-            self._client_address(),
+            client,
             self._opened,
             tls,
         )

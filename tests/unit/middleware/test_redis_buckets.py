@@ -295,6 +295,8 @@ def test_text_in_memory_goes_with_the_client(tmp_path: Path) -> None:
         ({"endpoints": ("localhost",)}, '"localhost" is not host:port'),
         ({"endpoints": ("localhost:99999",)}, "is not host:port"),
         ({"tls": ClientTLS(ca="/no/such/file")}, "tls.ca: there is no file /no/such/file"),
+        ({"tls": ClientTLS(ca="x" * 5000)}, "tls.ca: there is no file xxx"),
+        ({"tls": ClientTLS(ca="x\0y")}, "tls.ca: there is no file x"),
         ({"tls": ClientTLS(cert="x")}, "cert and key belong together"),
         (
             {"tls": ClientTLS(cert="-----BEGIN NONSENSE-----", key="-----BEGIN NONSENSE-----")},
