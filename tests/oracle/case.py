@@ -38,6 +38,14 @@ class Case:
     tunnel: bytes = b""
     watch_close: float = 0.0
 
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether it is settled how often servers are asked.
+
+        Without any answer a request is sent again where the connection was an old one.
+        """
+        return b'"raw": ""' not in self.parts[0]
+
     def run(self, port: int) -> list[Answer]:
         method = self.parts[0].split(b" ")[0].decode("latin-1")
         return exchange(

@@ -67,7 +67,7 @@ class EchoServer:
         self._tls = tls or {}
         self.ports: dict[str, int] = {}
         self.asked = 0
-        """How many requests have come."""
+        """How many requests have come, whole."""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo server")
@@ -114,38 +114,37 @@ class EchoServer:
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            stays = True
-            while stays:
-                received = await _read_head(reader)
-                self.asked += 1
-                stays = await _answer(name, received, reader, writer)
+            while await self._answer(name, reader, writer):
+                pass
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
 
-
-async def _answer(
-    name: str, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> bool:
-    """Serve one request; tell whether the connection stays."""
-    order = Order(**json.loads(received.get("x-echo") or "{}"))
-    if order.upgrade:
-        await _upgrade(order, reader, writer)
-        return False
-    if received.get("expect").lower() == "100-continue":
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    await _read_body(reader, received)
-    await asyncio.sleep(order.delay)
-    for status, headers in order.interim:
-        writer.write(_head(status, [*headers]))
-    if order.raw is not None:
-        writer.write(order.raw.encode("latin-1"))
+    async def _answer(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Serve one request; tell whether the connection stays."""
+        received = await _read_head(reader)
+        order = Order(**json.loads(received.get("x-echo") or "{}"))
+        if order.upgrade:
+            self.asked += 1
+            await _upgrade(order, reader, writer)
+            return False
+        if received.get("expect").lower() == "100-continue":
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await _read_body(reader, received)
+        self.asked += 1
+        await asyncio.sleep(order.delay)
+        for status, headers in order.interim:
+            writer.write(_head(status, [*headers]))
+        if order.raw is not None:
+            writer.write(order.raw.encode("latin-1"))
+            await writer.drain()
+            return False
+        writer.write(_response(name, order, received))
         await writer.drain()
-        return False
-    writer.write(_response(name, order, received))
-    await writer.drain()
-    return not order.close and received.get("connection").lower() != "close"
+        return not order.close and received.get("connection").lower() != "close"
 
 
 async def _read_head(reader: asyncio.StreamReader) -> Received:
