@@ -270,6 +270,7 @@ def test_bad_files(tmp_path: Path, certificate: str, key: str, message: str) -> 
         ("a.key", A.key_pem[:100], "{0}/a.key: holds no private key"),
         ("a.crt", None, "{0}/a.crt does not exist"),
     ],
+    ids=["other crt", "other key", "half a crt", "empty crt", "half a key", "no crt"],
 )
 @pytest.mark.parametrize("is_default", [False, True])
 def test_files_that_are_broken_for_a_while(
