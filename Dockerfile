@@ -20,6 +20,7 @@ COPY --from=build /opt/edgerouter /opt/edgerouter
 RUN ln -s /opt/edgerouter/bin/edgerouter /usr/local/bin/edgerouter
 # No USER: as in Traefik's image, root reads the Docker socket whatever its group is. Any other user
 # works as well (user: and group_add: in compose, see examples/compose/README.md).
-# No HEALTHCHECK: `edgerouter healthcheck --ping` needs --ping, which not everybody switches on.
 EXPOSE 80 443 8080
+# Asks the router's private socket, so it needs no --ping.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s CMD ["edgerouter", "healthcheck"]
 ENTRYPOINT ["edgerouter"]

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edgerouter.control.directory import CONTROL_SOCKET
+
 PLACES = (tempfile.gettempdir(), "/dev/shm")  # noqa: S108 - only private directories count.
 """Where routers make the directories of their sockets."""
 
@@ -28,16 +30,25 @@ def find_socket(options: Sequence[str], environ: Mapping[str, str]) -> Path:
         StaticConfigurationError,
         load_static,
     )
-    from edgerouter.control.certificates.commands import SOCKET  # noqa: PLC0415 - see above.
 
     try:
         wanted = load_static(options, environ).configuration.edgerouter.runtime_dir
     except StaticConfigurationError as error:
         raise Unanswered(f"wrong configuration: {error}") from error
     if wanted:
-        return Path(wanted) / SOCKET
+        return Path(wanted) / CONTROL_SOCKET
+    return only_socket()
+
+
+def only_socket() -> Path:
+    """Return the socket of the only running router of this user, if it has a directory of its own.
+
+    Raises:
+        Unanswered: There is none, or there are several.
+    """
     parents = {Path(place) for place in PLACES}
-    found = sorted(path for parent in parents for path in parent.glob(f"edgerouter-*/{SOCKET}"))
+    pattern = f"edgerouter-*/{CONTROL_SOCKET}"
+    found = sorted(path for parent in parents for path in parent.glob(pattern))
     ours = [path for path in found if _is_ours(path.parent) and _answers(path)]
     if len(ours) == 1:
         return ours[0]

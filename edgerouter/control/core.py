@@ -68,6 +68,7 @@ class Core:
         sources = certificates.sources if certificates is not None else ()
         self._tls = TlsManager(sources, strict_options=strict)
         self._publisher = publisher
+        self._supervisor = supervisor
         throttle = configuration.providers.providers_throttle_duration
         self._aggregator = Aggregator(throttle, self._rebuild)
         self._providers = Providers(providers, self._aggregator.offer, self._fence)
@@ -79,12 +80,25 @@ class Core:
             if certificates.acme is not None:
                 certificates.acme.tell_containers = self._providers.certificate_changed
             draining = Draining(self._providers, publisher)
-            certificates.commands.others |= {"drain": draining.drain, "undrain": draining.undrain}
+            certificates.commands.others |= {
+                "drain": draining.drain,
+                "undrain": draining.undrain,
+                "health": self._own_health,
+            }
         self._reported: frozenset[Diagnostic] = frozenset()
         self._health: HealthChecks | None = None
         self._loading = asyncio.Lock()
         self._content: Message = {}
         self._published = asyncio.Event()
+
+    async def _own_health(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Tell how many workers serve; an error when none does or the router ends."""
+        serving = sum(slot.ready for slot in self._publisher.slots)
+        if self._supervisor.is_stopping:
+            return {"error": "the router is stopping"}
+        if not serving:
+            return {"error": "no worker serves yet"}
+        return {"workers": serving}
 
     def reload(self) -> None:
         """Let providers look at their source again (SIGHUP)."""

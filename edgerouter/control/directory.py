@@ -15,6 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ADMIN_SOCKET = "admin.sock"
+"""The API's; workers pass clients' requests on to it."""
+CONTROL_SOCKET = "control.sock"
+"""For orders from the command line; no worker knows it."""
 
 PREFIX = "edgerouter-"
 

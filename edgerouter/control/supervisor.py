@@ -106,6 +106,11 @@ class Supervisor:
         self.workers = [WorkerState(index) for index in range(count)]
         self._channels: dict[int, socket.socket] = {}
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether workers have been told to end."""
+        return self._stopping.is_set()
+
     def start(self) -> None:
         """Start every worker process; before the event loop, so that they load meanwhile."""
         for worker in self.workers:

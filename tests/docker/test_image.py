@@ -106,7 +106,6 @@ def test_image_works_as_another_user_without_rights(
         product_image,
         name="unprivileged",
         command=[
-            "--ping=true",
             "--providers.docker=true",
             "--providers.docker.exposedbydefault=false",
             "--entrypoints.web.address=:80",
@@ -118,7 +117,7 @@ def test_image_works_as_another_user_without_rights(
         tmpfs={"/tmp": ""},
         cap_drop=["ALL"],
         health={
-            "test": ["CMD", "edgerouter", "healthcheck", "--ping=true"],
+            "test": [],  # The image's own.
             "interval": 500_000_000,
             "timeout": 5_000_000_000,
             "start_period": 10_000_000_000,

@@ -265,6 +265,39 @@ async def test_ping_says_so_while_connections_are_still_accepted() -> None:
         assert await running.ended() == 0
 
 
+async def healthcheck(directory: Path) -> tuple[int, str]:
+    """Run the health check of the image; return its status and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edgerouter", "healthcheck"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "TMPDIR": str(directory)},
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 15)
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+async def test_the_health_check_needs_no_ping(tmp_path: Path) -> None:
+    status, said = await healthcheck(tmp_path)
+    assert status == 1
+    assert "no running router of this user was found" in said
+    grace = "--entryPoints.traefik.transport.lifeCycle.requestAcceptGraceTimeout=5"
+    async with plane(grace, TMPDIR=str(tmp_path)) as running:
+
+        async def serves() -> bool:
+            return await healthcheck(tmp_path) == (0, "OK: 2 workers serve\n")
+
+        await until(serves)
+        running.process.terminate()
+
+        async def stops() -> bool:
+            status, said = await healthcheck(tmp_path)
+            return status == 1 and "the router is stopping" in said
+
+        await until(stops)
+
+
 async def test_what_takes_longer_than_the_grace_time_is_cut(tmp_path: Path) -> None:
     grace = "--entryPoints.web.transport.lifeCycle.graceTimeOut=100ms"
     async with backend() as server, plane(routes(tmp_path, server.url), grace) as running:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SOCKET = "control.sock"
-
 REASONS = {
     "unspecified": 0,
     "keyCompromise": 1,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.certificates import OnDemand as OnDemandOptions
-from edgerouter.control.certificates.commands import SOCKET, Commands
+from edgerouter.control.certificates.commands import Commands
 from edgerouter.control.certificates.internal import InternalSource
 from edgerouter.control.certificates.inventory import Inventory
+from edgerouter.control.directory import CONTROL_SOCKET
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import CertificateSource
 from edgerouter.observability.logs import fields
@@ -100,4 +101,4 @@ class Certificates:
         async with asyncio.TaskGroup() as tasks:
             for source in self.sources:
                 tasks.create_task(source.run())
-            tasks.create_task(self.commands.serve(directory / SOCKET))
+            tasks.create_task(self.commands.serve(directory / CONTROL_SOCKET))

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from edgerouter.cli import main
+from edgerouter.cli import main, orders
 
 
 class Ping(BaseHTTPRequestHandler):
@@ -61,7 +61,8 @@ def test_terminating(
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ([], "ping is not enabled; start the router and this check with --ping"),
+        ([], "no running router of this user was found"),
+        (["--log.level=INFO"], "or start the router and this check with --ping"),
         (["--lgo"], 'unknown option "lgo"'),
         (["--ping.manualrouting", "--ping.entrypoint=x"], 'no entry point "x" for ping'),
     ],
@@ -74,6 +75,7 @@ def test_what_cannot_be_asked(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(orders, "PLACES", (str(tmp_path),))
     assert main(["healthcheck", *argv], {}) == 1
     assert words in capsys.readouterr().err
 
