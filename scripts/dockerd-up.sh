@@ -53,6 +53,20 @@ prepare_machine() {
   done
 }
 
+running() { # Whether the engine's process is there, answering or not.
+  [ -e "/proc/$(cat "$ROOT/dockerd.pid" 2>/dev/null || echo none)/exe" ]
+}
+
+answers_soon() { # An engine that has just started, or one on a busy machine, takes its time.
+  local _
+  for _ in $(seq 600); do
+    answers "$SOCKET" && return 0
+    running || return 1
+    sleep 0.1
+  done
+  return 1
+}
+
 launch() { # $1: storage driver
   # live-restore: containers outlive a restart of the engine, as on most servers.
   # The namespaces keep this engine's containers apart from a containerd that runs on the system.
@@ -91,7 +105,7 @@ mkdir -p "$ROOT"
 exec 9>"$ROOT/lock"
 flock -w 90 9 || fail "another start of the engine has been holding $ROOT/lock for 90 seconds"
 
-if ! answers "$SOCKET"; then
+if ! answers_soon; then
   refuse_second_engine
   prepare_machine
   : >"$ROOT/dockerd.log"
