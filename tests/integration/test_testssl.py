@@ -39,16 +39,19 @@ def test_nothing_weak_by_default(tmp_path: Path) -> None:
         options = ["--quiet", "--color=0", "--warnings=off", "--openssl-timeout=10", "--sneaky"]
         options += ["--nodns=none", "--ip=127.0.0.1", f"--add-ca={tmp_path}/authority.pem"]
         target = f"edge.test:{process.ports['web']}"
-        subprocess.run(
+        done = subprocess.run(
             [program, *options, f"--jsonfile={report}", *CHECKS, target],
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
             timeout=400,
             env={**os.environ, "TESTSSL_INSTALL_DIR": str(ROOT / ".tools/trixie/etc/testssl")},
         )
+    # It ends with the number of what it stumbled over (on a busy machine); from 50 on it gave up.
+    assert done.returncode < 50, done.stdout + done.stderr
     findings = {each["id"]: each for each in json.loads(report.read_text())}
     assert findings["TLS1_3"]["severity"] == "OK"
     assert findings["heartbleed"]["severity"] == "OK"
     assert findings["overall_grade"]["finding"] == "A+"
     bad = [each for each in findings.values() if each["severity"] not in ("OK", "INFO")]
-    assert [each for each in bad if not each["id"].startswith(OF_THE_TEST)] == []
+    assert [each for each in bad if not each["id"].startswith(OF_THE_TEST)] == [], done.stdout
