@@ -1,9 +1,9 @@
 """`python -m bench.exchange [requests]`: one small request inside one process, without sockets.
 
-Says what the router's own code costs; the kernel's part is not in it. `make compile` first and
-PYTHONPATH=build/compiled measure the compiled build. On a busy machine count instructions, which
-nothing disturbs: `valgrind --tool=callgrind python -m bench.exchange 2000`, and again with 4000;
-the difference by 2000 is one request.
+Says what the router's own code costs; the kernel's part is not in it. After `make compile`,
+`PYTHONPATH=build/compiled:. python -P -m bench.exchange` measures the compiled build. On a busy
+machine count instructions, which nothing disturbs: run it under `valgrind --tool=callgrind` with
+2000 and with 4000 requests; the difference by 2000 is one request.
 """
 
 import asyncio

@@ -149,8 +149,9 @@ def test_it_says_when_docker_hides_clients(fleet: Fleet, product_image: str) -> 
     for _ in range(ENOUGH):
         assert ask(port).status == 404
     gateway = next(iter(router.attrs["NetworkSettings"]["Networks"].values()))["Gateway"]
-    logged = router.logs().decode()
-    assert logged.count("All clients have the address of this container's gateway") == 1
+    said = "All clients have the address of this container's gateway"
+    logged = eventually(lambda: router.logs().decode(), lambda logged: said in logged)
+    assert logged.count(said) == 1
     assert gateway in logged
 
 

@@ -163,14 +163,19 @@ def main() -> None:
     for line in iter(sys.stdin.readline, ""):
         if line == f"{GO}\n":
             continue  # Said to a router that was killed meanwhile.
+        told, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
+                os.close(tell)
+                os.read(told, 1)  # Until the number is said: it is the first line.
                 _router(json.loads(line))
             finally:
                 os._exit(0)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
+        os.close(told)
+        os.close(tell)
         os.waitpid(pid, 0)
         sys.stdout.write(f"\n{END}\n")
         sys.stdout.flush()

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,16 +19,27 @@ DEADLINE = 20.0
 """Seconds a router has for start and for taking a configuration."""
 
 
+_held: deque[socket.socket] = deque()
+HELD = 400
+"""So many ports at most are held; those that were asked for long ago are in use or done with."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports nobody listens on just now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Return ports nobody listens on, and which the system gives to nobody else for a while.
+
+    They stay bound here, without listening: with SO_REUSEADDR, as servers set it, others may bind
+    to them by number, but none gets them as "any free port".
+    """
+    ports = []
+    for _ in range(count):
+        holder = socket.socket()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        _held.append(holder)
+        ports.append(holder.getsockname()[1])
+    while len(_held) > HELD:
+        _held.popleft().close()
+    return ports
 
 
 def _is_open(port: int) -> bool:
