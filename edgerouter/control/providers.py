@@ -118,6 +118,10 @@ class Providers:
         """Return the names of the containers of the provider ``name`` that are drained."""
         return list(getattr(self._providers[name], "drained", ()))
 
+    def is_drained(self, container: str) -> bool:
+        """Tell whether the container of this whole name is drained."""
+        return any(container in self.drained(name) for name in self._providers)
+
     def published(
         self, name: str, configuration: DynamicConfiguration, diagnostics: tuple[Diagnostic, ...]
     ) -> None:

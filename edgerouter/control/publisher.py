@@ -39,6 +39,8 @@ class Slot:
         self.errors: Mapping[str, list[str]] = {}
         """What the worker could not build, by element (``routers/api@docker``)."""
         self.orders = deque(orders)
+        self.questions: deque[bytes] = deque()
+        """About what is under way: sent behind the fences, or the answer might be wrong at once."""
         self.snapshot: Message | None = None
         """The way to the newest snapshot, itself or a patch, while it has not been sent."""
         self.fenced: frozenset[str] = frozenset()
@@ -47,8 +49,8 @@ class Slot:
         """The results of health checks the worker has been told."""
         self.absent: frozenset[int] = frozenset()
         """The workers it has been told to stand in for."""
-        self.count: asyncio.Future[int] | None = None
-        """For the answer to the newest ``count``."""
+        self.counts: dict[int, asyncio.Future[int]] = {}
+        """For the answers to ``count``, by the number of the question."""
         self.is_asked = False
         self.has_spoken = False
         """Whether it has said anything at all."""
@@ -76,6 +78,7 @@ class Publisher:
         self._absent: frozenset[int] = frozenset()
         self._snapshot: Message | None = None
         self._encoded: tuple[Message | None, bytes] = (None, b"")
+        self._questions = 0
         self.version = 0
         """The version of the newest snapshot."""
         self.errors: Mapping[str, list[str]] = {}
@@ -176,14 +179,25 @@ class Publisher:
             slot.wake.set()
 
     async def under_way(self, urls: Iterable[str]) -> int:
-        """Return how many connections to the servers ``urls`` are in use, in all workers."""
-        counts = []
-        for slot in self._slots:
-            slot.count = asyncio.get_running_loop().create_future()
-            counts.append(slot.count)
-        self.order({"type": "count", "urls": sorted(urls)})
-        done, _ = await asyncio.wait(counts, timeout=COUNT_TIMEOUT) if counts else ((), ())
-        return sum(count.result() for count in done if not count.cancelled())
+        """Return how many connections to the servers ``urls`` are in use, in all workers.
+
+        Raises:
+            TimeoutError: A worker did not say.
+        """
+        self._questions += 1
+        question, asked = self._questions, list(self._slots)
+        loop = asyncio.get_running_loop()
+        counts = [slot.counts.setdefault(question, loop.create_future()) for slot in asked]
+        frame = encode({"type": "count", "question": question, "urls": sorted(urls)})
+        for slot in asked:
+            slot.questions.append(frame)
+            slot.wake.set()
+        try:
+            async with asyncio.timeout(COUNT_TIMEOUT):
+                return sum(await asyncio.gather(*counts))
+        finally:
+            for slot in asked:
+                del slot.counts[question]
 
     async def serve(self, worker: int, channel: Channel, orders: Iterable[Message]) -> None:
         """Look after one worker, from its first ``orders`` until it closes the channel."""
@@ -197,6 +211,9 @@ class Publisher:
                 self._receive(slot, message)
         finally:
             self._slots.discard(slot)
+            for count in slot.counts.values():
+                if not count.done():
+                    count.set_result(0)  # With its process every connection has ended.
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
             self.errors = self._collected_errors()
@@ -215,6 +232,8 @@ class Publisher:
                 slot.absent = self._absent
                 await channel.send(encode({"type": "adopt", "workers": sorted(slot.absent)}))
             await self._send_fences(slot, channel, slot.fenced | self._fenced)
+            while slot.questions:
+                await channel.send(slot.questions.popleft())
             if slot.down != self._down:
                 slot.down = self._down
                 down = {service: sorted(urls) for service, urls in slot.down.items()}
@@ -248,8 +267,9 @@ class Publisher:
                 task.add_done_callback(self._answering.discard)
                 return
             case "counted":
-                if slot.count is not None and not slot.count.done():
-                    slot.count.set_result(message["connections"])
+                count = slot.counts.get(message["question"])
+                if count is not None and not count.done():
+                    count.set_result(message["connections"])
                 return
             case "resend":
                 slot.snapshot = self._snapshot

@@ -8,6 +8,7 @@ response head.
 import asyncio
 import re
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
@@ -186,6 +187,16 @@ def _unasked_switch() -> UpstreamProtocolError:
 def _escaped(path: str) -> str:
     """Return ``path`` as it may stand in a request line, by Go's rules."""
     return path if _PATH(path) else quote(unquote_to_bytes(path), safe=_PLAIN)
+
+
+def server_key(url: str) -> str:
+    """Return the key of the address (``Address.key``) to which a server URL leads, if to any."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return parts.path
+    with suppress(ValueError):  # A port that is none.
+        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    return ""
 
 
 def _split(url: str, transport: Mapping[str, Any], *, preserve_path: bool) -> tuple[Address, str]:

@@ -26,6 +26,7 @@ from edgerouter.observability.access_log import AccessLog
 from edgerouter.proxy.downstream.accept import Entrance
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.entrypoint import EntryPoint
+from edgerouter.proxy.forward import server_key
 from edgerouter.services import tunnels
 from edgerouter.services.internal import LifeCycle
 from edgerouter.shared.memory import Shared
@@ -123,12 +124,9 @@ class Worker:
             case "ping":
                 await self._tell({"type": "pong"})
             case "count":
-                urls = frozenset(message["urls"])
-                pools = {
-                    target.pool for target in self._builder.services.targets if target.url in urls
-                }
-                in_use = sum(pool.in_use for pool in pools)
-                await self._tell({"type": "counted", "connections": in_use})
+                in_use = self._builder.pools.in_use({server_key(url) for url in message["urls"]})
+                answer = {"question": message["question"], "connections": in_use}
+                await self._tell({"type": "counted", **answer})
             case "adopt":
                 await self._listening.stand_in_for(message["workers"])
             case "drain":

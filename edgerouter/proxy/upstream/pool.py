@@ -6,7 +6,8 @@ makes two upstreams different is part of the key it is looked up by.
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
+from weakref import WeakSet
 
 from edgerouter.http.errors import HandshakeFailed
 from edgerouter.proxy.upstream.connect import Address, dial
@@ -22,8 +23,10 @@ class Pool:
     """The connections to one server."""
 
     __slots__ = (
+        "__weakref__",
         "_complaint",
         "_dial_timeout",
+        "_dials",
         "_idle",
         "_idle_timeout",
         "_loop",
@@ -40,6 +43,8 @@ class Pool:
         self._complaint = ""
         """Why the last TLS handshake failed."""
         self._dial_timeout = dial_timeout
+        self._dials = 0
+        """Connections for requests that are under way to be opened."""
         self._idle_timeout = idle_timeout
         self._max_idle = max_idle
         self._idle: list[UpstreamH1] = []
@@ -49,8 +54,8 @@ class Pool:
 
     @property
     def in_use(self) -> int:
-        """Connections that carry an exchange or a tunnel."""
-        return len(self._open) - len(self._idle)
+        """Connections that carry an exchange or a tunnel, or will once they are open."""
+        return self._dials + len(self._open) - len(self._idle)
 
     def take_idle(self, *, careful: bool = False) -> UpstreamH1 | None:
         """Return a connection that is free, the one used last first, or None.
@@ -75,6 +80,7 @@ class Pool:
         Raises:
             ConnectFailed: There is none to be had.
         """
+        self._dials += 1
         try:
             connection = await dial(
                 self.address, lambda: UpstreamH1(self._released), self._dial_timeout
@@ -84,6 +90,8 @@ class Pool:
                 self._complaint = str(error)
                 _log.error("No TLS connection: %s", error)
             raise
+        finally:
+            self._dials -= 1
         self._complaint = ""
         self._open.add(connection)
         return connection
@@ -135,6 +143,8 @@ class Pools:
 
     def __init__(self) -> None:
         self._pools: dict[Hashable, Pool] = {}
+        self._living: WeakSet[Pool] = WeakSet()
+        """Those too that no table uses any more, as long as they have connections."""
 
     def get(self, address: Address, transport: str, options: dict[str, float]) -> Pool:
         """Return the pool of ``address`` under the transport named ``transport``.
@@ -150,7 +160,12 @@ class Pools:
                 idle_timeout=options.get("idleConnTimeout", 90.0),
                 max_idle=int(options.get("maxIdleConnsPerHost", 200)) or GO_MAX_IDLE,
             )
+            self._living.add(pool)
         return pool
+
+    def in_use(self, addresses: Collection[str]) -> int:
+        """Return how many connections to these addresses (``Address.key``) are in use."""
+        return sum(pool.in_use for pool in self._living if pool.address.key in addresses)
 
     def keep_only(self, pools: set[Pool]) -> None:
         """Close the pools that no table uses any more."""

@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -38,23 +39,26 @@ async def publisher() -> Publisher:
     return Publisher()
 
 
+@asynccontextmanager
+async def connected(publisher: Publisher, index: int = 0) -> AsyncIterator[Worker]:
+    ours, theirs = socket.socketpair()
+    channel = await Channel.open(ours)
+    serving = asyncio.create_task(serve(publisher, index, channel))
+    worker = Worker(await Channel.open(theirs), serving)
+    assert (await worker.receive())["type"] == "start"
+    yield worker
+    worker.channel.close()
+    await asyncio.wait_for(worker.serving, 5)
+
+
 @pytest.fixture
 async def connect(publisher: Publisher) -> AsyncIterator[Any]:
-    workers: list[Worker] = []
+    async with AsyncExitStack() as workers:
 
-    async def connect(index: int = 0) -> Worker:
-        ours, theirs = socket.socketpair()
-        channel = await Channel.open(ours)
-        serving = asyncio.create_task(serve(publisher, index, channel))
-        worker = Worker(await Channel.open(theirs), serving)
-        workers.append(worker)
-        assert (await worker.receive())["type"] == "start"
-        return worker
+        async def connect(index: int = 0) -> Worker:
+            return await workers.enter_async_context(connected(publisher, index))
 
-    yield connect
-    for worker in workers:
-        worker.channel.close()
-        await asyncio.wait_for(worker.serving, 5)
+        yield connect
 
 
 def snapshot(version: int, size: int = 0) -> Message:
