@@ -14,6 +14,7 @@ from edgerouter.http.body import EMPTY, Body
 from edgerouter.http.headers import Headers
 
 if TYPE_CHECKING:
+    from edgerouter.http.dials import Dials
     from edgerouter.http.tunnel import Tunnel
 
 
@@ -82,6 +83,12 @@ class Exchange:
     retries = 0
     resets = 0
     """How many servers went away with the request."""
+    dials: "Dials | None" = None
+    """What watches over connections that are opened for it."""
+    dial_until = 0.0
+    """Until when, by the clock of the event loop, they may take; 0: as the transport says."""
+    hung = ""
+    """The URL of the server whose connection took too long last."""
     error = ""
     """Why the exchange failed, for people."""
     hop_fields: frozenset[bytes] = frozenset()

@@ -77,7 +77,7 @@ class Target:
         try:
             # First the connection: while there is none, nothing of the body may be taken.
             careful = request.method not in _IDEMPOTENT
-            connection = self.pool.take_idle(careful=careful) or await self.pool.connect()
+            connection = self.pool.take_idle(careful=careful) or await self._dial(request)
             data = None if body.length is None else body.ready()
             if data is None:
                 return await self._exchange_upload(connection, request, head)
@@ -100,10 +100,16 @@ class Target:
                     raise
                 else:
                     return response
-                connection = self.pool.take_idle() or await self.pool.connect()
+                connection = self.pool.take_idle() or await self._dial(request)
         except ExchangeError as error:
             complaints.server_failed(request.exchange, error)
             raise
+
+    async def _dial(self, request: Request) -> UpstreamH1:
+        dials = request.exchange.dials
+        if dials is None:
+            return await self.pool.connect()
+        return await dials.run(self.pool.connect, self.url, request.exchange)
 
     def _head(self, request: Request) -> bytes:
         authority = self._authority

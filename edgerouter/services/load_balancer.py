@@ -63,6 +63,8 @@ class LoadBalancer:
         """Those of them that only wait for the others to fail."""
         self._set_sticky(options if strategy != "hrw" else {})
         self._room = room
+        if room is not None:
+            room.current = self
         self._slots: Slots | None = None
         self._queue: Queue | None = None
         if limit := options.get("maxConnections"):
@@ -120,10 +122,7 @@ class LoadBalancer:
         if self._slow_start:
             self._note_start(usable)
         if self._room is not None:
-            if self.up:
-                self._room.wake()
-            else:
-                self._room.empty()
+            self._room.note(self, frozenset(server.url for server in usable))
         if self._queue is not None:
             self._queue.move()
 
@@ -160,7 +159,17 @@ class LoadBalancer:
         """
         if self._queue is not None:
             return self._queue.serve(request, self)
+        if request.exchange.hung:
+            return self.ask(request, self._pick_another(request))
         return self.ask(request, self._stuck(request) or self._pick(request))
+
+    def _pick_another(self, request: Request) -> Server:
+        """Pick a server, not the one that let the last attempt hang if there is another."""
+        hung, request.exchange.hung = request.exchange.hung, ""
+        try:
+            return self._pick(request, [server for server in self.servers if server.url == hung])
+        except NoServer:
+            return self._pick(request)
 
     def claim(self, request: Request) -> Server | None:
         """Take a place at a server; None while all have as many requests as they may get.

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from edgerouter.http.errors import ConnectFailed, ExchangeError, NoServer, UpstreamReset
 from edgerouter.http.message import Request, Response
+from edgerouter.services.dials import Dials
 
 MAX_WAITING = 256
 """Requests that wait for one service in one worker, unless ``maxWaiting`` says otherwise."""
@@ -52,10 +53,19 @@ class Hall:
         room.duration, room.hold, room.max_waiting = duration, hold, max_waiting
         return room
 
+    def pass_on(self, name: str, service: Attempt) -> None:
+        """Let those who wait for a service try what took its place and holds nothing any more."""
+        room = self._rooms.get(name)
+        if room is not None:
+            room.duration = room.hold = 0.0
+            room.current = service
+            room.wake()
+
     def keep_only(self, services: set[str]) -> None:
         """Forget the rooms of services that are gone and have nobody waiting."""
         for name, room in list(self._rooms.items()):
             if name not in services and not room.waiting:
+                room.current = None  # It knows its room: together they would stay for long.
                 del self._rooms[name]
 
 
@@ -64,37 +74,60 @@ class Room:
 
     def __init__(self, hall: Hall) -> None:
         self._hall = hall
+        self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
-        self.duration = 0.0
-        """Seconds a request waits at most; 0: ``hold`` counts."""
         self.hold = 0.0
         """Seconds for which requests wait after the service began to fail."""
+        self._dials = Dials()
+        self._usable: frozenset[str] = frozenset()
         self._empty_since: float | None = None
         self._refused_since: float | None = None
+        self._refused_last = 0.0
         self.max_waiting = MAX_WAITING
         self.waiting = 0
         self.current: Attempt | None = None
-        """The service as it is now; a new one takes over the waiting requests."""
+        """The service as it is now; it takes over the waiting requests."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds a request waits at most; 0: ``hold`` counts."""
+        return self._dials.longest
+
+    @duration.setter
+    def duration(self, seconds: float) -> None:
+        self._dials.longest = seconds
 
     def wake(self) -> None:
-        """Let everybody try: a server has come."""
-        self._empty_since = None
+        """Let everybody try."""
         self._woken.set()
         self._woken = asyncio.Event()
 
-    def empty(self) -> None:
-        """Take note that there is no server now."""
-        if self._empty_since is None:
-            self._empty_since = asyncio.get_running_loop().time()
+    def note(self, service: Attempt, usable: frozenset[str]) -> None:
+        """Take note of which servers of ``service`` can be asked now.
+
+        A service that was replaced has no say, however long it still answers requests.
+        """
+        if service is not self.current:
+            return
+        has_new = not usable <= self._usable
+        self._usable = usable
+        self._dials.review(usable, has_new=has_new)
+        if has_new:
+            self._refused_since = None
+        if usable:
+            self._empty_since = None
+            self.wake()
+        elif self._empty_since is None:
+            self._empty_since = self._loop.time()
 
     def _deadline(self, error: ExchangeError, now: float) -> float:
-        """Return until when a request may wait that failed with ``error``."""
-        if self.duration:
-            return now + self.duration
-        since = self._empty_since
-        if not isinstance(error, NoServer) or since is None:
-            since = self._refused_since = self._refused_since or now
-        return since + self.hold
+        """Return until when requests may wait that fail with ``error``, as far as ``hold`` says."""
+        if isinstance(error, NoServer) and self._empty_since is not None:
+            return self._empty_since + self.hold
+        if self._refused_since is None or now - self._refused_last > 2 * self.hold:
+            self._refused_since = now  # Not the same outage as the last one.
+        self._refused_last = now
+        return self._refused_since + self.hold
 
     async def serve(self, request: Request, service: Attempt) -> Response:
         """Ask ``service``, or whatever has taken its place, until a server takes the request.
@@ -102,6 +135,8 @@ class Room:
         Raises:
             ExchangeError: None did in time, or too many requests wait already.
         """
+        exchange = request.exchange
+        exchange.dials = self._dials
         woken = self._woken
         try:
             response = await service.attempt(request)
@@ -109,8 +144,13 @@ class Room:
             if isinstance(error, UpstreamReset) and not self.repeats(request):
                 raise
             return await self._hold(request, service, error, woken)
-        self._refused_since = None
-        return response
+        else:
+            self._refused_since = None
+            return response
+        finally:
+            exchange.dials = None
+            if exchange.dial_until:
+                exchange.dial_until = 0.0
 
     def repeats(self, request: Request) -> bool:
         """Tell whether ``request`` may be sent again after a server went away without an answer.
@@ -130,13 +170,16 @@ class Room:
         if self.waiting >= self.max_waiting or self._hall.waiting >= MAX_WAITING_IN_ALL:
             message = f"{error}; {self.waiting} requests wait for {service.name} already"
             raise NoServer(message) from error
-        loop = asyncio.get_running_loop()
+        exchange, loop = request.exchange, self._loop
         began = loop.time()
-        deadline = self._deadline(error, began)
+        ends = began + (self.duration or self.hold)
+        """When this request has waited for long enough, over all outages."""
+        if self.duration and exchange.dial_until and isinstance(error, ConnectFailed):
+            ends = exchange.dial_until  # It has waited for its first connection, too.
         self.waiting += 1
         self._hall.waiting += 1
         try:
-            while (left := deadline - loop.time()) > 0:
+            while (left := self._until(error, ends) - loop.time()) > 0:
                 # Without a server only news help; a server that refuses may listen any moment.
                 pause = left if isinstance(error, NoServer) else min(left, INTERVAL)
                 try:
@@ -144,13 +187,16 @@ class Room:
                         await woken.wait()
                 except TimeoutError:
                     pass
-                woken = self._woken
+                woken, asked = self._woken, loop.time()
+                exchange.dial_until = ends
                 try:
                     response = await (self.current or service).attempt(request)
                 except _FAILURES as newest:
                     error = newest
                     if isinstance(error, UpstreamReset) and not self.repeats(request):
                         raise
+                    if not isinstance(error, ConnectFailed):
+                        ends += loop.time() - asked  # A server, or a line, had it: no waiting.
                 else:
                     self._refused_since = None
                     return response
@@ -160,3 +206,7 @@ class Room:
         finally:
             self.waiting -= 1
             self._hall.waiting -= 1
+
+    def _until(self, error: ExchangeError, ends: float) -> float:
+        """Return until when a request may wait that has failed with ``error`` just now."""
+        return ends if self.duration else min(ends, self._deadline(error, self._loop.time()))

@@ -235,10 +235,8 @@ class _Run:
         balancer.tunnels = builder.tunnels
         if isinstance(former, LoadBalancer):
             balancer.replicas.inherit(former.replicas)
-        if room is not None:
-            room.current = balancer
-            if balancer.up:
-                room.wake()
+        if room is None:
+            builder._hall.pass_on(name, balancer)
         return Built(parts, balancer, targets, transport)
 
     def _server(

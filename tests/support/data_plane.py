@@ -55,6 +55,7 @@ async def data_plane(
     *ports: int,
     options: Mapping[str, Any] | None = None,
     timeouts: Mapping[str, float] | None = None,
+    balancer: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[DataPlane]:
     """Serve everything by the servers at ``ports``; nothing may be left running at the end."""
     entrypoint = EntryPoint("web", options or {})
@@ -66,7 +67,7 @@ async def data_plane(
         life_cycle=LifeCycle(),
         unmatched=unmatched,
     )
-    errors = builder.apply(_snapshot(ports, timeouts or {}))
+    errors = builder.apply(snapshot(ports, timeouts or {}, balancer or {}))
     assert not errors
     plane = DataPlane(entrypoint, builder)
     loop = asyncio.get_running_loop()
@@ -87,7 +88,10 @@ async def data_plane(
         await asyncio.sleep(0)
 
 
-def _snapshot(ports: Sequence[int], timeouts: Mapping[str, float]) -> dict[str, Any]:
+def snapshot(
+    ports: Sequence[int], timeouts: Mapping[str, float], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a configuration that routes everything to a load balancer with ``options``."""
     servers = [{"url": f"http://127.0.0.1:{port}", "weight": 1} for port in ports]
     router = {
         "entryPoints": ["web"],
@@ -99,7 +103,7 @@ def _snapshot(ports: Sequence[int], timeouts: Mapping[str, float]) -> dict[str, 
         "service": "all@file",
         "observability": {"accessLogs": True},
     }
-    balancer = {"servers": servers, "passHostHeader": True, "serversTransport": ""}
+    balancer = {"servers": servers, "passHostHeader": True, "serversTransport": "", **options}
     return {
         "version": 1,
         "routers": {"all@file": router},

@@ -1,0 +1,60 @@
+"""Connections that are being opened for requests which may also wait.
+
+A server that drops packets (paused, cut off from its network) lets a dial hang for the whole
+``dialTimeout``. A request that may be held need not wait for that: its dial ends with its time,
+and as soon as another server is there or this one is to be asked no more. Nothing has been sent
+then, so that any other server may be asked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
+
+from edgerouter.http.errors import ConnectTimeout
+from edgerouter.http.message import Exchange
+
+C = TypeVar("C")
+
+
+class Dials:
+    """Those of one service in one worker."""
+
+    def __init__(self) -> None:
+        self._hanging: dict[asyncio.Timeout, str] = {}
+        """The URL of the server of each."""
+        self.longest = 0.0
+        """Seconds a request may spend on dials and waiting (``tryDuration``); 0: no limit."""
+
+    async def run(self, dial: Callable[[], Awaitable[C]], url: str, exchange: Exchange) -> C:
+        """Return what ``dial`` opens.
+
+        Raises:
+            ConnectTimeout: The request's time was over, or ``review`` gave it up.
+        """
+        began = asyncio.get_running_loop().time()
+        if self.longest and not exchange.dial_until:
+            exchange.dial_until = began + self.longest
+        try:
+            async with asyncio.timeout_at(exchange.dial_until or None) as timeout:
+                self._hanging[timeout] = url
+                try:
+                    return await dial()
+                finally:
+                    del self._hanging[timeout]
+        except TimeoutError as error:
+            waited = asyncio.get_running_loop().time() - began
+            exchange.hung = url
+            message = f"the server {url} did not accept a connection; given up after {waited:.2g} s"
+            raise ConnectTimeout(message) from error
+
+    def review(self, usable: Collection[str], *, has_new: bool) -> None:
+        """Give up dials that lead nowhere: to servers that are out, or all if there is a new one.
+
+        Args:
+            usable: The URLs of the servers that can be asked now.
+            has_new: Whether there is one among them that could not be asked before.
+        """
+        now = asyncio.get_running_loop().time()
+        for timeout, url in self._hanging.items():
+            if (has_new or url not in usable) and not timeout.expired():
+                timeout.reschedule(now)
