@@ -15,7 +15,7 @@ from edgerouter.http.errors import ExchangeError, NoServer, UpstreamReset
 from edgerouter.http.message import Request, Response
 from edgerouter.services.balancer import WeightedRoundRobin
 from edgerouter.services.observed import Observed, failure_limit, success_rates
-from edgerouter.services.queueing import Queue
+from edgerouter.services.queueing import Queue, Ticket
 from edgerouter.services.replicas import Replicas
 from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.slots import Slots
@@ -44,6 +44,7 @@ class LoadBalancer:
         health: Health | None = None,
         room: Room | None = None,
         counts: InFlight | None = None,
+        queue: Queue | None = None,
     ) -> None:
         self.name = name
         self.servers = servers
@@ -66,24 +67,30 @@ class LoadBalancer:
         if room is not None:
             room.current = self
         self._slots: Slots | None = None
-        self._queue: Queue | None = None
-        if limit := options.get("maxConnections"):
-            self._slots = Slots(counts or private().in_flight, name, limit)
-            self._queue = Queue(options, self._slots)
+        self.queue: Queue | None = None
+        """Where requests wait for a place; it is the one of the load balancer before."""
+        if options.get("maxConnections"):
+            self.queue = queue or Queue(Slots(counts or private().in_flight, name))
+            self.queue.configure(options)
+            self._slots = self.queue.slots
         self._slow_start: float = options.get("slowStart") or 0.0
         self._is_plain = not (
-            self._chooser or self._sticky or self._room or self._queue or self._slow_start
+            self._chooser or self._sticky or self._room or self.queue or self._slow_start
         )
         """Whether servers just take turns; the shortest way for most requests."""
         self._observe(options, counts=self._slots is not None or strategy in COUNTING)
         changed = _weakly(self.refresh)
         for server in servers:
             server.state.changed = changed
-            if self._queue is not None:
-                server.state.left = self._queue.move
+            if self.queue is not None:
+                server.state.left = self.queue.move
         self._fences.watch(self)
         self._health.watch(self)
+        if queue is not None:
+            queue.pass_on(self)  # First: those before may have servers that are no more.
         self.refresh()
+        if queue is not None:
+            queue.move()
 
     def _set_sticky(self, options: Mapping[str, Any]) -> None:
         cookie = (options.get("sticky") or {}).get("cookie")
@@ -123,8 +130,8 @@ class LoadBalancer:
             self._note_start(usable)
         if self._room is not None:
             self._room.note(self, frozenset(server.url for server in usable))
-        if self._queue is not None:
-            self._queue.move()
+        if self.queue is not None:
+            self.queue.move()
 
     def _note_start(self, usable: Sequence[Server]) -> None:
         """Remember since when servers are usable; those that always were are warm."""
@@ -157,8 +164,8 @@ class LoadBalancer:
         Raises:
             NoServer: There is none.
         """
-        if self._queue is not None:
-            return self._queue.serve(request, self)
+        if self.queue is not None:
+            return self.queue.serve(request, self)
         if request.exchange.hung:
             return self.ask(request, self._pick_another(request))
         return self.ask(request, self._stuck(request) or self._pick(request))
@@ -171,8 +178,8 @@ class LoadBalancer:
         except NoServer:
             return self._pick(request)
 
-    def claim(self, request: Request) -> Server | None:
-        """Take a place at a server; None while all have as many requests as they may get.
+    def claim(self, request: Request, failed: Collection[str] = ()) -> Server | None:
+        """Take a place at a server that is not ``failed``; None while all of them are full.
 
         Raises:
             NoServer: There is no server that can be asked.
@@ -180,10 +187,17 @@ class LoadBalancer:
         slots = self._slots
         if self.up and slots is not None and not slots.is_ours(self._usable()):
             return None
+        if failed:
+            return self._take(request, [s for s in self.servers if s.url in failed])
         server = self._stuck(request)
         if server is not None and (slots is None or slots.take(server.url)):
             return server
         return self._take(request, ())
+
+    def give_back(self, server: Server) -> None:
+        """Give back a place that was taken and not used."""
+        if self._slots is not None:
+            self._slots.give(server.url)
 
     def _take(self, request: Request, failed: Sequence[Server]) -> Server | None:
         """Pick a server and take a place there, if places are counted; None: all are full.
@@ -194,12 +208,14 @@ class LoadBalancer:
         slots = self._slots
         if slots is None:
             return self._pick(request, failed)
-        full = [server for server in self.servers if server.state.active >= slots.limit]
+        # Of servers that cannot be asked it says nothing whether they are full.
+        gone = [*failed, *(self._out - self._backups)]
+        full = [s for s in self.servers if s.state.active >= slots.limit and s not in gone]
         while True:
             try:
                 server = self._pick(request, failed, full)
             except NoServer:
-                if not (full and self.up):
+                if not full:
                     raise
                 return None
             if slots.take(server.url):
@@ -249,9 +265,13 @@ class LoadBalancer:
             return self._chooser.choose(request, excluded)
         return self._rotation.next(excluded)
 
-    async def _ask(self, request: Request, server: Server) -> Response:
+    async def _ask(
+        self, request: Request, server: Server, ticket: Ticket | None = None
+    ) -> Response:
         """Ask ``server``, and others in turn as long as nothing could be sent."""
         failed: list[Server] = []
+        if ticket is not None:
+            failed += [known for known in self.servers if known.url in ticket.failed]
         exchange = request.exchange
         while True:
             exchange.server = server.url
@@ -263,11 +283,14 @@ class LoadBalancer:
                 if error.retry != "always" and not self._may_repeat(request, error):
                     raise
                 failed.append(server)
-                another = self._another(request, failed)
-                if another is None:
-                    raise
-                server = another
+                try:
+                    another = self._take(request, failed)
+                except NoServer:
+                    raise error from None
                 exchange.retries += 1
+                if another is None:
+                    return await self._ask_later(request, failed, ticket, error)
+                server = another
             else:
                 exchange.origin_duration = perf_counter() - start
                 exchange.origin_status = response.status
@@ -286,11 +309,24 @@ class LoadBalancer:
         request.exchange.resets += 1
         return self._room is not None and self._room.repeats(request)
 
-    def _another(self, request: Request, failed: Sequence[Server]) -> Server | None:
+    async def _ask_later(
+        self,
+        request: Request,
+        failed: Sequence[Server],
+        ticket: Ticket | None,
+        error: ExchangeError,
+    ) -> Response:
+        """Wait until a server has a place that is not among those that have ``failed``."""
+        assert self.queue is not None  # noqa: S101 - for the type checker; only it is ever full
+        urls = dict.fromkeys((*(ticket.failed if ticket else ()), *(s.url for s in failed)))
         try:
-            return self._take(request, failed)
+            return await self.queue.serve_again(request, self, urls, ticket)
         except NoServer:
-            return None
+            raise error from None
+
+    def ask_again(self, request: Request, server: Server, ticket: Ticket) -> Awaitable[Response]:
+        """Ask ``server``, at which a place was taken, after others have failed."""
+        return self._ask(request, server, ticket)
 
     def _stuck(self, request: Request) -> Server | None:
         """Return the server that the client's cookie names, if it can be asked."""
@@ -300,14 +336,18 @@ class LoadBalancer:
         server = self._by_value.get(value) if value else None
         return None if server in self._out else server
 
-    def ask(self, request: Request, server: Server) -> Awaitable[Response]:
+    def ask(
+        self, request: Request, server: Server, ticket: Ticket | None = None
+    ) -> Awaitable[Response]:
         """Ask ``server``, where a place was taken if places are counted."""
         if self._sticky is not None:
-            return self._stay(request, server, self._sticky)
-        return self._ask(request, server)
+            return self._stay(request, server, self._sticky, ticket)
+        return self._ask(request, server, ticket)
 
-    async def _stay(self, request: Request, server: Server, sticky: StickyCookie) -> Response:
-        response = await self._ask(request, server)
+    async def _stay(
+        self, request: Request, server: Server, sticky: StickyCookie, ticket: Ticket | None
+    ) -> Response:
+        response = await self._ask(request, server, ticket)
         answered = server_value(self.replicas.name(request.exchange.server))
         chosen = sticky.chosen(request.headers)
         self.replicas.is_back(answered)

@@ -21,12 +21,13 @@ class Slots:
 
     __slots__ = ("_counts", "_line", "_stands", "limit", "service")
 
-    def __init__(self, counts: InFlight, service: str, limit: int) -> None:
+    def __init__(self, counts: InFlight, service: str) -> None:
         self._counts = counts
         self._line = f"line {service}".encode()
         self._stands = False
         self.service = service
-        self.limit = limit
+        self.limit = 0
+        """So many a server may have."""
 
     def take(self, url: str) -> bool:
         """Take a place at the server with this URL; tell whether there was one."""

@@ -229,8 +229,9 @@ class _Run:
         targets = tuple(server.forward for server in made if isinstance(server.forward, Target))
         builder = self._builder
         room = self._room(name, options)
+        queue = former.queue if isinstance(former, LoadBalancer) else None
         balancer = LoadBalancer(
-            name, made, builder._fences, options, builder._health, room, builder._counts
+            name, made, builder._fences, options, builder._health, room, builder._counts, queue
         )
         balancer.tunnels = builder.tunnels
         if isinstance(former, LoadBalancer):
