@@ -1,5 +1,6 @@
 """What an upgraded connection becomes: bytes in two directions."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -28,6 +29,14 @@ class Tunnel(Protocol):
 
     def close(self) -> None:
         """End both directions; safe to call twice."""
+        ...
+
+    def when_cut(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called when it is broken off from our side."""
+        ...
+
+    def abort(self) -> None:
+        """Break off both directions at once; what was not sent yet is dropped."""
         ...
 
     def end(self) -> None:

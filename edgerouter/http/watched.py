@@ -96,6 +96,12 @@ class WatchedTunnel(_Once):
     def write_eof(self) -> None:
         self._tunnel.write_eof()
 
+    def when_cut(self, callback: Callable[[], None]) -> None:
+        self._tunnel.when_cut(callback)
+
+    def abort(self) -> None:
+        self._tunnel.abort()
+
     def end(self) -> None:
         self._tunnel.end()
 

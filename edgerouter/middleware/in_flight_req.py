@@ -12,7 +12,7 @@ from edgerouter.http.date import http_date
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
-from edgerouter.http.tunnel import Tunnel
+from edgerouter.http.watched import WatchedTunnel
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.source_criterion import BY_HOST, SourceCriterion, source_of
 from edgerouter.shared.in_flight import InFlight
@@ -77,7 +77,7 @@ async def _counted(handler: Handler, request: Request, entry: _Entry) -> Respons
         entry.leave()
         raise
     if response.tunnel is not None:
-        response.tunnel = _CountedTunnel(response.tunnel, entry)
+        response.tunnel = WatchedTunnel(response.tunnel, entry.leave)
     else:
         response.body = _CountedBody(response.body, entry)
     return response
@@ -115,36 +115,4 @@ class _CountedBody:
 
     def close(self) -> None:
         self._body.close()
-        self._entry.leave()
-
-
-class _CountedTunnel:
-    """A tunnel with whose end the request is no longer under way."""
-
-    __slots__ = ("_entry", "_tunnel")
-
-    def __init__(self, tunnel: Tunnel, entry: _Entry) -> None:
-        self._tunnel = tunnel
-        self._entry = entry
-
-    async def read(self) -> bytes:
-        return await self._tunnel.read()
-
-    async def write(self, data: bytes) -> None:
-        await self._tunnel.write(data)
-
-    def feed_eof(self) -> None:
-        self._tunnel.feed_eof()
-
-    def is_lost(self) -> bool:
-        return self._tunnel.is_lost()
-
-    def write_eof(self) -> None:
-        self._tunnel.write_eof()
-
-    def end(self) -> None:
-        self._tunnel.end()
-
-    def close(self) -> None:
-        self._tunnel.close()
         self._entry.leave()

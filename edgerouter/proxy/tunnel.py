@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.tunnel import Tunnel
@@ -56,7 +57,7 @@ class ByteQueue:
 class TransportTunnel:
     """A tunnel over a transport; its protocol feeds it and says when it can be written to."""
 
-    __slots__ = ("_drain", "_lost", "_queue", "_transport")
+    __slots__ = ("_cut", "_drain", "_lost", "_queue", "_transport")
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class TransportTunnel:
         self._drain = drain
         self._queue = ByteQueue(pause)
         self._lost = False
+        self._cut: Callable[[], None] | None = None
 
     def feed(self, data: bytes) -> None:
         self._queue.feed(data)
@@ -95,9 +97,18 @@ class TransportTunnel:
     def write_eof(self) -> None:
         if not self._lost and not self._transport.is_closing():
             if self._transport.can_write_eof():
-                self._transport.write_eof()
+                with suppress(OSError):  # The peer was quicker (ENOTCONN); the loop will tell.
+                    self._transport.write_eof()
             else:  # TLS has no half-closed connections here.
                 self._transport.close()
+
+    def when_cut(self, callback: Callable[[], None]) -> None:
+        self._cut = callback
+
+    def abort(self) -> None:
+        self._transport.abort()
+        if self._cut is not None:
+            self._cut()
 
     def end(self) -> None:
         self._transport.close()
@@ -113,6 +124,7 @@ UpstreamTunnel = TransportTunnel
 async def pump(downstream: Tunnel, upstream: Tunnel) -> tuple[int, int]:
     """Carry bytes both ways until both sides have finished; return bytes (down, up)."""
     counts = [0, 0]
+    upstream.when_cut(downstream.abort)  # A client that reads nothing keeps us in ``write``.
 
     async def carry(source: Tunnel, sink: Tunnel, index: int) -> None:
         try:

@@ -9,7 +9,7 @@ other tunnels are just closed.
 
 import asyncio
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from struct import unpack
 
@@ -19,7 +19,9 @@ from edgerouter.services.server import Fences
 PATIENCE = 1.0
 """Seconds for a frame under way to end."""
 STEP = 0.02
-"""Seconds between two looks for the rest of it."""
+"""Seconds between two looks for the rest of it, and for a last word to be taken."""
+FAREWELL = PATIENCE + 0.2
+"""Seconds after which a tunnel that was told to end is cut: one of both sides takes nothing."""
 _GOING_AWAY = (1001).to_bytes(2, "big")
 CLOSE = b"\x88\x02" + _GOING_AWAY
 """What a client gets."""
@@ -36,11 +38,13 @@ def masked_close() -> bytes:
 class Frames:
     """Follows one direction of a WebSocket (RFC 6455, section 5.2)."""
 
-    __slots__ = ("_head", "_left", "is_closed")
+    __slots__ = ("_closes", "_head", "_left", "is_closed")
 
     def __init__(self) -> None:
         self._head = b""
         self._left = 0
+        self._closes = False
+        """Whether the frame under way is a Close frame."""
         self.is_closed = False
         """Whether a Close frame has passed."""
 
@@ -49,24 +53,32 @@ class Frames:
         """Whether no frame is under way."""
         return not self._left and not self._head
 
-    def feed(self, data: bytes) -> None:
-        """Take what passes."""
+    def feed(self, data: bytes) -> int:
+        """Take what passes; return where the last frame in it ends, -1 if none does.
+
+        That is 0 if only the beginning of a frame passes.
+        """
         position, size = 0, len(data)
+        border = 0 if self.is_between else -1
         while position < size:
             if self._left:
                 step = min(self._left, size - position)
                 self._left -= step
                 position += step
-                continue
-            known = len(self._head)
-            head = self._head + data[position : position + _LONGEST_HEAD - known]
-            need = _head_size(head)
-            if len(head) < need:
-                self._head = head
-                return
-            position += need - known
-            self._head, self._left = b"", _payload_size(head)
-            self.is_closed |= head[0] == _IS_CLOSE
+            else:
+                known = len(self._head)
+                head = self._head + data[position : position + _LONGEST_HEAD - known]
+                need = _head_size(head)
+                if len(head) < need:
+                    self._head = head
+                    return border
+                position += need - known
+                self._head, self._left = b"", _payload_size(head)
+                self._closes = head[0] == _IS_CLOSE
+            if not self._left:
+                border = position
+                self.is_closed |= self._closes
+        return border
 
 
 def _head_size(head: bytes) -> int:
@@ -91,28 +103,32 @@ class Tunnels:
         self._fences = fences
         self.grace = grace
         """Seconds that tunnels have once their server is removed."""
+        self._urls: Collection[str] | None = None
+        """The servers there are; None as long as nobody has said."""
         self._open: dict[str, set[_Watched]] = {}
         self._ending: dict[str, asyncio.TimerHandle] = {}
-
-    def __bool__(self) -> bool:
-        """Tell whether any is open."""
-        return bool(self._open)
 
     def watch(self, url: str, tunnel: Tunnel, protocol: str) -> Tunnel:
         """Return ``tunnel`` to the server ``url`` as it is to be used from now on."""
         made = _WebSocket if protocol.lower() == "websocket" else _Watched
         watched = made(self, url, tunnel)
         self._open.setdefault(url, set()).add(watched)
+        self._look(url)  # A server may be removed before it has switched.
         return watched
 
     def keep_only(self, urls: Collection[str]) -> None:
         """Take note of which servers there are."""
-        loop = asyncio.get_running_loop()
+        self._urls = urls
         for url in self._open:
-            if url not in urls and url not in self._ending:
-                self._ending[url] = loop.call_later(self.grace, self._end, url)
+            self._look(url)
         for url in [url for url in self._ending if url in urls]:
             self._ending.pop(url).cancel()
+
+    def _look(self, url: str) -> None:
+        """Give the tunnels to a server their time if it is removed."""
+        if self._urls is not None and url not in self._urls and url not in self._ending:
+            loop = asyncio.get_running_loop()
+            self._ending[url] = loop.call_later(self.grace, self._end, url)
 
     def is_going(self, url: str) -> bool:
         """Tell whether a server is removed, or about to be."""
@@ -159,9 +175,20 @@ class _Watched:
         self._tunnels.forget(self)
         self._tunnel.close()
 
+    def when_cut(self, callback: Callable[[], None]) -> None:
+        self._tunnel.when_cut(callback)
+
+    def abort(self) -> None:
+        self._tunnel.abort()
+
     def end(self) -> None:
         """Close it from our side."""
         self._tunnel.close()
+        self._cut_later()
+
+    def _cut_later(self) -> None:
+        """Cut what is not over in time; also behind ``close``, which waits for who reads slowly."""
+        asyncio.get_running_loop().call_later(FAREWELL, self._tunnel.abort)
 
 
 class _WebSocket(_Watched):
@@ -171,26 +198,27 @@ class _WebSocket(_Watched):
         super().__init__(tunnels, url, tunnel)
         self._down, self._up = Frames(), Frames()
         self._is_told = False
-        self._is_over = False
+        self._is_down_over = self._is_up_over = False
+        """Whether the last frame in this direction has passed."""
 
     async def read(self) -> bytes:
         """Return what the server sends, and at the end a Close frame if it did not send one."""
-        if self._is_over:
+        if self._is_down_over:
             return b""
         data = await self._tunnel.read() or await self._rest()
-        self._down.feed(data)
-        if data:
+        border = self._down.feed(data)
+        if data and not (self._is_told and border >= 0):
             return data
-        self._is_over = True
-        if self._down.is_closed or not self._down.is_between:
+        self._is_down_over = True
+        if not data and not self._down.is_between:
             return b""
-        if not self._is_told and not self._tunnels.is_going(self.url):
-            return b""
+        data = data[: max(border, 0)]  # A server that goes on sending does not keep us.
+        if self._down.is_closed or not (self._is_told or self._tunnels.is_going(self.url)):
+            return data
         self._is_told = True
-        with suppress(ConnectionError):
-            if self._up.is_between and not self._up.is_closed:
-                await self._tunnel.write(masked_close())
-        return CLOSE
+        if self._up.is_between:
+            await self._part_from_server(b"")
+        return data + CLOSE
 
     async def _rest(self) -> bytes:
         """Return more of the frame under way when the tunnel was told to end within it."""
@@ -204,15 +232,34 @@ class _WebSocket(_Watched):
         return b""
 
     async def write(self, data: bytes) -> None:
-        if self._is_told and self._is_over:
+        """Send what the client sends, up to the end of a frame if the tunnel is to end."""
+        if self._is_up_over:
             return  # Behind a Close frame nothing is said (section 5.5.1).
-        self._up.feed(data)
-        await self._tunnel.write(data)
+        border = self._up.feed(data)
+        if self._is_told and border >= 0:
+            await self._part_from_server(data[:border])
+        else:
+            await self._tunnel.write(data)
 
-    def is_lost(self) -> bool:
-        return self._is_told or self._tunnel.is_lost()
+    async def _part_from_server(self, last: bytes) -> None:
+        """Send the ``last`` whole frames and a Close frame, whether or not the server reads."""
+        if self._is_up_over:
+            return
+        self._is_up_over = True
+        if not self._up.is_closed:
+            last += masked_close()
+        if last:
+            with suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(STEP):
+                    await self._tunnel.write(last)
+        self._tunnel.write_eof()
 
     def end(self) -> None:
-        """Send Close frames both ways; the tunnel is closed behind them."""
+        """Send Close frames both ways, and nothing behind them.
+
+        What the client sends meanwhile is swallowed until it closes: a reset, which is the kernel's
+        answer to bytes that nobody reads, could destroy the Close frame on its way.
+        """
         self._is_told = True
         self._tunnel.feed_eof()
+        self._cut_later()

@@ -27,8 +27,8 @@ from edgerouter.proxy.downstream.accept import Entrance
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.forward import server_key
-from edgerouter.services import tunnels
 from edgerouter.services.internal import LifeCycle
+from edgerouter.services.tunnels import FAREWELL
 from edgerouter.shared.memory import Shared
 from edgerouter.worker.builder import Builder
 from edgerouter.worker.gateways import GatewayWatch, own_gateways
@@ -37,8 +37,6 @@ from edgerouter.worker.on_demand import OnDemand
 from edgerouter.worker.unmatched import Unmatched
 
 BACKLOG = 4096
-FAREWELL = tunnels.PATIENCE + 0.2
-"""Seconds for the last words of WebSockets; the control plane does not wait much longer."""
 GC_THRESHOLD = 20_000
 """New container objects between two runs of the garbage collector."""
 log = logging.getLogger(__name__)
@@ -269,7 +267,7 @@ class Worker:
             if not connection.end_tunnel():
                 connection.abort()
         with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL):
+            async with asyncio.timeout(FAREWELL):  # The control plane does not wait much longer.
                 await connections.emptied()
 
 

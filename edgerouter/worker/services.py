@@ -127,7 +127,7 @@ class ServiceBuilder:
             target.key: target for built in run.built.values() for target in built.targets
         }
         self._hall.keep_only(set(run.built))
-        if self.tunnels:
+        if self.tunnels is not None:
             self.tunnels.keep_only({target.url for target in self.targets})
         return {name for name in names if before.get(name) is not run.built.get(name)}
 

@@ -1,15 +1,21 @@
 """WebSockets whose server is removed from the configuration, over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
+import pytest
+
+from edgerouter.services import tunnels as tunnels_module
+from edgerouter.services.tunnels import Frames
 from tests.support.data_plane import (
     DataPlane,
     client,
     data_plane,
     exchange_tasks,
     read_head,
+    snapshot,
     until,
     upstream,
 )
@@ -148,3 +154,152 @@ async def test_a_server_that_ends_otherwise_is_not_spoken_for() -> None:
         await reader.readexactly(len(TEXT))
         backend.leave.set()
         assert await reader.read() == b""
+
+
+def binary(size: int) -> bytes:
+    """A frame of the server with ``size`` bytes, more than 65535."""
+    return b"\x82\x7f" + size.to_bytes(8, "big") + bytes(size)
+
+
+def whole_frames(data: bytes) -> bool:
+    frames = Frames()
+    frames.feed(data)
+    return frames.is_between
+
+
+class Talkative(Backend):
+    """Sends frames without a pause, of which none ends with a read of ours but by chance."""
+
+    FRAME = binary(70_001)
+
+    async def _read(self, reader: Reader) -> None:
+        assert self.writer is not None
+        with suppress(ConnectionError):
+            while True:
+                self.writer.write(self.FRAME)
+                await self.writer.drain()
+
+
+async def test_a_server_that_never_pauses_is_parted_from_between_two_frames() -> None:
+    async with open_tunnel(Talkative()) as (plane, _, reader, _writer):
+        received = await reader.readexactly(len(TEXT) + 3 * len(Talkative.FRAME))
+        remove(plane)
+        received += await reader.read()
+        assert received.endswith(CLOSE)
+        assert whole_frames(received)
+        sent = received.removeprefix(TEXT).removesuffix(CLOSE)
+        assert sent == Talkative.FRAME * (len(sent) // len(Talkative.FRAME))
+        await until(lambda: not exchange_tasks() and not plane.in_use())
+
+
+async def test_a_client_that_never_pauses_is_parted_from_between_two_frames() -> None:
+    frame = b"\x82\xfe\x10\x00" + bytes(4 + 4096)
+    backend = Backend()
+    async with open_tunnel(backend) as (plane, _, reader, writer):
+
+        async def send() -> None:
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(frame)
+                    await writer.drain()
+
+        sending = asyncio.ensure_future(send())
+        await until(lambda: len(backend.got) > 3 * len(frame))
+        remove(plane)
+        assert (await reader.read()).endswith(CLOSE)
+        await backend.ended.wait()
+        sending.cancel()
+        assert backend.got[-8:-6] == b"\x88\x82"
+        assert whole_frames(backend.got)
+        assert (len(backend.got) - 8) % len(frame) == 0
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"other"])
+async def test_a_client_that_does_not_read_is_cut(
+    protocol: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnels_module, "FAREWELL", GRACE)
+    backend = Talkative()
+    async with upstream(backend) as port, data_plane(port) as plane:
+        tunnels = plane.builder.services.tunnels
+        assert tunnels is not None
+        tunnels.grace = GRACE
+        with socket.create_connection(("127.0.0.1", plane.port)) as deaf:
+            deaf.sendall(upgrade(protocol))
+            await until(lambda: any(each._write_paused for each in plane.clients()))
+            remove(plane)
+            await until(lambda: not exchange_tasks() and not plane.clients())
+            await until(lambda: not plane.in_use())
+        await backend.ended.wait()
+
+
+class Deaf(Backend):
+    """Reads nothing, and says nothing after its first words."""
+
+    async def _read(self, reader: Reader) -> None:
+        await self.leave.wait()
+
+
+async def test_a_server_that_does_not_read_does_not_keep_the_client_waiting() -> None:
+    backend = Deaf()
+    async with open_tunnel(backend) as (plane, _, reader, writer):
+        writer.write(b"\x82\xff" + (1 << 40).to_bytes(8, "big") + bytes(4))
+        is_full: Callable[[], bool] = lambda: any(c._write_paused for c in plane.in_use())  # noqa: E731
+        while not is_full():
+            writer.write(bytes(65536))
+            await asyncio.sleep(0)
+        await reader.readexactly(len(TEXT))
+        remove(plane)
+        assert await reader.readexactly(len(CLOSE)) == CLOSE
+        backend.leave.set()
+
+
+async def test_a_server_that_was_removed_before_it_switched() -> None:
+    """Its tunnel gets the time of all others, and the same end."""
+    asked, switch = asyncio.Event(), asyncio.Event()
+
+    class Late(Backend):
+        async def __call__(self, reader: Reader, writer: Writer) -> None:
+            asked.set()
+            await switch.wait()
+            await super().__call__(reader, writer)
+
+    backend = Late()
+    async with (
+        upstream(backend) as port,
+        data_plane(port) as plane,
+        client(plane.port) as (reader, writer),
+    ):
+        tunnels = plane.builder.services.tunnels
+        assert tunnels is not None
+        tunnels.grace = GRACE
+        writer.write(upgrade(b"websocket"))
+        await asked.wait()
+        plane.builder.apply({**snapshot((), {}, {}), "version": 2})
+        await asyncio.sleep(2 * GRACE)
+        switch.set()
+        assert (await read_head(reader)).startswith(b"HTTP/1.1 101 ")
+        assert await reader.read() == TEXT + CLOSE
+        await backend.ended.wait()
+        assert backend.got[:2] == b"\x88\x82"
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_where_frames_end(cut: int) -> None:
+    """However the bytes are cut."""
+    data = TEXT + b"\x01\x02he" + b"\x88\x00"  # 7, 4 and 2 bytes.
+    frames = Frames()
+    ends = [end for end in (0, 7, 11, 13) if end <= cut]
+    assert frames.feed(data[:cut]) == ends[-1]
+    assert not frames.is_closed
+    assert frames.feed(data[cut:]) == 13 - cut
+    assert frames.is_closed
+    assert frames.is_between
+
+
+def test_a_close_frame_counts_when_it_is_whole() -> None:
+    frames = Frames()
+    assert frames.feed(CLOSE[:3]) == 0
+    assert not frames.is_closed
+    assert frames.feed(CLOSE[3:]) == 1
+    assert frames.is_closed
