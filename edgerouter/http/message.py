@@ -6,7 +6,7 @@ classes, treated as immutable (``Request.evolve`` makes a changed copy).
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ class Peer:
         "hop",
         "ip",
         "ip_bytes",
+        "look",
         "port",
         "tls",
         "trusted",
@@ -48,8 +49,14 @@ class Peer:
         self.entrypoint = entrypoint
         self.trusted = trusted
         """Whether its ``X-Forwarded-*`` fields are believed."""
+        self.look: Callable[[], None] = _nowhere
+        """Has its connection end if it has closed, which nobody sees while nothing is read."""
         self.tls = tls
         """TLS facts (version, cipher, SNI, client certificates) or None on plain connections."""
+
+
+def _nowhere() -> None:
+    """Look after nobody."""
 
 
 class Exchange:

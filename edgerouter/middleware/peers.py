@@ -18,4 +18,5 @@ def changed_peer(
         peer.appends_forwarded_for if appends_forwarded_for is None else appends_forwarded_for
     )
     copy.hop = peer.hop
+    copy.look = peer.look
     return copy

@@ -1,6 +1,7 @@
 """Flow control of a connection, the same towards clients and servers."""
 
 import asyncio
+import select
 
 
 class FlowControlled(asyncio.Protocol):
@@ -41,6 +42,14 @@ class FlowControlled(asyncio.Protocol):
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
+
+    def look(self) -> None:
+        """Break off if the peer has closed, of which the loop says nothing while we are paused."""
+        if self._paused and not self._transport.is_closing():
+            poller = select.poll()
+            poller.register(self._transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+            if poller.poll(0):
+                self._transport.abort()
 
     def _resume(self) -> None:
         if self._paused:

@@ -10,9 +10,16 @@ not read meanwhile, so a waiting request costs its head.
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Protocol
 
-from edgerouter.http.errors import ConnectFailed, ExchangeError, NoServer, UpstreamReset
+from edgerouter.http.body import Body, FixedBody
+from edgerouter.http.errors import (
+    ConnectFailed,
+    ExchangeError,
+    NoServer,
+    UpstreamReset,
+)
 from edgerouter.http.message import Request, Response
 from edgerouter.services.dials import Dials
 
@@ -20,6 +27,12 @@ MAX_WAITING = 256
 """Requests that wait for one service in one worker, unless ``maxWaiting`` says otherwise."""
 MAX_WAITING_IN_ALL = 2048
 """Requests that wait in one worker."""
+MAX_BYTES_IN_ALL = 64 * 1024 * 1024
+"""Bytes of their bodies that may be in the memory of one worker meanwhile."""
+MAX_UNREAD = 512 * 1024
+"""Bytes of a body that connections take in before anybody reads them, at most."""
+LOOK = 1.0
+"""Seconds between two looks whether a client is there that sends more than is read."""
 INTERVAL = 0.25
 """Seconds between two attempts while servers refuse connections."""
 MAX_REPEATS = 2
@@ -43,6 +56,8 @@ class Hall:
 
     def __init__(self) -> None:
         self.waiting = 0
+        self.bytes = 0
+        """Of the bodies of those who wait."""
         self._rooms: dict[str, Room] = {}
 
     def room(self, service: str, duration: float, max_waiting: int, hold: float = 0.0) -> "Room":
@@ -170,6 +185,10 @@ class Room:
         if self.waiting >= self.max_waiting or self._hall.waiting >= MAX_WAITING_IN_ALL:
             message = f"{error}; {self.waiting} requests wait for {service.name} already"
             raise NoServer(message) from error
+        weight = _weight(request.body)
+        if self._hall.bytes + weight > MAX_BYTES_IN_ALL:
+            message = f"{error}; bodies of {self._hall.bytes} bytes wait already"
+            raise NoServer(message) from error
         exchange, loop = request.exchange, self._loop
         began = loop.time()
         ends = began + (self.duration or self.hold)
@@ -178,15 +197,12 @@ class Room:
             ends = exchange.dial_until  # It has waited for its first connection, too.
         self.waiting += 1
         self._hall.waiting += 1
+        self._hall.bytes += weight
         try:
             while (left := self._until(error, ends) - loop.time()) > 0:
                 # Without a server only news help; a server that refuses may listen any moment.
                 pause = left if isinstance(error, NoServer) else min(left, INTERVAL)
-                try:
-                    async with asyncio.timeout(pause):
-                        await woken.wait()
-                except TimeoutError:
-                    pass
+                await self._wait(woken, pause, request)
                 woken, asked = self._woken, loop.time()
                 exchange.dial_until = ends
                 try:
@@ -206,7 +222,24 @@ class Room:
         finally:
             self.waiting -= 1
             self._hall.waiting -= 1
+            self._hall.bytes -= weight
+
+    async def _wait(self, woken: asyncio.Event, seconds: float, request: Request) -> None:
+        """Wait for ``woken``, at most for ``seconds``, as long as the client is there."""
+        until = self._loop.time() + seconds
+        while (left := until - self._loop.time()) > 0 and not woken.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, LOOK)):
+                    await woken.wait()
+            request.peer.look()
 
     def _until(self, error: ExchangeError, ends: float) -> float:
         """Return until when a request may wait that has failed with ``error`` just now."""
         return ends if self.duration else min(ends, self._deadline(error, self._loop.time()))
+
+
+def _weight(body: Body) -> int:
+    """Return how many bytes of a body are in memory at most while its request waits."""
+    if body.length is not None and isinstance(body, FixedBody):
+        return body.length  # A middleware has read it.
+    return MAX_UNREAD if body.length is None else min(body.length, MAX_UNREAD)

@@ -71,6 +71,7 @@ class DownstreamH1(FlowControlled):
         trusted = ip in entrypoint.forwarded.trusted
         peer = Peer(ip, port, entrypoint.name, trusted=trusted, tls=tls)
         peer.appends_forwarded_for = entrypoint.append_forwarded_for
+        peer.look = self.look
         self._peer = peer
         self._reader = HeadReader(entrypoint, peer)
         self._heads = HeadParser(loop, entrypoint.max_header_bytes, as_traefik=self._as_traefik)
@@ -212,8 +213,7 @@ class DownstreamH1(FlowControlled):
     def _refuse(self, error: ExchangeError) -> None:
         """Answer a head that is not served, and close."""
         self._keep_alive = False
-        data = refusal(error, as_traefik=self._as_traefik)
-        self._transport.write(data)
+        self._transport.write(data := refusal(error, as_traefik=self._as_traefik))
         self._entrypoint.refused(self._peer, error, len(data.partition(b"\r\n\r\n")[2]))
         self._linger()
 
