@@ -88,6 +88,8 @@ class Exchange:
     origin_length: int | None = None
     """The length the server gave its body, None without."""
     retries = 0
+    repeats = 0
+    """How often middlewares have sent it again after a server had got it."""
     resets = 0
     """How many servers went away with the request."""
     dials: "Dials | None" = None

@@ -7,6 +7,7 @@ from typing import Any
 from edgerouter.http.errors import NoServer
 from edgerouter.http.handler import Handler
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware.budget import Budgets
 from edgerouter.shared.memory import Shared, private
 
 SAFE_IN_PATH = "$&+,/:;=@"
@@ -40,6 +41,8 @@ class BuildContext:
     and port of ``url``; ``transport`` has the options of Traefik's ``serversTransport``."""
     shared: Shared = field(default_factory=private)
     """Counters that hold over all workers; by default those of this process alone."""
+    budgets: Budgets = field(default_factory=Budgets)
+    """What may be repeated in this worker."""
     as_traefik: bool = False
     """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
     warn: Callable[[str], None] = _unheard

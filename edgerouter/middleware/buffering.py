@@ -16,7 +16,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.budget import Budget, Share
+from edgerouter.middleware.budget import Account, Share
 from edgerouter.middleware.mediatypes import is_read_as_it_comes, streams
 from edgerouter.middleware.predicates import Function, condition
 from edgerouter.middleware.spool import Spool
@@ -76,15 +76,16 @@ def build(options: Options, context: BuildContext) -> Middleware:
     ):
         if size < 0:
             raise BuildError(f"{name}: must not be negative, got {size}")
-    repeats = None
+    meets = None
     if options.retry_expression:
         meets = condition("retryExpression", options.retry_expression, FUNCTIONS)
-        repeats = _Repeats(meets, as_traefik=context.as_traefik)
 
     passes = _never if context.as_traefik else streams
     passes_answer = _never if context.as_traefik else is_read_as_it_comes
 
     def buffering(handler: Handler) -> Handler:
+        repeats = None if meets is None else _Repeats(meets, context)
+
         async def handle(request: Request) -> Response:
             if passes(request.headers):
                 return await handler(request)
@@ -140,16 +141,16 @@ async def _ask(
 class _Repeats:
     """Repetitions by an expression; as Traefik does it, only of requests with a body."""
 
-    def __init__(self, meets: Callable[[Attempt], bool], *, as_traefik: bool) -> None:
+    def __init__(self, meets: Callable[[Attempt], bool], context: BuildContext) -> None:
         self._meets = meets
-        self._needs_body = as_traefik
-        self._budget = Budget(is_limited=not as_traefik)
+        self._needs_body = context.as_traefik
+        self._account = Account(context.budgets, is_limited=not context.as_traefik)
 
     async def of(self, ask: _Ask, request: Request, spool: Spool) -> Response:
         """Return the answer that need not be asked for again."""
         if self._needs_body and not spool.size:
             return await ask()
-        share = self._budget.enter()
+        share = self._account.enter(request.exchange)
         try:
             for number in range(1, MOST_ATTEMPTS + 1):
                 try:
@@ -168,7 +169,7 @@ class _Repeats:
             share.end()
 
     def _once_more(self, attempt: Attempt, share: Share) -> bool:
-        return self._meets(attempt) and share.is_affordable()
+        return self._meets(attempt) and share.is_affordable(MOST_ATTEMPTS + 1)
 
 
 async def _read_response(options: Options, response: Response) -> Response:

@@ -17,7 +17,7 @@ from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.budget import Budget
+from edgerouter.middleware.budget import Account
 from edgerouter.middleware.mediatypes import streams
 from edgerouter.middleware.spool import Spool
 from edgerouter.middleware.statuses import statuses
@@ -64,19 +64,19 @@ def build(options: Options, context: BuildContext) -> Middleware:
     if options.attempts == 1:
         return lambda handler: handler
 
-    budget = Budget(is_limited=not context.as_traefik)
-
     def retry(handler: Handler) -> Handler:
+        account = Account(context.budgets, is_limited=not context.as_traefik)
+
         def handle(request: Request) -> Awaitable[Response]:
             by_status = repeated
             if request.method in _NOT_IDEMPOTENT and not options.retry_non_idempotent_method:
                 by_status = _NOTHING
             if request.body.length == 0:
-                return _Tries(options, budget, by_status).run(handler, request)
+                return _Tries(options, account, by_status).run(handler, request)
             if by_status and (context.as_traefik or not streams(request.headers)):
-                return _keeping_body(options, budget, by_status, handler, request)
+                return _keeping_body(options, account, by_status, handler, request)
             body = _Watched(request.body)
-            return _Tries(options, budget, _NOTHING, body).run(handler, request.evolve(body=body))
+            return _Tries(options, account, _NOTHING, body).run(handler, request.evolve(body=body))
 
         return handle
 
@@ -85,7 +85,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
 
 async def _keeping_body(
     options: Options,
-    budget: Budget,
+    account: Account,
     repeated: frozenset[int],
     handler: Handler,
     request: Request,
@@ -98,10 +98,10 @@ async def _keeping_body(
         body = request.body
         if (body.length or 0) <= limit and await spool.fill(body, limit):
             request = request.evolve(expects_continue=False)
-            response = await _Tries(options, budget, repeated, spool=spool).run(handler, request)
+            response = await _Tries(options, account, repeated, spool=spool).run(handler, request)
         else:
             watched = _Watched(_Rejoined(spool, body))
-            tries = _Tries(options, budget, _NOTHING, watched)
+            tries = _Tries(options, account, _NOTHING, watched)
             response = await tries.run(handler, request.evolve(body=watched))
     except BaseException:
         spool.close()
@@ -169,20 +169,20 @@ class _Tries:
     """The tries of one request."""
 
     __slots__ = (
-        *("_body", "_budget", "_interval", "_options", "_repeated"),
+        *("_account", "_body", "_interval", "_options", "_repeated"),
         *("_share", "_spool", "_start", "_time"),
     )
 
     def __init__(
         self,
         options: Options,
-        budget: Budget,
+        account: Account,
         repeated: frozenset[int],
         body: _Watched | None = None,
         spool: Spool | None = None,
     ) -> None:
         self._options = options
-        self._budget = budget
+        self._account = account
         self._repeated = repeated
         self._body = body
         self._spool = spool
@@ -191,7 +191,7 @@ class _Tries:
         self._interval = options.initial_interval
 
     async def run(self, handler: Handler, request: Request) -> Response:
-        self._share = self._budget.enter()
+        self._share = self._account.enter(request.exchange)
         try:
             return await self._run(handler, request)
         finally:
@@ -209,7 +209,7 @@ class _Tries:
             else:
                 if response.status not in self._repeated or self._is_late():
                     return response
-                if not self._share.is_affordable():
+                if not self._share.is_affordable(self._options.attempts):
                     return response
                 response.close()
             await self._pause()
@@ -224,7 +224,7 @@ class _Tries:
         unsent = error.retry == "always" and not self._options.disable_retry_on_network_error
         if unsent and (self._body is None or not self._body.touched):
             return True  # No server has got it, so it costs none anything.
-        return error.status in self._repeated and self._share.is_affordable()
+        return error.status in self._repeated and self._share.is_affordable(self._options.attempts)
 
     def _is_late(self) -> bool:
         timeout = self._options.timeout

@@ -18,6 +18,7 @@ from edgerouter.ipc.patch import touched
 from edgerouter.middleware import builder_of, options_from
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.base import BuildError as OptionsError
+from edgerouter.middleware.budget import Budgets
 from edgerouter.proxy.as_traefik import TraefikTarget
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.forward import Target
@@ -64,6 +65,7 @@ class Builder:
         self._life_cycle = life_cycle
         self._as_traefik = as_traefik
         self._shared = shared or private()
+        self._budgets = Budgets()
         self.fences = Fences()
         self.health = Health()
         self.pools = Pools()
@@ -172,6 +174,7 @@ class Builder:
             service=self._late_service,
             server=partial(self._lent_server, name),
             shared=self._shared,
+            budgets=self._budgets,
             as_traefik=self._as_traefik,
         )
         return build(options, context)
