@@ -96,6 +96,8 @@ class Exchange:
     """What watches over connections that are opened for it."""
     dial_until = 0.0
     """Until when, by the clock of the event loop, they may take; 0: as the transport says."""
+    sent: Callable[[], None] | None = None
+    """Called when a connection to a server is there, if somebody wants to know."""
     hung = ""
     """The URL of the server whose connection took too long last."""
     error = ""

@@ -78,6 +78,8 @@ class Target:
             # First the connection: while there is none, nothing of the body may be taken.
             careful = request.method not in _IDEMPOTENT
             connection = self.pool.take_idle(careful=careful) or await self._dial(request)
+            if request.exchange.sent is not None:
+                request.exchange.sent()
             data = None if body.length is None else body.ready()
             if data is None:
                 return await self._exchange_upload(connection, request, head)

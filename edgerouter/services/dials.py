@@ -15,6 +15,9 @@ from edgerouter.http.message import Exchange
 
 C = TypeVar("C")
 
+SHORTEST = 1.0
+"""Seconds that a dial gets while there are as many left; else it gets half of what is left."""
+
 
 class Dials:
     """Those of one service in one worker."""
@@ -34,8 +37,12 @@ class Dials:
         began = asyncio.get_running_loop().time()
         if self.longest and not exchange.dial_until:
             exchange.dial_until = began + self.longest
+        until = None
+        if exchange.dial_until:  # The rest is for another server, or for another try.
+            left = exchange.dial_until - began
+            until = began + min(left, max(left / 2, SHORTEST))
         try:
-            async with asyncio.timeout_at(exchange.dial_until or None) as timeout:
+            async with asyncio.timeout_at(until) as timeout:
                 self._hanging[timeout] = url
                 try:
                     return await dial()

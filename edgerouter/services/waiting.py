@@ -195,9 +195,9 @@ class Room:
         """When this request has waited for long enough, over all outages."""
         if self.duration and exchange.dial_until and isinstance(error, ConnectFailed):
             ends = exchange.dial_until  # It has waited for its first connection, too.
-        self.waiting += 1
-        self._hall.waiting += 1
-        self._hall.bytes += weight
+        place = _Place(self, self._hall, weight)
+        place.take()
+        exchange.sent = place.leave
         try:
             while (left := self._until(error, ends) - loop.time()) > 0:
                 # Without a server only news help; a server that refuses may listen any moment.
@@ -208,6 +208,7 @@ class Room:
                 try:
                     response = await (self.current or service).attempt(request)
                 except _FAILURES as newest:
+                    place.take()
                     error = newest
                     if isinstance(error, UpstreamReset) and not self.repeats(request):
                         raise
@@ -220,9 +221,8 @@ class Room:
             message = f"{error}, for {self.duration or waited:.2g} s" if waited else str(error)
             raise type(error)(message) from error
         finally:
-            self.waiting -= 1
-            self._hall.waiting -= 1
-            self._hall.bytes -= weight
+            exchange.sent = None
+            place.leave()
 
     async def _wait(self, woken: asyncio.Event, seconds: float, request: Request) -> None:
         """Wait for ``woken``, at most for ``seconds``, as long as the client is there."""
@@ -236,6 +236,33 @@ class Room:
     def _until(self, error: ExchangeError, ends: float) -> float:
         """Return until when a request may wait that has failed with ``error`` just now."""
         return ends if self.duration else min(ends, self._deadline(error, self._loop.time()))
+
+
+class _Place:
+    """That of one waiting request; a server that gets the request has it no more."""
+
+    __slots__ = ("_hall", "_is_taken", "_room", "_weight")
+
+    def __init__(self, room: Room, hall: Hall, weight: int) -> None:
+        self._room = room
+        self._hall = hall
+        self._weight = weight
+        self._is_taken = False
+
+    def take(self) -> None:
+        if not self._is_taken:
+            self._is_taken = True
+            self._count(1)
+
+    def leave(self) -> None:
+        if self._is_taken:
+            self._is_taken = False
+            self._count(-1)
+
+    def _count(self, step: int) -> None:
+        self._room.waiting += step
+        self._hall.waiting += step
+        self._hall.bytes += step * self._weight
 
 
 def _weight(body: Body) -> int:

@@ -43,6 +43,21 @@ class Hanging(Upstream):
             raise ConnectTimeout("no answer")
 
 
+class Slow(Upstream):
+    """Has a connection at once, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def __call__(self, request: Request) -> Response:
+        if request.exchange.sent is not None:
+            request.exchange.sent()
+        response = await super().__call__(request)
+        await self.go.wait()
+        return response
+
+
 class Router:
     """A service in one worker, which changes."""
 
@@ -154,6 +169,17 @@ def test_a_held_request_does_not_hang_longer_than_it_may_be_held() -> None:
     virtual_time.run(main())
 
 
+def test_a_server_that_hangs_leaves_time_for_another() -> None:
+    async def main() -> None:
+        router, hanging, well = Router(0.0, 8.0), Hanging(A), Upstream()
+        router.change({A: hanging, B: well})
+        outcomes = [await router.ask() for _ in range(2)]
+        assert [outcome.error for outcome in outcomes] == [None, None]
+        assert max(outcome.seconds for outcome in outcomes) == 4.0
+
+    virtual_time.run(main())
+
+
 # Outages one after the other.
 
 
@@ -213,6 +239,30 @@ def test_a_later_outage_is_held_anew(pause: float) -> None:
         second = await router.ask()
         assert second.seconds == HOLD
         assert (await router.ask()).seconds == 0, "the time of this outage is over"
+
+    virtual_time.run(main())
+
+
+def test_who_was_held_and_is_served_takes_no_place_from_others() -> None:
+    """Long answers to requests of one outage leave the next one its places."""
+
+    async def main() -> None:
+        router, slow = Router(), Slow()
+        router.change({})
+        held = [router.ask() for _ in range(10)]
+        await asyncio.sleep(1)
+        router.change({A: slow})
+        await asyncio.sleep(1)
+        assert slow.asked == 10
+        assert router.hall.waiting == 0
+        router.change({})
+        more = [router.ask() for _ in range(10)]
+        await asyncio.sleep(1)
+        assert router.hall.waiting == 10
+        router.change({A: slow})
+        slow.go.set()
+        assert [(await each).error for each in (*held, *more)] == [None] * 20
+        assert router.hall.waiting == 0
 
     virtual_time.run(main())
 
