@@ -49,10 +49,12 @@ class Changing:
         )
         return self.service
 
-    def ask(self, count: int = 1, path: str = "/") -> "list[asyncio.Task[Response]]":
+    def ask(
+        self, count: int = 1, path: str = "/", priority: bytes = b"u=3"
+    ) -> "list[asyncio.Task[Response]]":
         async def ask() -> Response:
             assert self.service is not None
-            return await self.service(request(path))
+            return await self.service(request(path, headers=[(b"Priority", priority)]))
 
         return [asyncio.get_running_loop().create_task(ask()) for _ in range(count)]
 
@@ -301,6 +303,45 @@ def test_the_longest_waiting_time_is_that_of_the_request() -> None:
             assert asyncio.get_running_loop().time() == pytest.approx(11 + number)
         busy.release()
         assert (await first).status == 200
+        assert changing.is_idle()
+
+    virtual_time.run(main())
+
+
+async def test_who_has_failed_keeps_its_place_and_its_priority() -> None:
+    changing, refusing, busy = Changing(), Refusing(), Busy()
+    changing.change({A: refusing, B: busy}, maxConnections=1, queueByPriority=True)
+    tasks = changing.ask(1, "/first", b"u=0") + changing.ask(1, "/second")
+    await settled()
+    tasks += changing.ask(1, "/third") + changing.ask(1, "/late", b"u=7")
+    await settled()
+    refusing.release(3)  # The first, then the third and the last, which go there in turn.
+    await settled()
+    busy.release(4)
+    assert await statuses(tasks) == [200] * 4
+    assert refusing.order == ["/first", "/third", "/late"]
+    assert busy.order == ["/second", "/first", "/third", "/late"]
+    assert changing.is_idle()
+
+
+def test_urgency_does_not_make_waiting_longer() -> None:
+    """Those whom others pass fail at their own time all the same."""
+
+    async def main() -> None:
+        changing, busy = Changing(), Busy()
+        changing.change({A: busy}, maxConnections=1, queueTimeout=5.0, queueByPriority=True)
+        first = changing.ask(1)
+        patient = changing.ask(1, "/patient", b"u=7")
+        await asyncio.sleep(4)
+        urgent = changing.ask(1, "/urgent", b"u=0")
+        await asyncio.sleep(0.5)
+        busy.release()
+        assert await statuses(first) == [200]
+        with pytest.raises(QueueFull):
+            await patient[0]
+        assert asyncio.get_running_loop().time() == pytest.approx(5)
+        busy.release()
+        assert await statuses(urgent) == [200]
         assert changing.is_idle()
 
     virtual_time.run(main())

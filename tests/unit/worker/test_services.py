@@ -1,5 +1,6 @@
 """What services keep between snapshots, and how they are put together."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -161,6 +162,46 @@ async def test_a_late_server_starts_slowly(plane: Plane) -> None:
     old, late = plane.balancer("s@file").servers
     assert old.state.usable_since == 0.0
     assert late.state.usable_since
+
+
+async def test_who_stands_in_line_stays_over_a_change(plane: Plane) -> None:
+    plane.update({"s@file": balancer("http://a", maxConnections=1)})
+    old = plane.balancer("s@file")
+    plane.update({"s@file": balancer("http://a", maxConnections=2)})
+    new = plane.balancer("s@file")
+    assert new.queue is old.queue
+    assert new.queue is not None
+    assert new.queue.slots.limit == 2
+    plane.update({"s@file": balancer("http://a")})
+    assert plane.balancer("s@file").queue is None
+
+
+async def test_who_is_held_goes_to_the_service_that_holds_nothing(plane: Plane) -> None:
+    """The new load balancer has an answer at once, be it that there is no server."""
+    plane.update({"s@file": balancer(tryDuration=60.0)})
+    held = asyncio.ensure_future(plane.balancer("s@file")(request()))
+    await asyncio.sleep(0)
+    assert plane.builder._hall.waiting == 1
+    plane.update({"s@file": balancer()})
+    with pytest.raises(NoServer):
+        await asyncio.wait_for(held, 5)
+    plane.update({"s@file": balancer()})
+    assert plane.builder._hall.waiting == 0
+
+
+async def test_who_is_held_by_a_removed_service_goes_to_it_when_it_is_back(plane: Plane) -> None:
+    plane.update({"s@file": balancer(tryDuration=60.0)})
+    held = asyncio.ensure_future(plane.balancer("s@file")(request()))
+    await asyncio.sleep(0)
+    plane.update({})
+    plane.update({"s@file": balancer(tryDuration=60.0, maxWaiting=1)})
+    room = plane.builder._hall.room("s@file", 60.0, 1)
+    assert room.current is plane.balancer("s@file")
+    assert room.waiting == 1
+    held.cancel()
+    await asyncio.gather(held, return_exceptions=True)
+    plane.update({})
+    assert plane.builder._hall._rooms == {}
 
 
 async def test_a_thousand_reloads_leave_nothing(plane: Plane) -> None:

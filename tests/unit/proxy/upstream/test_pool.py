@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from edgerouter.proxy.forward import server_key
 from edgerouter.proxy.upstream.connect import Address
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from edgerouter.proxy.upstream.pool import Pool, Pools
@@ -54,3 +55,35 @@ async def test_idle_connections_of_a_server_that_goes_are_closed(listening: sock
         again = await pool.connect()  # It may come back.
         again.abort()
         await asyncio.sleep(0)
+
+
+async def test_what_is_under_way_is_counted_though_its_pool_was_replaced(
+    listening: socket.socket,
+) -> None:
+    """Also while its connection is being opened."""
+    pools, address = Pools(), Address(*listening.getsockname())
+    pool = pools.get(address, "t", {})
+    opening = asyncio.ensure_future(pool.connect())
+    await asyncio.sleep(0)
+    assert pools.in_use([address.key]) == 1
+    connection = await opening
+    pools.keep_only(set())
+    assert pools.in_use([address.key]) == 1
+    assert pools.in_use(["127.0.0.1:1"]) == 0
+    connection.abort()
+    await asyncio.sleep(0)
+    assert pools.in_use([address.key]) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("http://10.0.0.1", "10.0.0.1:80"),
+        ("https://10.0.0.1/path", "10.0.0.1:443"),
+        ("http://user@[::1]:8080", "::1:8080"),
+        ("unix:///run/app.sock", "/run/app.sock"),
+        ("h2c://10.0.0.1:99999", ""),
+    ],
+)
+def test_the_key_of_a_server(url: str, key: str) -> None:
+    assert server_key(url) == key
