@@ -90,6 +90,8 @@ class Exchange:
     retries = 0
     repeats = 0
     """How often middlewares have sent it again after a server had got it."""
+    is_charged = False
+    """Whether it counts in a budget of repetitions."""
     resets = 0
     """How many servers went away with the request."""
     dials: "Dials | None" = None

@@ -20,9 +20,9 @@ class Budget:
         self._repeating = 0
         """Those under way that have been repeated after a server had got them."""
 
-    def enter(self) -> None:
-        """Count one more request under way."""
-        self._under_way += 1
+    def enter(self, requests: int) -> None:
+        """Count so many more requests as under way."""
+        self._under_way += requests
 
     def take(self) -> bool:
         """Tell whether one more request may be repeated; count it."""
@@ -31,9 +31,9 @@ class Budget:
         self._repeating += 1
         return True
 
-    def leave(self, *, repeated: bool) -> None:
-        """Count a request as done."""
-        self._under_way -= 1
+    def leave(self, requests: int, *, repeated: bool) -> None:
+        """Count so many as done."""
+        self._under_way -= requests
         self._repeating -= repeated
 
 
@@ -80,13 +80,16 @@ class Account:
 class Share:
     """One request's share."""
 
-    __slots__ = ("_account", "_budget", "_exchange", "_is_repeated")
+    __slots__ = ("_account", "_budget", "_exchange", "_is_repeated", "_requests")
 
     def __init__(self, account: Account, exchange: Exchange) -> None:
         self._account = account
         self._exchange = exchange
+        self._requests = int(not exchange.is_charged)
+        """0 behind another middleware that repeats: there it counts already."""
+        exchange.is_charged = True
         self._budget = account.budget
-        self._budget.enter()
+        self._budget.enter(self._requests)
         self._is_repeated = False
 
     def is_affordable(self, attempts: int) -> bool:
@@ -108,11 +111,13 @@ class Share:
         """Go over to the budget of the service that the request has reached."""
         self._account.learn(self._exchange.service)
         if self._budget is not self._account.budget and not self._is_repeated:
-            self._budget.leave(repeated=False)
+            self._budget.leave(self._requests, repeated=False)
             self._budget = self._account.budget
-            self._budget.enter()
+            self._budget.enter(self._requests)
 
     def end(self) -> None:
         """Give it back, once."""
         self._account.learn(self._exchange.service)
-        self._budget.leave(repeated=self._is_repeated)
+        self._budget.leave(self._requests, repeated=self._is_repeated)
+        if self._requests:
+            self._exchange.is_charged = False

@@ -82,6 +82,16 @@ async def test_buffering_behind_retry_does_not_multiply_either() -> None:
     assert server.asked == 3
 
 
+async def test_one_behind_the_other_they_count_requests_once() -> None:
+    outer, inner = contexts(2)
+    server = Overloaded(1)
+    handler = again(outer, again(inner, named("s", server)))
+    await warm(handler)
+    server.__dict__.update(Overloaded(100).__dict__)
+    await asyncio.gather(*(handler(request()) for _ in range(100)))
+    assert server.asked <= 100 + PERCENT
+
+
 async def exhausted(context: BuildContext, service: str) -> list["asyncio.Task[Response]"]:
     """Have repetitions under way for as long as the budget allows."""
     for_ever = asyncio.get_running_loop().create_future()
