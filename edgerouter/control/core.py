@@ -110,9 +110,15 @@ class Core:
         if not self._publisher.liftable:
             return
         if self._aggregator.is_idle:
-            self._publisher.lift(self._publisher.liftable)
+            self._lift(self._publisher.liftable)
         else:
             self._aggregator.rebuild_soon()
+
+    def _lift(self, urls: frozenset[str]) -> None:
+        """Lift fences; what health checks found there was of the container that has gone."""
+        if self._health is not None and urls:
+            self._health.renew(urls)
+        self._publisher.lift(urls)
 
     async def run(self, admin: socket.socket) -> None:
         """Work until cancelled; serve the API on ``admin``."""
@@ -151,13 +157,15 @@ class Core:
             )
             self._report(runtime.diagnostics)
             self.view.runtime = runtime
+            if self._health is not None:
+                self._health.expect(runtime.http)
             patch = await asyncio.to_thread(difference, self._content, content)
             if patch is not None:
                 # The first one is no patch of anything: workers get it whole.
                 self._publisher.publish(content, patch if self._content else None)
                 self._content = content
                 self._published.set()
-            self._publisher.lift(liftable)
+            self._lift(liftable)
             self._tls.tell()
             if self._certificates is not None:
                 self._certificates.inventory.served = self._tls.shown
@@ -173,7 +181,10 @@ class Core:
             if not any(info.has_health_check for info in runtime.http.services.values()):
                 return
             module = await self._load("edgerouter.control.health")
-            self._health = module.HealthChecks(self._publisher.set_down)
+            self._health = module.HealthChecks(
+                self._publisher.set_health,
+                as_traefik=self._configuration.edgerouter.compat == "traefik",
+            )
         self._health.follow(runtime.http)
 
     async def _load(self, name: str) -> ModuleType:

@@ -24,6 +24,14 @@ COUNT_TIMEOUT = 2.0
 """Seconds in which a worker has to say what is under way."""
 
 
+ByService = Mapping[str, frozenset[str]]
+"""Server URLs by service."""
+
+
+def _sorted(urls: ByService) -> dict[str, list[str]]:
+    return {service: sorted(found) for service, found in urls.items()}
+
+
 async def _nothing(_: str) -> None:
     """Get no certificate."""
 
@@ -45,7 +53,7 @@ class Slot:
         """The way to the newest snapshot, itself or a patch, while it has not been sent."""
         self.fenced: frozenset[str] = frozenset()
         """The fences the worker has been told."""
-        self.down: Mapping[str, frozenset[str]] = {}
+        self.health: tuple[ByService, ByService] = ({}, {})
         """The results of health checks the worker has been told."""
         self.absent: frozenset[int] = frozenset()
         """The workers it has been told to stand in for."""
@@ -74,7 +82,7 @@ class Publisher:
         self._slots: set[Slot] = set()
         self._fenced: frozenset[str] = frozenset()
         self._wanted: frozenset[str] = frozenset()
-        self._down: Mapping[str, frozenset[str]] = {}
+        self._health: tuple[ByService, ByService] = ({}, {})
         self._absent: frozenset[int] = frozenset()
         self._snapshot: Message | None = None
         self._encoded: tuple[Message | None, bytes] = (None, b"")
@@ -137,13 +145,16 @@ class Publisher:
             self._wake_all()
 
     @property
-    def down(self) -> Mapping[str, frozenset[str]]:
+    def down(self) -> ByService:
         """Server URLs that health checks found down, by service."""
-        return self._down
+        return self._health[0]
 
-    def set_down(self, down: Mapping[str, frozenset[str]]) -> None:
-        """Replace the results of health checks, ahead of any snapshot under way."""
-        self._down = down
+    def set_health(self, down: ByService, unproven: ByService) -> None:
+        """Replace the results of health checks, ahead of any snapshot under way.
+
+        ``unproven`` are servers whose first probe is not over.
+        """
+        self._health = down, unproven
         self._wake_all()
 
     def set_absent(self, worker: int, *, is_absent: bool) -> None:
@@ -234,10 +245,10 @@ class Publisher:
             await self._send_fences(slot, channel, slot.fenced | self._fenced)
             while slot.questions:
                 await channel.send(slot.questions.popleft())
-            if slot.down != self._down:
-                slot.down = self._down
-                down = {service: sorted(urls) for service, urls in slot.down.items()}
-                await channel.send(encode({"type": "health", "down": down}))
+            if slot.health != self._health:
+                slot.health = self._health
+                down, unproven = map(_sorted, slot.health)
+                await channel.send(encode({"type": "health", "down": down, "unproven": unproven}))
             if slot.snapshot is not None:
                 message, slot.snapshot = slot.snapshot, None
                 await channel.send(self._frame(message))

@@ -61,7 +61,7 @@ class LoadBalancer:
         self._out = _NOBODY
         """Servers that are not to be asked now."""
         self._backups = _NOBODY
-        """Those of them that only wait for the others to fail."""
+        """Those of them that only wait for the others to fail: backups, and unproven ones."""
         self._set_sticky(options if strategy != "hrw" else {})
         self._room = room
         if room is not None:
@@ -117,26 +117,30 @@ class LoadBalancer:
     def refresh(self) -> None:
         """Look which servers can be asked now."""
         fenced, down = self._fences.urls, self._health.down(self.name)
-        gone = [s for s in self.servers if s.url in fenced or s.url in down or s.weight <= 0]
-        out = [*gone, *(s for s in self.servers if s.state.out)]
-        if self._spares_last and all(server in out for server in self.servers):
-            out = gone
-        usable = [server for server in self.servers if server not in out]
+        left = [s for s in self.servers if not (s.url in fenced or s.url in down or s.weight <= 0)]
+        usable = [server for server in left if not server.state.out]
+        if self._spares_last and not usable:
+            usable = left
+        unproven = self._health.unproven(self.name)
+        ranks = [(server.url in unproven, server.backup) for server in usable]
+        best = min(ranks, default=None)
+        asked = [server for server, rank in zip(usable, ranks, strict=True) if rank == best]
         self.up = bool(usable)
-        backups = [server for server in usable if server.backup]
-        self._backups = frozenset(backups if len(backups) < len(usable) else ())
-        self._out = frozenset(out) | self._backups
+        self._backups = frozenset(usable).difference(asked)
+        self._out = frozenset(self.servers).difference(asked)
         if self._slow_start:
-            self._note_start(usable)
+            self._note_start(frozenset(usable), unproven)
         if self._room is not None:
             self._room.note(self, frozenset(server.url for server in usable))
         if self.queue is not None:
             self.queue.move()
 
-    def _note_start(self, usable: Sequence[Server]) -> None:
+    def _note_start(self, usable: Collection[Server], unproven: Collection[str]) -> None:
         """Remember since when servers are usable; those that always were are warm."""
         now = monotonic()
         for server in self.servers:
+            if server.url in unproven:
+                continue  # Its start begins when its first probe has passed.
             if server not in usable:
                 server.state.usable_since = None
             elif server.state.usable_since is None:

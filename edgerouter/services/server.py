@@ -139,23 +139,30 @@ _NONE: frozenset[str] = frozenset()
 
 
 class Health:
-    """Servers that the control plane's health checks found down, by service; one per worker."""
+    """What the control plane's health checks found, by service; one per worker."""
 
-    __slots__ = ("_down", "_watchers")
+    __slots__ = ("_down", "_unproven", "_watchers")
 
     def __init__(self) -> None:
         self._down: dict[str, frozenset[str]] = {}
+        self._unproven: dict[str, frozenset[str]] = {}
         self._watchers: WeakSet[Watcher] = WeakSet()
 
     def down(self, service: str) -> frozenset[str]:
         """Return the URLs of the servers of ``service`` that are down."""
         return self._down.get(service, _NONE)
 
-    def replace(self, down: dict[str, frozenset[str]]) -> None:
+    def unproven(self, service: str) -> frozenset[str]:
+        """Return the URLs of the servers of ``service`` whose first probe is not over."""
+        return self._unproven.get(service, _NONE)
+
+    def replace(
+        self, down: dict[str, frozenset[str]], unproven: dict[str, frozenset[str]] | None = None
+    ) -> None:
         """Take the newest results."""
-        names = down.keys() | self._down.keys()
-        changed = {name for name in names if down.get(name) != self._down.get(name)}
-        self._down = down
+        unproven = unproven or {}
+        changed = _changed(self._down, down) | _changed(self._unproven, unproven)
+        self._down, self._unproven = down, unproven
         if changed:
             for watcher in list(self._watchers):
                 if watcher.name in changed:
@@ -164,3 +171,7 @@ class Health:
     def watch(self, watcher: Watcher) -> None:
         """Have ``watcher`` refreshed when its servers are concerned, as long as it lives."""
         self._watchers.add(watcher)
+
+
+def _changed(old: dict[str, frozenset[str]], new: dict[str, frozenset[str]]) -> set[str]:
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}

@@ -115,8 +115,7 @@ class Worker:
             case "fence":
                 self._builder.fence(frozenset(message["urls"]))
             case "health":
-                down = {name: frozenset(urls) for name, urls in message["down"].items()}
-                self._builder.health.replace(down)
+                self._builder.health.replace(_sets(message["down"]), _sets(message["unproven"]))
             case "certificate":
                 self._on_demand.answered(message["name"])
             case "ping":
@@ -269,6 +268,10 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL):  # The control plane does not wait much longer.
                 await connections.emptied()
+
+
+def _sets(urls: Mapping[str, list[str]]) -> dict[str, frozenset[str]]:
+    return {service: frozenset(found) for service, found in urls.items()}
 
 
 def _tunnel_grace(static: Mapping[str, Any]) -> float:

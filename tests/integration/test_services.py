@@ -120,7 +120,7 @@ def test_a_thousand_reloads_leave_untouched_services_alone(
 
 def test_clients_that_are_trusted_see_why_there_is_no_server(tmp_path: Path) -> None:
     (closed,) = free_ports(1)
-    down = configuration([url(closed)], healthCheck={"path": "/", "interval": "60s"})
+    down = configuration([url(closed)], healthCheck={"path": "/", "interval": "200ms"})
     reason = "the service app@file has no server that can be asked: 1 down (health check)"
     flags = FLAGS | {"api.insecure": "true"}
     for name, more, shown in (

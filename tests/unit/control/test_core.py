@@ -9,7 +9,13 @@ from pydantic import BaseModel
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration, HTTPConfiguration
-from edgerouter.config.dynamic.http import Router, Server, ServersLoadBalancer, Service
+from edgerouter.config.dynamic.http import (
+    Router,
+    Server,
+    ServerHealthCheck,
+    ServersLoadBalancer,
+    Service,
+)
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.core import Core, load_providers
 from edgerouter.control.publisher import Publisher
@@ -18,6 +24,7 @@ from edgerouter.control.runtime.snapshot import snapshot_of
 from edgerouter.control.supervisor import Supervisor
 from edgerouter.ipc.channel import Channel, Message
 from edgerouter.provider import ProviderContext
+from tests.support.data_plane import upstream
 
 
 def static(throttle: float) -> StaticConfiguration:
@@ -111,6 +118,30 @@ async def test_the_first_snapshot_waits_for_every_provider() -> None:
 async def test_without_providers_there_is_a_snapshot_too() -> None:
     async with Site() as site:
         assert (await site.receive())["version"] == 1
+
+
+def checked(*urls: str) -> DynamicConfiguration:
+    check = ServerHealthCheck(path="/", interval=60.0)
+    balancer = ServersLoadBalancer(servers=[Server(url=url) for url in urls], health_check=check)
+    made = configuration()
+    made.http.services["s"] = Service(load_balancer=balancer)
+    return made
+
+
+async def test_a_new_server_is_unproven_before_workers_have_it() -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with Site("file") as site, upstream(hang) as port, upstream(hang) as other:
+        old, new = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{other}"
+        context = await site.context()
+        context.publish(checked(old))
+        kinds = {(await site.receive())["type"], (await site.receive())["type"]}
+        assert kinds == {"snapshot", "health"}
+        context.publish(checked(old, new))
+        health = await site.receive()
+        assert (health["type"], health["unproven"]) == ("health", {"s@file": sorted([old, new])})
+        assert (await site.receive())["type"] == "patch"
 
 
 async def test_a_fence_needs_no_rebuild() -> None:

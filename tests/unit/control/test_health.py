@@ -10,7 +10,8 @@ import pytest
 from edgerouter.config.dynamic.http import ServerHealthCheck, ServersTransport
 from edgerouter.config.labels import decode_mapping
 from edgerouter.config.static import StaticConfiguration
-from edgerouter.control.health import Check, Down, HealthChecks, Prober, checks_of
+from edgerouter.control import health
+from edgerouter.control.health import ByService, Check, HealthChecks, Prober, checks_of
 from edgerouter.control.runtime import build_runtime
 from edgerouter.proxy.upstream.pool import Pools
 from tests.support.data_plane import answer, read_head, upstream
@@ -42,12 +43,19 @@ async def serving() -> AsyncIterator[Server]:
 class Told:
     """What a ``HealthChecks`` has told, one after the other."""
 
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[Down] = asyncio.Queue()
-        self.checks = HealthChecks(self.queue.put_nowait)
+    def __init__(self, *, as_traefik: bool = False) -> None:
+        self.queue: asyncio.Queue[tuple[ByService, ByService]] = asyncio.Queue()
+        self.checks = HealthChecks(lambda *told: self.queue.put_nowait(told), as_traefik=as_traefik)
 
-    async def next(self) -> Down:
-        return await asyncio.wait_for(self.queue.get(), 5)
+    async def next(self) -> ByService:
+        """Return what is down, when every first probe is over."""
+        unproven: ByService = {"": frozenset()}
+        while unproven:
+            down, unproven = await self.both()
+        return down
+
+    async def both(self) -> tuple[ByService, ByService]:
+        return await asyncio.wait_for(self.queue.get(), 10)
 
 
 @pytest.fixture
@@ -91,7 +99,8 @@ async def test_checks_that_stay_are_not_restarted(told: Told) -> None:
             told.checks.update([slow, check(other.port)])
             told.checks.update([slow])
         await asyncio.sleep(0.05)
-        assert told.queue.empty(), "what is down stays down"
+        while not told.queue.empty():
+            assert (await told.both())[0] == down, "what is down stays down"
         assert len(server.heads) == 1
         told.checks.update([])
         assert await told.next() == {} != down
@@ -112,6 +121,102 @@ async def test_services_are_told_apart(told: Told) -> None:
         other = check(server.port, "other@file", status=204, unhealthy_interval=60.0)
         told.checks.update([one, other])
         assert set(await told.next()) == {"other@file"}
+
+
+async def test_a_new_server_is_unproven_until_its_first_probe_is_over(told: Told) -> None:
+    async with serving() as server, serving() as other:
+        first, second = check(server.port), check(other.port)
+        told.checks.update([first])
+        assert await told.both() == ({}, {"s@file": {first.url}})
+        assert await told.both() == ({}, {})
+        other.status = b"500 Internal Server Error"
+        told.checks.update([first, second])
+        assert await told.both() == ({}, {"s@file": {second.url}})
+        assert await told.both() == ({"s@file": {second.url}}, {})
+
+
+async def test_new_servers_are_announced_before_their_checks_run(told: Told) -> None:
+    servers = [{"url": "http://127.0.0.1:1"}]
+    balancer = {"loadBalancer": {"servers": servers, "healthCheck": {"path": "/"}}}
+    decoded, found = decode_mapping({"http": {"services": {"s": balancer}}}, "f.yml", "file")
+    view = build_runtime(StaticConfiguration(), {"file": decoded}, found)
+    told.checks.expect(view.http)
+    assert await told.both() == ({}, {"s@file": {"http://127.0.0.1:1"}})
+    told.checks.follow(view.http)
+    assert set(await told.next()) == {"s@file"}
+
+
+async def test_a_renewed_server_is_unproven_again(told: Told) -> None:
+    async with serving() as server:
+        made = check(server.port)
+        told.checks.update([made, check(server.port, "other@file")])
+        assert await told.next() == {}
+        server.status = b"500 Internal Server Error"
+        told.checks.renew(frozenset([made.url]))
+        down, unproven = await told.both()
+        while set(unproven) != {"s@file", "other@file"}:
+            down, unproven = await told.both()
+        assert down == {}
+        assert set(await told.next()) == {"s@file", "other@file"}
+
+
+async def test_a_server_that_never_passed_is_probed_again_soon(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "FIRST_PAUSE", 0.01)
+    async with serving() as server:
+        server.status = b"503 Service Unavailable"
+        told.checks.update([check(server.port, unhealthy_interval=3600.0)])
+        assert await told.next() != {}
+        server.status = b"200 OK"
+        assert await told.next() == {}
+
+
+async def test_as_traefik_the_first_probe_comes_after_one_interval() -> None:
+    told = Told(as_traefik=True)
+    async with serving() as server:
+        server.status = b"500 Internal Server Error"
+        told.checks.update([check(server.port, interval=3600.0)])
+        await asyncio.sleep(0.05)
+        assert (server.heads, told.queue.empty()) == ([], True)
+        told.checks.update([made := check(server.port, interval=0.01)])
+        assert await told.both() == ({"s@file": {made.url}}, {})
+    await told.checks.close()
+
+
+async def test_servers_that_hang_hold_up_no_others(told: Told) -> None:
+    """More of them than there are places for probes."""
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with upstream(hang) as port, serving() as server:
+        checks = [check(port, f"s{n}@file", timeout=60.0) for n in range(health.AT_ONCE + 6)]
+        told.checks.update([*checks, last := check(server.port, "last@file")])
+        _, unproven = await told.both()
+        assert len(unproven) == len(checks) + 1
+        while last.service in unproven:
+            _, unproven = await told.both()
+        assert len(unproven) == len(checks), "the others are still being probed"
+
+
+async def test_probes_of_a_server_do_not_overlap(told: Told) -> None:
+    under_way = most = count = 0
+    enough = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way, most, count
+        under_way, count = under_way + 1, count + 1
+        most = max(most, under_way)
+        await reader.read()
+        under_way -= 1
+        if count == 3:
+            enough.set()
+
+    async with upstream(hang) as port:
+        told.checks.update([check(port, timeout=0.05, unhealthy_interval=0.001)])
+        await asyncio.wait_for(enough.wait(), 10)
+    assert most == 1
 
 
 async def test_what_a_probe_says() -> None:
@@ -171,6 +276,55 @@ async def test_a_silent_server_is_down_in_time() -> None:
 
     async with upstream(serve) as port:
         assert await probe(port, timeout=0.05) == "no answer within 0.05 s"
+
+
+async def test_a_server_that_drips_is_down_in_time() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with upstream(serve) as port:
+        assert await probe(port, timeout=0.2) == "no answer within 0.2 s"
+
+
+async def test_time_counts_over_all_redirects() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_head(reader)
+            await asyncio.sleep(0.06)
+            writer.write(answer(b"", b"Location: /again", status=b"302 Found"))
+
+    async with upstream(serve) as port:
+        assert await probe(port, timeout=0.2) == "no answer within 0.2 s"
+
+
+@pytest.mark.parametrize(
+    ("options", "host"),
+    [
+        ({"headers": {"Host": "a.test"}}, b"a.test"),
+        ({"headers": {"host": "a.test"}, "hostname": "b.test"}, b"b.test"),
+    ],
+)
+async def test_a_host_among_the_headers(options: dict[str, Any], host: bytes) -> None:
+    async with serving() as server:
+        assert await probe(server.port, **options) == ""
+        (head,) = server.heads
+    assert [line for line in head.split(b"\r\n") if line.lower().startswith(b"host:")] == [
+        b"Host: " + host
+    ]
+
+
+async def test_a_mistake_of_ours_is_no_end_of_a_check() -> None:
+    class Odd(Prober):
+        async def _status(self) -> int:
+            raise RuntimeError("odd")
+
+    pools = Pools()
+    assert "odd" in await Odd(check(1), pools).probe()
+    pools.close()
 
 
 async def test_a_closed_port_is_down() -> None:

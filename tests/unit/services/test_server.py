@@ -34,8 +34,9 @@ def test_health_tells_the_services_that_changed() -> None:
     health.replace({"a": frozenset(["http://a"]), "c": frozenset(["http://a"])})
     assert (one.count, other.count) == (1, 0)
     assert (health.down("a"), health.down("b")) == ({"http://a"}, frozenset())
-    health.replace({})
-    assert one.count == 2
+    health.replace({}, {"b": frozenset(["http://b"])})
+    assert (one.count, other.count) == (2, 1)
+    assert health.unproven("b") == {"http://b"}
 
 
 def test_services_that_are_gone_are_forgotten() -> None:

@@ -156,6 +156,46 @@ async def test_fences_and_health_reach_services_made_later(plane: Plane) -> None
         await plane.balancer("s@file")(request())
 
 
+async def asked(plane: Plane, name: str = "s@file") -> set[str]:
+    """Return which servers a service would ask."""
+    service = plane.balancer(name)
+    return {service._pick(request()).url for _ in range(20)}
+
+
+async def test_unproven_servers_are_asked_when_there_is_no_other(plane: Plane) -> None:
+    both = frozenset(["http://a", "http://b"])
+    plane.health.replace({}, {"s@file": both})
+    plane.update({"s@file": balancer(*sorted(both))})
+    assert await asked(plane) == both, "nothing is known at the start"
+    plane.health.replace({}, {"s@file": frozenset(["http://b"])})
+    assert await asked(plane) == {"http://a"}
+    plane.fences.urls = frozenset(["http://a"])
+    assert await asked(plane) == {"http://b"}
+    plane.fences.urls = frozenset()
+    plane.health.replace({"s@file": frozenset(["http://a"])}, {"s@file": frozenset(["http://b"])})
+    assert await asked(plane) == {"http://b"}
+    plane.health.replace({}, {})
+    assert await asked(plane) == both
+
+
+async def test_a_proven_backup_comes_before_an_unproven_server(plane: Plane) -> None:
+    definition = balancer("http://a", "http://b")
+    definition["options"]["servers"][1]["backup"] = True
+    plane.health.replace({}, {"s@file": frozenset(["http://a"])})
+    plane.update({"s@file": definition})
+    assert await asked(plane) == {"http://b"}
+
+
+async def test_a_slow_start_begins_with_the_first_probe(plane: Plane) -> None:
+    plane.update({"s@file": balancer("http://a", slowStart=10.0)})
+    plane.health.replace({}, {"s@file": frozenset(["http://b"])})
+    plane.update({"s@file": balancer("http://a", "http://b", slowStart=10.0)})
+    late = plane.balancer("s@file").servers[1]
+    assert late.state.usable_since is None
+    plane.health.replace({}, {})
+    assert late.state.usable_since
+
+
 async def test_a_late_server_starts_slowly(plane: Plane) -> None:
     plane.update({"s@file": balancer("http://a", slowStart=10.0)})
     plane.update({"s@file": balancer("http://a", "http://b", slowStart=10.0)})
