@@ -14,7 +14,7 @@ from edgerouter.control.listing import Item
 from edgerouter.control.representation import represent
 from edgerouter.control.runtime import ElementInfo, MiddlewareInfo, RouterInfo, ServiceInfo
 from edgerouter.middleware import options_of
-from edgerouter.services.sticky import default_name
+from edgerouter.services.sticky import cleaned, default_name
 
 UNSHOWN_DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "buffering": ("memRequestBodyBytes", "memResponseBodyBytes"),
@@ -79,7 +79,8 @@ def _name_cookies(shown: Item, service: str) -> None:
     for kind in ("loadBalancer", "weighted"):
         sticky = shown.get(kind, {}).get("sticky", {})
         if (cookie := sticky.get("cookie")) is not None:
-            sticky["cookie"] = {"name": default_name(service), **cookie}
+            name = cleaned(cookie.get("name", "")) or default_name(service)
+            sticky["cookie"] = {**cookie, "name": name}
 
 
 def middleware_item(info: MiddlewareInfo, errors: Sequence[str]) -> Item:

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from edgerouter.config.dynamic.http import ServerHealthCheck, ServersTransport
 from edgerouter.config.qualify import qualified
 from edgerouter.control.runtime import HTTPRuntime
-from edgerouter.control.runtime.services import DEFAULT_TRANSPORT, url_error
+from edgerouter.control.runtime.balancers import DEFAULT_TRANSPORT, url_error
 from edgerouter.http.body import EMPTY
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers

@@ -5,6 +5,7 @@ router is exchanged for ours: the name is ``_`` and five hexadecimal digits of
 a hash of the service's name, the value sixteen of a hash of the server's URL.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha1, sha256
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 from edgerouter.http.headers import Headers
 from edgerouter.services.rendezvous import fnv1
 
-_SAME_SITE = {"none": "None", "lax": "Lax", "strict": "Strict"}
+SAME_SITE = {"none": "None", "lax": "Lax", "strict": "Strict"}
+_NO_TOKEN = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 
 T = TypeVar("T")
 
@@ -24,8 +26,8 @@ class StickyCookie:
     __slots__ = ("_attributes", "name")
 
     def __init__(self, service: str, options: Mapping[str, Any]) -> None:
-        name = options.get("name") or default_name(service)
-        self.name = name.encode("latin-1", "replace")
+        name = cleaned(options.get("name") or "") or default_name(service)
+        self.name = name.encode()
         self._attributes = _attributes(options)
 
     def chosen(self, headers: Headers) -> bytes | None:
@@ -54,9 +56,14 @@ def _attributes(options: Mapping[str, Any]) -> bytes:
         parts.append("; HttpOnly")
     if options.get("secure"):
         parts.append("; Secure")
-    if same_site := _SAME_SITE.get(str(options.get("sameSite") or "").lower()):
+    if same_site := SAME_SITE.get(str(options.get("sameSite") or "").lower()):
         parts.append(f"; SameSite={same_site}")
     return "".join(parts).encode("latin-1", "replace")
+
+
+def cleaned(name: str) -> str:
+    """Return a cookie's name with ``_`` for what may not stand in it, as Traefik does."""
+    return _NO_TOKEN.sub("_", name)
 
 
 def default_name(service: str) -> str:

@@ -248,7 +248,13 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "A server that refuses": (
             "integration/test_exchange_failures.py::test_other_server_is_asked_when_one_refuses",
         ),
-        "A mirror": ("oracle/test_services.py::test_mirrors_without_bodies",),
+        "A `sameSite`": (
+            "unit/control/runtime/test_runtime.py::test_reasons_to_disable_a_service",
+        ),
+        "A mirror that": (
+            "unit/control/runtime/test_runtime.py::test_a_mirror_that_cannot_be_takes_nothing_along",
+        ),
+        "A mirror without": ("oracle/test_services.py::test_mirrors_without_bodies",),
     },
     "TLS": {
         "Suites": ("oracle/test_tls.py::test_difference",),

@@ -99,6 +99,8 @@ class ServiceInfo(ElementInfo):
     name the service have them in theirs."""
     in_use: bool = False
     """Whether some router can come to it, be it by other services."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why some mirrors get no copies, by qualified name."""
 
     @property
     def has_health_check(self) -> bool:

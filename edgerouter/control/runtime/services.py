@@ -1,35 +1,32 @@
 """Services of the runtime view: one kind each, servers that can be asked, children that exist."""
 
-import re
-from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic.http import (
-    ServerHealthCheck,
-    ServersLoadBalancer,
+    MirrorService,
     ServersTransport,
     Service,
+    WeightedService,
 )
 from edgerouter.config.qualify import qualified
-from edgerouter.config.types import camel_case, suggestion
+from edgerouter.config.types import camel_case
+from edgerouter.control.runtime.balancers import (
+    balancer_error,
+    balancer_warnings,
+    sticky_error,
+    sticky_warnings,
+    url_error,
+    weight_warnings,
+)
 from edgerouter.control.runtime.model import ServiceInfo, missing
 from edgerouter.services.statuses import StatusRanges
 
 KINDS = ("load_balancer", "weighted", "highest_random_weight", "mirroring", "failover")
 
-STRATEGIES = ("wrr", "p2c", "hrw", "leasttime", "leastconn", "iphash", "headerhash")
-"""The last three are ours."""
-
-SCHEMES = ("http", "https")
-
-DEFAULT_TRANSPORT = "default@internal"
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""RFC 9110, section 5.6.2."""
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_CONTROL_OR_TAB = re.compile(r"[\x00-\x1f\x7f]")
-_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+MAX_DEPTH = 64
+"""So many services may stand one above the other."""
 
 
 def check_service(
@@ -50,77 +47,41 @@ def check_service(
         return _refuse(info, f"the service {what}")
     balancer = service.load_balancer
     if balancer is None:
-        reason = composition_error(service)
-        return _refuse(info, reason) if reason else []
-    return _check_balancer(info, balancer, transports, broken)
-
-
-def _refuse(info: ServiceInfo, message: str) -> list[Diagnostic]:
-    info.disable(message)
-    return [info.diagnostic("error", message)]
-
-
-def _check_balancer(
-    info: ServiceInfo,
-    balancer: ServersLoadBalancer,
-    transports: Mapping[str, ServersTransport],
-    broken: Mapping[str, str],
-) -> list[Diagnostic]:
-    if balancer.strategy not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
-        near = suggestion(balancer.strategy, STRATEGIES)
-        return _refuse(info, f'strategy: expected one of {known}; got "{balancer.strategy}"{near}')
-    if balancer.strategy == "headerhash" and not balancer.hash_header:
-        return _refuse(info, "strategy headerhash needs hashHeader, the name of a header field")
-    passive = {
-        "passiveHealthCheck": balancer.passive_health_check is not None,
-        "maxFails": bool(balancer.max_fails),
-        "outlierDetection": balancer.outlier_detection is not None,
-    }
-    if sum(passive.values()) > 1:
-        names = " and ".join(name for name, is_set in passive.items() if is_set)
-        return _refuse(info, f"{names} exclude each other; set one of them")
-    if balancer.health_check is not None and (mistake := check_error(balancer.health_check)):
-        return _refuse(info, mistake)
-    transport = balancer.servers_transport
-    if transport and transport not in transports:
-        return _refuse(info, missing("servers transport", transport, transports))
-    reason = broken.get(transport or DEFAULT_TRANSPORT)
-    if reason and any(server.url.lower().startswith("https:") for server in balancer.servers):
-        option = f'the servers transport "{transport}"' if transport else "serversTransport"
-        return _refuse(info, f"{option} cannot be used for https:// servers: {reason}")
+        if reason := composition_error(service):
+            return _refuse(info, reason)
+        return _warn(info, composition_warnings(service))
+    if reason := balancer_error(balancer, transports, broken):
+        return _refuse(info, reason)
     bad = [reason for server in balancer.servers if (reason := url_error(server.url))]
     if bad and len(bad) == len(balancer.servers):
         return [finding for reason in bad for finding in _refuse(info, reason)]
+    left_out = [f"{reason}; the server is left out" for reason in bad]
+    return _warn(info, [*left_out, *balancer_warnings(balancer)])
+
+
+def _refuse(info: ServiceInfo, message: str) -> list[Diagnostic]:
+    was_served = info.is_served
+    info.disable(message)
+    if was_served:  # What was only doubtful is not the reason.
+        info.errors.sort(key=message.__ne__)
+    return [info.diagnostic("error", message)]
+
+
+def _warn(info: ServiceInfo, messages: Iterable[str]) -> list[Diagnostic]:
     found = []
-    for reason in bad:
-        message = f"{reason}; the server is left out"
+    for message in messages:
         info.warn(message)
         found.append(info.diagnostic("warning", message))
     return found
 
 
-def url_error(url: str) -> str:
-    """Return why a server's URL cannot be used, or an empty string."""
-    if _CONTROL_OR_TAB.search(url):
-        return f"the server URL {url!r} holds a control character"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return f'the server URL "{url}" cannot be parsed: {error}'
-    if parts.scheme == "h2c":
-        return f'"{url}" asks for HTTP/2, which is not spoken to servers yet; write http://'
-    if _BAD_ESCAPE.search(parts.path):
-        return f'the path of "{url}" has a "%" without two hexadecimal digits; write %25'
-    spaced = " " in parts.netloc or url.startswith(" ")
-    if parts.scheme not in SCHEMES or not parts.hostname or port == 0 or spaced:
-        return f'"{url}" is not a server URL such as http://10.0.0.2:8080'
-    return ""
-
-
 def composition_error(service: Service) -> str:
     """Return why a service made of services cannot work, or an empty string."""
+    if service.weighted is not None and (reason := sticky_error(service.weighted.sticky)):
+        return reason
+    for place, name in _places(service):
+        if not name:
+            return f"{place} is missing; name a service"
     if service.mirroring is not None:
         for index, mirror in enumerate(service.mirroring.mirrors):
             if not 0 <= mirror.percent <= 100:
@@ -134,50 +95,96 @@ def composition_error(service: Service) -> str:
     return ""
 
 
-def check_error(check: ServerHealthCheck) -> str:
-    """Return why an active health check cannot work, or an empty string."""
-    if check.mode == "grpc":
-        return "healthCheck.mode: gRPC checks need HTTP/2, which is not spoken to servers yet"
-    if check.mode not in ("", "http"):
-        return f'healthCheck.mode: expected http; got "{check.mode}"'
-    if check.scheme not in ("", "http", "https"):
-        return f'healthCheck.scheme: expected http or https; got "{check.scheme}"'
-    if not _TOKEN.fullmatch(check.method or "GET"):
-        return f"healthCheck.method: {check.method!r} is no method"
-    if _CONTROL.search(check.hostname) or " " in check.hostname:
-        return f"healthCheck.hostname: {check.hostname!r} is no host name"
-    for name, value in check.headers.items():
-        if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
-            return f"healthCheck.headers: {name!r}: {value!r} is no header field"
-    if not 0 <= check.port <= 65535:
-        return f"healthCheck.port: expected 1 to 65535; got {check.port}"
-    return ""
+def composition_warnings(service: Service) -> Iterator[str]:
+    """Say what of a service made of services does not work as it seems to be meant."""
+    for kind in ("weighted", "highest_random_weight"):
+        group = getattr(service, kind)
+        if group is None:
+            continue
+        place = f"{camel_case(kind)}.services"
+        if not group.services:
+            yield f"{place} is empty, so every request gets 503; name a service"
+        yield from weight_warnings(place, [child.weight for child in group.services])
+        for name, count in Counter(child.name for child in group.services).items():
+            if count > 1:
+                yield f'{place}: "{name}" is there {count} times; name it once, with a weight'
+    if service.weighted is not None:
+        yield from sticky_warnings(service.weighted.sticky)
+    if service.mirroring is not None:
+        if not service.mirroring.mirrors:
+            yield "mirroring.mirrors is empty, so nothing is mirrored; name a service"
+        for index, mirror in enumerate(service.mirroring.mirrors):
+            if not mirror.percent:
+                place = f"mirroring.mirrors[{index}]"
+                yield f'{place}: "{mirror.name}" gets no requests; set percent to 1 or more'
+    if service.failover is not None and service.failover.service == service.failover.fallback:
+        yield "failover: service and fallback are the same; name another fallback"
 
 
 def check_children(services: Mapping[str, ServiceInfo]) -> list[Diagnostic]:
-    """Disable services made of services that are missing, disabled, or themselves."""
+    """Disable services made of services that are missing, disabled, or themselves.
+
+    Mirrors that are missing or disabled are left out instead: nobody waits for their answers.
+    """
     found: list[Diagnostic] = []
+    heights: dict[str, int] = {}
     for info in services.values():
-        if info.is_served and (reason := _child_error(info, services, ())):
-            info.disable(reason)
-            found.append(info.diagnostic("error", reason))
+        if info.is_served and (reason := _child_error(info, services, (), heights)):
+            found += _refuse(info, reason)
+    for info in services.values():
+        if info.left_out and info.is_served:
+            messages = [f"{reason}; the mirror is left out" for reason in info.left_out.values()]
+            found += _warn(info, messages)
     return found
 
 
 def _child_error(
-    info: ServiceInfo, services: Mapping[str, ServiceInfo], trail: tuple[str, ...]
+    info: ServiceInfo,
+    services: Mapping[str, ServiceInfo],
+    trail: tuple[str, ...],
+    heights: dict[str, int],
 ) -> str:
+    """Return why a service cannot be put together; ``heights`` knows those that can."""
+    if info.name in heights:
+        return _too_deep(trail, heights[info.name])
     if info.name in trail:
         return f"the service contains itself: {' -> '.join((*trail, info.name))}"
+    if reason := _too_deep(trail, 0):
+        return reason
+    trail = (*trail, info.name)
+    height = 0
+    mirrors = _mirrors(info)
     for name in children(info):
         child = services.get(name)
         if child is None:
-            return missing("service", name, services)
-        if not child.is_served:
-            return f'the service "{name}" is disabled: {child.errors[0]}'
-        if reason := _child_error(child, services, (*trail, info.name)):
+            reason = missing("service", name, services)
+        elif not child.is_served:
+            reason = f'the service "{name}" is disabled: {child.errors[0]}'
+        else:
+            reason = _child_error(child, services, trail, heights)
+        if not reason:
+            height = max(height, heights[name] + 1)
+        elif name in mirrors:
+            info.left_out[name] = reason
+        else:
             return reason
+    heights[info.name] = height
     return ""
+
+
+def _too_deep(trail: tuple[str, ...], height: int) -> str:
+    if len(trail) + height <= MAX_DEPTH:
+        return ""
+    return f"more than {MAX_DEPTH} services stand one above the other; leave some out"
+
+
+def _mirrors(info: ServiceInfo) -> set[str]:
+    """Return the qualified names of services that only get copies."""
+    mirroring = info.config.mirroring if info.config is not None else None
+    if mirroring is None:
+        return set()
+    names = {qualified(mirror.name, info.provider) for mirror in mirroring.mirrors}
+    return names - {qualified(mirroring.service, info.provider)}
 
 
 def mark_in_use(services: Mapping[str, ServiceInfo]) -> None:
@@ -195,16 +202,26 @@ def children(info: ServiceInfo) -> list[str]:
     service: Service | None = info.config
     if service is None:
         return []
-    names: list[str] = []
-    for group in (service.weighted, service.highest_random_weight):
-        if group is not None:
-            names += _names(group.services)
+    return [qualified(name, info.provider) for _, name in _places(service)]
+
+
+def _places(service: Service) -> Iterator[tuple[str, str]]:
+    """Yield the options that name services, and the names."""
+    if service.weighted is not None:
+        yield from _names("weighted.services", service.weighted.services)
+    if service.highest_random_weight is not None:
+        group = service.highest_random_weight.services
+        yield from _names("highestRandomWeight.services", group)
     if service.mirroring is not None:
-        names += [service.mirroring.service, *_names(service.mirroring.mirrors)]
+        yield "mirroring.service", service.mirroring.service
+        yield from _names("mirroring.mirrors", service.mirroring.mirrors)
     if service.failover is not None:
-        names += [service.failover.service, service.failover.fallback]
-    return [qualified(name, info.provider) for name in names]
+        yield "failover.service", service.failover.service
+        yield "failover.fallback", service.failover.fallback
 
 
-def _names(group: Iterable[object]) -> list[str]:
-    return [str(getattr(child, "name", "")) for child in group]
+def _names(
+    place: str, group: Iterable[WeightedService | MirrorService]
+) -> Iterator[tuple[str, str]]:
+    for index, child in enumerate(group):
+        yield f"{place}[{index}].name", child.name

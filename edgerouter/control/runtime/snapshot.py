@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgerouter.config.dynamic.http import Router
+from edgerouter.config.qualify import qualified
+from edgerouter.control.runtime.balancers import url_error
 from edgerouter.control.runtime.model import RouterInfo, RuntimeConfiguration, ServiceInfo
-from edgerouter.control.runtime.services import url_error
 from edgerouter.control.runtime.tls import options_name
 
 
@@ -86,6 +87,12 @@ def _service(info: ServiceInfo) -> dict[str, Any]:
     if info.kind == "loadBalancer":
         options["servers"] = [
             _server(server) for server in options["servers"] if not url_error(server["url"])
+        ]
+    if info.left_out:
+        options["mirrors"] = [
+            mirror
+            for mirror in options["mirrors"]
+            if qualified(mirror["name"], info.provider) not in info.left_out
         ]
     service = {"type": info.kind, "options": options}
     if info.middlewares:

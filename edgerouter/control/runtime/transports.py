@@ -12,7 +12,7 @@ from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.dynamic.http import ServersTransport
 from edgerouter.config.qualify import provider_of
 from edgerouter.config.static import StaticConfiguration
-from edgerouter.control.runtime.services import DEFAULT_TRANSPORT
+from edgerouter.control.runtime.balancers import DEFAULT_TRANSPORT
 from edgerouter.proxy.upstream.tls import TransportError, client_tls, read_pem
 
 

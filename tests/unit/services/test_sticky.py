@@ -63,3 +63,9 @@ def test_chosen(cookies: tuple[bytes, ...], value: bytes | None) -> None:
 def test_header(options: dict[str, Any], attributes: bytes) -> None:
     cookie = StickyCookie("a", {"name": "s", **options})
     assert cookie.header(b"1") == (b"Set-Cookie", b"s=1" + attributes)
+
+
+def test_names_are_cleaned_as_traefik_does() -> None:
+    cookie = StickyCookie("a", {"name": "a b;c=d\r\nX:é"})
+    assert cookie.name == b"a_b_c_d__X__"
+    assert cookie.chosen(Headers([(b"Cookie", b"a_b_c_d__X__=1")])) == b"1"

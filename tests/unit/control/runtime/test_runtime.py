@@ -11,6 +11,7 @@ from edgerouter.config.labels import decode_labels, decode_mapping
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.types import MAX_INT
 from edgerouter.control.runtime import RuntimeConfiguration, build_runtime
+from edgerouter.control.runtime.services import MAX_DEPTH
 from edgerouter.control.runtime.snapshot import snapshot_of
 
 SERVICE = {"loadBalancer": {"servers": [{"url": "http://10.0.0.2:80"}]}}
@@ -407,6 +408,54 @@ def test_labels_and_their_containers_are_named() -> None:
             "mirroring.mirrors[0].percent: expected 0 to 100; got 101",
         ),
         (
+            {"mirroring": {"service": "s", "mirrors": [{"name": "s", "percent": -1}]}},
+            "mirroring.mirrors[0].percent: expected 0 to 100; got -1",
+        ),
+        (
+            {"mirroring": {"mirrors": [{"name": "s"}]}},
+            "mirroring.service is missing; name a service",
+        ),
+        ({"failover": {"service": "s"}}, "failover.fallback is missing; name a service"),
+        (
+            {"weighted": {"services": [{"name": "s"}, {"weight": 3}]}},
+            "weighted.services[1].name is missing; name a service",
+        ),
+        (
+            {"weighted": {"services": [], "sticky": {"cookie": {"sameSite": "laxx"}}}},
+            (
+                "sticky.cookie.sameSite: expected one of none, lax, strict;"
+                " got 'laxx'; did you mean \"lax\"?"
+            ),
+        ),
+        (
+            {"loadBalancer": {"sticky": {"cookie": {"path": "/; Secure"}}}},
+            "sticky.cookie.path: '/; Secure' is no path; write ASCII without \";\"",
+        ),
+        (
+            {"loadBalancer": {"sticky": {"cookie": {"domain": "a.test\r\nX: y"}}}},
+            "sticky.cookie.domain: 'a.test\\r\\nX: y' is no domain such as example.com",
+        ),
+        (
+            {"loadBalancer": {"maxConnections": -1}},
+            "maxConnections: expected 0 or more; got -1",
+        ),
+        (
+            {"loadBalancer": {"slowStart": -2}},
+            "slowStart: expected 0 or more; got -2",
+        ),
+        (
+            {"loadBalancer": {"outlierDetection": {"maxEjectionPercent": 101}}},
+            "outlierDetection.maxEjectionPercent: expected 0 to 100; got 101",
+        ),
+        (
+            {"loadBalancer": {"passiveHealthCheck": {"maxFailedAttempts": -1}}},
+            "passiveHealthCheck.maxFailedAttempts: expected 0 or more; got -1",
+        ),
+        (
+            {"loadBalancer": {"healthCheck": {"status": 20}}},
+            "healthCheck.status: expected 100 to 599; got 20",
+        ),
+        (
             {"failover": {"service": "s", "fallback": "s", "errors": {"status": ["5xx"]}}},
             'failover.errors.status: "5xx" is no status code nor a range such as 500-599',
         ),
@@ -478,6 +527,124 @@ def test_reasons_to_disable_a_service(service: dict[str, Any], reason: str) -> N
     assert info.used_by == ["r@file"]
     assert view.http.routers["r@file"].errors == [f'the service "x@file" is disabled: {reason}']
     assert "x@file" not in snapshot_of(view, 1)["services"]
+
+
+@pytest.mark.parametrize(
+    ("service", "message"),
+    [
+        (
+            {"loadBalancer": {"servers": [{"url": "http://a", "weight": 0}]}},
+            "servers: all weights are 0, so every request gets 503; set one to 1 or more",
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": "http://a"}, {"url": "http://a"}]}},
+            'the server "http://a" is there 2 times and gets so many shares; name it once',
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": "http://u:p@a"}]}},
+            (
+                "user and password in the URL of the server a are not sent; leave them out and set"
+                " the header Authorization with the middleware headers"
+            ),
+        ),
+        (
+            {"loadBalancer": {"servers": [{"url": "http://a/#x"}]}},
+            'the "?" or "#" part of "http://a/#x" is not used; leave it out',
+        ),
+        (
+            {"loadBalancer": {"sticky": {"cookie": {"name": "my cookie"}}}},
+            "sticky.cookie.name: 'my cookie' is no token, \"my_cookie\" is used; write that",
+        ),
+        (
+            {"loadBalancer": {"sticky": {"cookie": {"sameSite": "none"}}}},
+            "sticky.cookie.sameSite: none is refused by browsers without sticky.cookie.secure",
+        ),
+        (
+            {"weighted": {"services": []}},
+            "weighted.services is empty, so every request gets 503; name a service",
+        ),
+        (
+            {"weighted": {"services": [{"name": "s"}, {"name": "t", "weight": -1}]}},
+            "weighted.services[1].weight: -1 is taken for 0: it gets no requests",
+        ),
+        (
+            {"highestRandomWeight": {"services": [{"name": "s"}, {"name": "s"}]}},
+            'highestRandomWeight.services: "s" is there 2 times; name it once, with a weight',
+        ),
+        (
+            {"mirroring": {"service": "s"}},
+            "mirroring.mirrors is empty, so nothing is mirrored; name a service",
+        ),
+        (
+            {"mirroring": {"service": "s", "mirrors": [{"name": "t"}]}},
+            'mirroring.mirrors[0]: "t" gets no requests; set percent to 1 or more',
+        ),
+        (
+            {"mirroring": {"service": "s", "mirrors": [{"name": "none", "percent": 1}]}},
+            'the service "none@file" does not exist; the mirror is left out',
+        ),
+        (
+            {"mirroring": {"service": "s", "mirrors": [{"name": "x", "percent": 1}]}},
+            "the service contains itself: x@file -> x@file; the mirror is left out",
+        ),
+        (
+            {"failover": {"service": "s", "fallback": "s"}},
+            "failover: service and fallback are the same; name another fallback",
+        ),
+    ],
+)
+def test_services_that_do_not_work_as_they_seem_to(service: dict[str, Any], message: str) -> None:
+    services = {"x": service, "s": SERVICE, "t": SERVICE}
+    view = runtime({"routers": {"r": router(service="x")}, "services": services})
+    info = view.http.services["x@file"]
+    assert (info.status, info.errors) == ("warning", [message])
+    assert view.http.routers["r@file"].status == "enabled"
+
+
+def test_a_mirror_that_cannot_be_takes_nothing_along() -> None:
+    mirrors = [{"name": "none", "percent": 50}, {"name": "w", "percent": 5}, {"name": "s"}]
+    services = {
+        "x": {"mirroring": {"service": "s", "mirrors": mirrors}},
+        "w": {"weighted": {"services": [{"name": "none"}]}},
+        "s": SERVICE,
+    }
+    view = runtime({"services": services})
+    options = snapshot_of(view, 1)["services"]["x@file"]["options"]
+    assert [mirror["name"] for mirror in options["mirrors"]] == ["s"]
+    assert view.http.services["w@file"].status == "disabled"
+
+
+def served(view: RuntimeConfiguration) -> list[str]:
+    services = view.http.services.items()
+    return [name for name, info in services if info.is_served and info.provider == "file"]
+
+
+def test_services_that_contain_themselves() -> None:
+    services = {
+        "a": {"weighted": {"services": [{"name": "b"}, {"name": "s"}]}},
+        "b": {"failover": {"service": "s", "fallback": "c"}},
+        "c": {"mirroring": {"service": "a"}},
+        "s": SERVICE,
+    }
+    view = runtime({"services": services})
+    assert served(view) == ["s@file"]
+    trail = "a@file -> b@file -> c@file -> a@file"
+    assert view.http.services["a@file"].errors == [f"the service contains itself: {trail}"]
+
+
+def test_services_may_be_nested_so_deep_and_no_deeper() -> None:
+    """Each names the next one twice: to look at every way down would take for ever."""
+    services: dict[str, Any] = {
+        f"s{n}": {"weighted": {"services": [{"name": f"s{n + 1}"}] * 2}} for n in range(2000)
+    }
+    services["s2000"] = SERVICE
+    view = runtime({"services": services})
+    deepest = [f"s{n}@file" for n in range(2000 - MAX_DEPTH, 2001)]
+    assert served(view) == ["s@file", *deepest]
+    assert (
+        view.http.services["s7@file"].errors[0]
+        == "more than 64 services stand one above the other; leave some out"
+    )
 
 
 def test_one_bad_server_among_good_ones_is_left_out() -> None:
