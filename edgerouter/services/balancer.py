@@ -47,15 +47,16 @@ class WeightedRoundRobin(Generic[T]):
     def _next_weighted(self, excluded: Collection[T]) -> T | None:
         heap = self._heap
         assert heap is not None  # noqa: S101 - for the type checker; the caller has looked
-        skipped = []
-        chosen = None
-        while heap and chosen is None:
+        skipped: list[tuple[float, int, T]] = []
+        while heap:
             deadline, number, item = heapq.heappop(heap)
-            if item in excluded:
-                skipped.append((deadline, number, item))
-            else:
-                chosen = item
-                skipped.append((deadline + 1 / item.weight, number, item))
-        for entry in skipped:
-            heapq.heappush(heap, entry)
-        return chosen
+            if item not in excluded:
+                heapq.heappush(heap, (deadline + 1 / item.weight, number, item))
+                for late, place, other in skipped:
+                    # It has had its turns: back again, it gets its share and not what it missed.
+                    turns = int((deadline - late) * other.weight) + 1
+                    heapq.heappush(heap, (late + turns / other.weight, place, other))
+                return item
+            skipped.append((deadline, number, item))
+        self._heap = skipped  # They came in order, which is a heap.
+        return None

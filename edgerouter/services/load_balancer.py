@@ -117,7 +117,9 @@ class LoadBalancer:
     def refresh(self) -> None:
         """Look which servers can be asked now."""
         fenced, down = self._fences.urls, self._health.down(self.name)
-        left = [s for s in self.servers if not (s.url in fenced or s.url in down or s.weight <= 0)]
+        for server in self.servers:
+            server.state.gone = server.url in fenced or server.url in down or server.weight <= 0
+        left = [server for server in self.servers if not server.state.gone]
         usable = [server for server in left if not server.state.out]
         if self._spares_last and not usable:
             usable = left

@@ -42,16 +42,19 @@ class FailureLimit:
         self.rest = rest
         """Seconds for which a server rests."""
         self.percent = percent
-        """How many of 100 servers may rest at once; one may always."""
+        """How many of 100 servers may be away at once, for any reason; one may always rest."""
         self.spares_last = spares_last
-        """Whether servers at rest are asked when there is no other."""
+        """Whether the last server does not rest, and servers at rest are asked without another."""
         self.grows = grows
         """Whether the rest is longer each time."""
 
     def allows(self, servers: Sequence[ServerState]) -> bool:
-        """Tell whether one more of ``servers`` may rest."""
-        resting = sum(state.out for state in servers)
-        return not resting or (resting + 1) * 100 <= self.percent * len(servers)
+        """Tell whether one more of ``servers`` may rest, besides those that cannot be asked."""
+        away = sum(state.out or state.gone for state in servers)
+        if self.spares_last and away >= len(servers) - 1:
+            return False
+        is_first = not any(state.out for state in servers)
+        return is_first or (away + 1) * 100 <= self.percent * len(servers)
 
 
 def failure_limit(options: Mapping[str, Any]) -> FailureLimit | None:
@@ -68,11 +71,13 @@ def failure_limit(options: Mapping[str, Any]) -> FailureLimit | None:
         return FailureLimit(options["maxFails"], window, window, spares_last=True)
     outliers = options.get("outlierDetection")
     if outliers is not None:
+        percent = outliers.get("maxEjectionPercent")
         return FailureLimit(
             outliers.get("consecutive5xx") or 5,
             float("inf"),
             outliers.get("baseEjectionTime") or 30.0,
-            percent=outliers.get("maxEjectionPercent") or 50,
+            percent=50 if percent is None else percent,
+            spares_last=True,
             grows=True,
         )
     return None

@@ -17,9 +17,8 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 T = TypeVar("T")
 
 
-def fnv1a(data: bytes) -> int:
-    """Return the FNV-1a hash, 64 bits."""
-    value = FNV_OFFSET
+def fnv1a(data: bytes, value: int = FNV_OFFSET) -> int:
+    """Return the FNV-1a hash, 64 bits, of what has the hash ``value`` followed by ``data``."""
     for byte in data:
         value = ((value ^ byte) * FNV_PRIME) & _MASK
     return value
@@ -38,18 +37,23 @@ class Rendezvous(Generic[T]):
 
     def __init__(self, items: Sequence[tuple[str, int, T]]) -> None:
         """Take items as name, weight and the item itself; weight 0 or less takes no part."""
-        self._items = [item for item in items if item[1] > 0]
+        self._items = [(_encoded(name), weight, item) for name, weight, item in items if weight > 0]
         self.ranked = remembered(4096)(self._rank)
         """``ranked(key)``: the items, the one of choice first."""
 
     def _rank(self, key: str) -> tuple[T, ...]:
-        scores = [(_score(key + name, weight), item) for name, weight, item in self._items]
+        start = fnv1a(_encoded(key))
+        scores = [(_score(fnv1a(name, start), weight), item) for name, weight, item in self._items]
         scores.sort(key=lambda pair: pair[0], reverse=True)
         return tuple(item for _, item in scores)
 
 
-def _score(text: str, weight: int) -> float:
-    share = fnv1a(text.encode("utf-8", "surrogateescape")) / 2.0**64
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _score(hashed: int, weight: int) -> float:
+    share = hashed / 2.0**64
     if share <= 0.0:
         return 0.0
     return weight / -log(share) if share < 1.0 else float("inf")

@@ -29,7 +29,9 @@ class ServerState:
         "back_since",
         "changed",
         "failures",
+        "gone",
         "left",
+        "mean_seconds",
         "out",
         "rests",
         "seconds",
@@ -43,13 +45,15 @@ class ServerState:
         """Requests under way."""
         self.seconds: deque[float] = deque()
         """How long the last answers took to come, for ``leasttime``."""
-        self.seconds_sum = 0.0
+        self.seconds_sum = self.mean_seconds = 0.0
         self.failures: deque[float] = deque()
         """When requests failed, by the clock of the event loop."""
         self.asked = self.succeeded = 0
         """Answers, and good ones, in the present interval of ``outlierDetection``."""
         self.out = False
         """Whether it has failed too often and rests."""
+        self.gone = False
+        """Whether it cannot be asked for another reason: fenced, down, without weight."""
         self.rests = 0
         """How often in a row it has had to rest."""
         self.back_since = float("-inf")

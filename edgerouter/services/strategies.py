@@ -5,9 +5,11 @@ balancer in one worker; servers of weight 0 or less are never chosen.
 """
 
 import random
+from bisect import bisect
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Protocol
+from itertools import accumulate
+from typing import Any, Generic, Protocol, TypeVar
 
 from edgerouter.http.memory import LONGEST
 from edgerouter.http.message import Request
@@ -16,6 +18,9 @@ from edgerouter.services.server import Server, ServerState
 
 SAMPLES = 100
 """How many answers ``leasttime`` remembers per server."""
+
+
+P = TypeVar("P")
 
 
 class Chooser(Protocol):
@@ -58,19 +63,48 @@ COUNTING = frozenset(("p2c", "leasttime", "leastconn"))
 """Strategies that need to know how many requests a server has under way."""
 
 
-class TwoChoices:
-    """``p2c``: of two at random the one with fewer requests under way."""
+class _Prepared(Generic[P]):
+    """What can be known before requests come, kept until other servers are left."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
-        self._servers = servers  # Weights do not count, not even 0 (Traefik).
+        self._servers = [server for server in servers if server.weight > 0]
+        self._known: tuple[Collection[Server], list[Server], P] | None = None
+
+    def prepare(self, left: Sequence[Server]) -> P:
+        raise NotImplementedError
+
+    def left(self, excluded: Collection[Server]) -> tuple[Collection[Server], list[Server], P]:
+        """Return ``excluded``, the servers that are left, and what is prepared of them."""
+        known = self._known
+        if known is not None and known[0] is excluded:
+            return known
+        left = [server for server in self._servers if server not in excluded]
+        made = excluded, left, self.prepare(left)
+        if isinstance(excluded, frozenset):  # Others are of one request, or may change.
+            self._known = made
+        return made
+
+
+class TwoChoices(_Prepared[list[int]]):
+    """``p2c``: of two at random the one with fewer requests under way, by weight."""
+
+    def prepare(self, left: Sequence[Server]) -> list[int]:
+        """Return the sums of weights up to each server."""
+        return list(accumulate(server.weight for server in left))
 
     def choose(self, request: Request, excluded: Collection[Server]) -> Server | None:
         """Return a server that is not ``excluded``, or None."""
-        left = [server for server in self._servers if server not in excluded]
+        _, left, sums = self.left(excluded)
         if len(left) < 2:
             return left[0] if left else None
-        first, second = random.sample(left, 2)
-        return second if second.state.active < first.state.active else first
+        number = bisect(sums, random.random() * sums[-1])  # noqa: S311 - no secret
+        first = left[number]
+        place = random.random() * (sums[-1] - first.weight)  # noqa: S311
+        if place >= sums[number] - first.weight:
+            place += first.weight
+        second = left[bisect(sums, place)]
+        less = second.state.active * first.weight < first.state.active * second.weight
+        return second if less else first
 
 
 class ByClient:
@@ -114,48 +148,61 @@ class ByHeader(ByClient):
         return value.decode("latin-1")
 
 
-class _Scored:
+_Weighed = list[tuple[ServerState, int]]
+"""States and weights."""
+
+
+class _Scored(_Prepared[_Weighed]):
     """The smallest score wins; equal scores take turns by weight."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
+        super().__init__(servers)
+        self._now = 0.0
         self._deadlines: dict[Server, float] = {}
         deadline = 0.0
-        for server in servers:
-            if server.weight > 0:
-                deadline += 1 / server.weight
-                self._deadlines[server] = deadline
+        for server in self._servers:
+            deadline += 1 / server.weight
+            self._deadlines[server] = deadline
 
-    def score(self, server: Server) -> float:
+    def prepare(self, left: Sequence[Server]) -> _Weighed:
+        """Return what scores are made of."""
+        return [(server.state, server.weight) for server in left]
+
+    def scores(self, weighed: _Weighed) -> list[float]:
         raise NotImplementedError
 
     def choose(self, request: Request, excluded: Collection[Server]) -> Server | None:
         """Return a server that is not ``excluded``, or None."""
-        best: list[Server] = []
-        lowest = float("inf")
-        for server in self._deadlines:
-            if server in excluded:
-                continue
-            score = self.score(server)
-            if score < lowest:
-                lowest, best = score, [server]
-            elif score == lowest:
-                best.append(server)
-        if len(best) < 2:
-            return best[0] if best else None
-        chosen = min(best, key=self._deadlines.__getitem__)
-        self._deadlines[chosen] += 1 / chosen.weight
+        _, left, weighed = self.left(excluded)
+        if len(left) < 2:
+            return left[0] if left else None
+        scores = self.scores(weighed)
+        lowest = min(scores)
+        if scores.count(lowest) == 1:
+            return left[scores.index(lowest)]
+        deadlines = self._deadlines
+        best = [server for server, score in zip(left, scores, strict=True) if score == lowest]
+        chosen = min(best, key=deadlines.__getitem__)
+        # One that was away for a while begins at the present, and does not catch up.
+        self._now = max(self._now, deadlines[chosen])
+        deadlines[chosen] = self._now + 1 / chosen.weight
         return chosen
 
 
 class LeastTime(_Scored):
     """``leasttime``: mean time to the first byte, times requests under way, by weight."""
 
-    def score(self, server: Server) -> float:
-        state = server.state
-        if not state.seconds:
-            return 0.0
-        mean = state.seconds_sum / len(state.seconds)
-        return mean * (1 + state.active) / server.weight
+    def scores(self, weighed: _Weighed) -> list[float]:
+        """Return the scores; a server that has not answered yet has 0."""
+        return [state.mean_seconds * (1 + state.active) / weight for state, weight in weighed]
+
+
+class LeastConnections(_Scored):
+    """``leastconn``: fewest requests under way, by weight."""
+
+    def scores(self, weighed: _Weighed) -> list[float]:
+        """Return the scores."""
+        return [state.active / weight for state, weight in weighed]
 
 
 def note_time(state: ServerState, seconds: float) -> None:
@@ -165,10 +212,4 @@ def note_time(state: ServerState, seconds: float) -> None:
     state.seconds_sum += taken
     if len(state.seconds) > SAMPLES:
         state.seconds_sum -= state.seconds.popleft()
-
-
-class LeastConnections(_Scored):
-    """``leastconn``: fewest requests under way, by weight."""
-
-    def score(self, server: Server) -> float:
-        return server.state.active / server.weight
+    state.mean_seconds = state.seconds_sum / len(state.seconds)

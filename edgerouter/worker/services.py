@@ -6,6 +6,7 @@ even a change of their service.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from random import shuffle
 from typing import Any
 
 from edgerouter.http.handler import Handler, Middleware, chain
@@ -226,6 +227,7 @@ class _Run:
             for server in options.get("servers") or ()
             if not server.get("down")
         ]
+        shuffle(made)  # As Traefik: reloads and workers do not all begin with the first.
         targets = tuple(server.forward for server in made if isinstance(server.forward, Target))
         builder = self._builder
         room = self._room(name, options)

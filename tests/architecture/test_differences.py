@@ -251,6 +251,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "A `sameSite`": (
             "unit/control/runtime/test_runtime.py::test_reasons_to_disable_a_service",
         ),
+        "`strategy: p2c`": ("unit/services/test_strategies.py::test_p2c_minds_weights",),
         "A mirror that": (
             "unit/control/runtime/test_runtime.py::test_a_mirror_that_cannot_be_takes_nothing_along",
         ),

@@ -64,3 +64,22 @@ def test_who_was_excluded_comes_back() -> None:
         for _ in range(10):
             assert rotation.next([all_items[0]]) == all_items[1]
         assert "s0" in names(rotation, 4)
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=6), st.integers(1, 300))
+def test_who_comes_back_does_not_catch_up(weights: list[int], absence: int) -> None:
+    all_items = items(*weights)
+    rotation, rounds = WeightedRoundRobin(all_items), 5
+    for _ in range(absence):
+        assert rotation.next(all_items[:1]) is not all_items[0]
+    counts = Counter(names(rotation, rounds * sum(weights)))
+    for number, weight in enumerate(weights):
+        assert abs(counts[f"s{number}"] - rounds * weight) <= 2
+
+
+def test_nobody_loses_turns_while_all_are_away() -> None:
+    all_items = items(3, 1)
+    rotation = WeightedRoundRobin(all_items)
+    for _ in range(50):
+        assert rotation.next(all_items) is None
+    assert Counter(names(rotation, 40)) == {"s0": 30, "s1": 10}

@@ -80,7 +80,42 @@ async def test_outliers_rest_but_never_more_than_their_share() -> None:
     alone = balancer([Upstream(status=503)], **OUTLIERS)
     for _ in range(2):
         await alone(request())
-    assert not alone.is_up(), "one server may always rest"
+    assert alone.is_up(), "the last server never rests"
+    assert not alone.servers[0].state.out
+
+
+async def test_outliers_are_counted_with_servers_that_are_away() -> None:
+    health = Health()
+    names = {name: f"http://s{number}" for number, name in enumerate("abcd")}
+    upstreams = [Upstream(name, status=503) for name in names]
+    service = LoadBalancer("s@file", servers(upstreams), Fences(), OUTLIERS, health)
+    health.replace({"s@file": frozenset([names["a"], names["b"]])})
+    for _ in range(40):
+        await service(request())
+    assert sum(server.state.out for server in service.servers) == 1, "one may always rest"
+    health.replace({"s@file": frozenset([names["a"], names["b"], names["c"], names["d"]])})
+    assert not service.is_up()
+    health.replace({"s@file": frozenset([names["a"], names["b"], names["c"]])})
+    assert service.is_up(), "a server at rest is asked when all others are down"
+
+
+@pytest.mark.parametrize(("percent", "resting"), [(0, 1), (25, 1), (50, 2), (100, 3)])
+async def test_shares_of_outliers(percent: int, resting: int) -> None:
+    outliers = {"outlierDetection": {"consecutive5xx": 2, "maxEjectionPercent": percent}}
+    service = balancer([Upstream(status=503) for _ in range(4)], **outliers)
+    for _ in range(40):
+        await service(request())
+    assert sum(server.state.out for server in service.servers) == resting
+
+
+async def test_failures_spare_the_last_server_over_all_reasons() -> None:
+    fences = Fences()
+    upstreams = [Upstream(status=503), Upstream(status=503)]
+    service = LoadBalancer("s@file", servers(upstreams), fences, {"maxFails": 1})
+    fences.urls = frozenset(["http://s0"])
+    for _ in range(5):
+        assert (await service(request())).status == 503
+    assert not service.servers[1].state.out
 
 
 async def test_outliers_rest_longer_each_time() -> None:

@@ -58,9 +58,9 @@ def test_the_excluded_are_never_chosen(strategy: str) -> None:
     assert empty.choose(request(), ()) is None
 
 
-@pytest.mark.parametrize("strategy", ["hrw", "leasttime", "leastconn", "iphash"])
+@pytest.mark.parametrize("strategy", ALL)
 def test_weight_zero_is_never_chosen(strategy: str) -> None:
-    chooser, _ = made(strategy, weights=(0, 1, -1))
+    chooser, _ = made(strategy, weights=(0, 1, -1), hashHeader="X-User")
     assert set(chosen(chooser, 10)) == {"http://s1"}
 
 
@@ -68,6 +68,55 @@ def test_p2c_prefers_who_has_less_to_do() -> None:
     chooser, found = made("p2c", 2)
     found[0].state.active = 5
     assert set(chosen(chooser, 20)) == {"http://s1"}
+
+
+def test_p2c_minds_weights() -> None:
+    chooser, found = made("p2c", 3, (1, 2, 5))
+    counts = Counter(chosen(chooser, 4000))
+    assert counts["http://s0"] < counts["http://s1"] < counts["http://s2"]
+    for server, active in zip(found, (1, 1, 3), strict=True):
+        server.state.active = active  # By weight s1 has the least to do, s0 the most.
+    counts = Counter(chosen(chooser, 4000))
+    assert counts["http://s0"] == 0
+    assert counts["http://s1"] > counts["http://s2"] > 0
+
+
+def test_p2c_with_equal_weights_is_fair() -> None:
+    chooser, _ = made("p2c", 5)
+    counts = Counter(chosen(chooser, 5000))
+    assert all(800 < count < 1200 for count in counts.values())
+
+
+@pytest.mark.parametrize("strategy", ["p2c", "leasttime", "leastconn"])
+def test_loads_stay_even(strategy: str) -> None:
+    """Requests that stay under way: nobody has much more of them than others."""
+    chooser, found = made(strategy, 10)
+    for server in found:
+        note_time(server.state, 0.010)
+    for _ in range(1000):
+        server = chooser.choose(request(), ())
+        assert server is not None
+        server.state.active += 1
+    loads = [server.state.active for server in found]
+    assert max(loads) - min(loads) <= (1 if strategy != "p2c" else 20)
+
+
+@pytest.mark.parametrize("strategy", ["leasttime", "leastconn"])
+def test_who_comes_back_does_not_catch_up(strategy: str) -> None:
+    chooser, found = made(strategy, 3)
+    away = frozenset(found[:1])
+    for _ in range(1000):
+        assert chooser.choose(request(), away) is not found[0]
+    counts = Counter(chosen(chooser, 30))
+    assert all(9 <= count <= 11 for count in counts.values())
+
+
+@pytest.mark.parametrize("strategy", ALL)
+def test_servers_that_are_left_are_looked_at_anew(strategy: str) -> None:
+    chooser, found = made(strategy, 3, hashHeader="X-User")
+    for server in found:
+        others = frozenset(found) - {server}
+        assert set(chosen(chooser, 5, others)) == {server.url}  # type: ignore[arg-type]
 
 
 def test_least_connections_by_weight() -> None:
@@ -106,7 +155,7 @@ def test_least_time_forgets() -> None:
         note_time(server.state, 1.0)
     for _ in range(SAMPLES):
         note_time(server.state, 0.002)
-    assert LeastTime([server]).score(server) == 2.0
+    assert LeastTime([server]).scores([(server.state, 1)]) == [2.0]
 
 
 def test_a_client_stays_and_only_the_lost_move() -> None:

@@ -11,7 +11,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.proxy.upstream.pool import Pools
 from edgerouter.services.load_balancer import LoadBalancer
-from edgerouter.services.server import Fences, Health
+from edgerouter.services.server import Fences, Health, Server
 from edgerouter.shared.memory import private
 from edgerouter.worker.services import BuildError, Built, ServiceBuilder
 from tests.unit.middleware.exchange import request
@@ -36,6 +36,9 @@ class Plane:
         errors: dict[str, list[str]] = {}
         self.builder.update(services, transports or {}, {"mark@file": marked}, errors)
         return errors
+
+    def server(self, url: str, name: str = "s@file") -> Server:
+        return next(server for server in self.balancer(name).servers if server.url == url)
 
     def balancer(self, name: str) -> LoadBalancer:
         found = self.builder.get(name)
@@ -67,12 +70,20 @@ def weighted(*names: str, **options: Any) -> dict[str, Any]:
 
 async def test_a_changed_service_keeps_what_it_knows_of_servers(plane: Plane) -> None:
     plane.update({"s@file": balancer("http://a", "http://b")})
-    old = plane.balancer("s@file")
+    old, state = plane.balancer("s@file"), plane.server("http://b").state
     plane.update({"s@file": balancer("http://b", "http://c")})
-    new = plane.balancer("s@file")
-    assert new is not old
-    assert new.servers[0].state is old.servers[1].state
-    assert new.servers[1].state not in [server.state for server in old.servers]
+    assert plane.balancer("s@file") is not old
+    assert plane.server("http://b").state is state
+    assert plane.server("http://c").state not in [server.state for server in old.servers]
+
+
+async def test_services_do_not_all_begin_with_their_first_server(plane: Plane) -> None:
+    urls = [f"http://s{number}" for number in range(10)]
+    first = set()
+    for number in range(50):
+        plane.update({"s@file": balancer(*urls, maxWaiting=number)})
+        first.add(plane.balancer("s@file")._pick(request()).url)
+    assert len(first) > 3
 
 
 async def test_another_transport_touches_nothing_else(plane: Plane) -> None:
@@ -190,7 +201,7 @@ async def test_a_slow_start_begins_with_the_first_probe(plane: Plane) -> None:
     plane.update({"s@file": balancer("http://a", slowStart=10.0)})
     plane.health.replace({}, {"s@file": frozenset(["http://b"])})
     plane.update({"s@file": balancer("http://a", "http://b", slowStart=10.0)})
-    late = plane.balancer("s@file").servers[1]
+    late = plane.server("http://b")
     assert late.state.usable_since is None
     plane.health.replace({}, {})
     assert late.state.usable_since
@@ -199,7 +210,7 @@ async def test_a_slow_start_begins_with_the_first_probe(plane: Plane) -> None:
 async def test_a_late_server_starts_slowly(plane: Plane) -> None:
     plane.update({"s@file": balancer("http://a", slowStart=10.0)})
     plane.update({"s@file": balancer("http://a", "http://b", slowStart=10.0)})
-    old, late = plane.balancer("s@file").servers
+    old, late = plane.server("http://a"), plane.server("http://b")
     assert old.state.usable_since == 0.0
     assert late.state.usable_since
 
