@@ -9,7 +9,7 @@ not read meanwhile, so a waiting request costs its head.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from contextlib import suppress
 from typing import Protocol
 
@@ -76,7 +76,7 @@ class Hall:
             room.current = service
             room.wake()
 
-    def keep_only(self, services: set[str]) -> None:
+    def keep_only(self, services: Collection[str]) -> None:
         """Forget the rooms of services that are gone and have nobody waiting."""
         for name, room in list(self._rooms.items()):
             if name not in services and not room.waiting:

@@ -107,18 +107,28 @@ class Builder:
             {name: middleware for name, (_, middleware) in self._middlewares.items()},
             errors,
             None if patch is None else self._touched(patch, "services"),
+            middlewares,
         )
         self._update_routes(snapshot, patch, middlewares, services, errors)
         self._whole_services.clear()
         self._services = definitions
         self._lent = {name: self._lent[name] for name in self._middlewares if name in self._lent}
-        lent = [target for targets in self._lent.values() for target in targets]
-        if services or middlewares:
-            in_use = [*self.services.targets, *lent]
-            self.pools.keep_only({target.pool for target in in_use})
+        # Services that cannot be built may have opened some that are not counted.
+        broken = any(name.startswith("services/") for name in (*self._errors, *errors))
+        self._close_pools(looks_at_all=patch is None or bool(middlewares) or broken)
         self._errors = errors
         self._is_whole = True
         return errors
+
+    def _close_pools(self, *, looks_at_all: bool) -> None:
+        """Close the pools that nobody uses any more."""
+        lent = {target.pool for targets in self._lent.values() for target in targets}
+        lost = self.services.targets.lost
+        if looks_at_all:
+            self.pools.keep_only({target.pool for target in self.services.targets} | lent)
+        elif lost:
+            self.pools.discard(lost - lent)
+        lost.clear()
 
     def fence(self, urls: frozenset[str]) -> None:
         """Ask the servers at ``urls`` no more, and all others; keep no idle connections to them."""

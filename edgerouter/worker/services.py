@@ -5,7 +5,7 @@ of servers (requests under way, failures, times) and waiting requests outlive
 even a change of their service.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from random import shuffle
 from typing import Any
 
@@ -22,6 +22,7 @@ from edgerouter.services.tunnels import Tunnels
 from edgerouter.services.waiting import MAX_WAITING, Hall, Room
 from edgerouter.services.weighted import HighestRandomWeight, Weighted
 from edgerouter.shared.in_flight import InFlight
+from edgerouter.worker.targets import Targets
 
 Definition = Mapping[str, Any]
 DEFAULT_TRANSPORT = "default@internal"
@@ -34,7 +35,7 @@ class BuildError(Exception):
 class Built:
     """One service, what it was made from, and the servers it uses."""
 
-    __slots__ = ("handler", "parts", "targets", "transport")
+    __slots__ = ("children", "handler", "parts", "targets", "transport")
 
     def __init__(
         self,
@@ -42,12 +43,15 @@ class Built:
         handler: Handler,
         targets: tuple[Target, ...] = (),
         transport: str = "",
+        children: tuple[str, ...] = (),
     ) -> None:
         self.parts = parts
         self.handler = handler
         self.targets = targets
         self.transport = transport
         """The qualified name of a load balancer's servers transport; its options are a part."""
+        self.children = children
+        """The qualified names of the services it is made of."""
 
 
 class ServiceBuilder:
@@ -73,13 +77,11 @@ class ServiceBuilder:
         self._built: dict[str, Built] = {}
         self.target_class = Target
         """What a server is asked by: another one with ``edgerouter.compat=traefik``."""
-        self._targets: dict[Hashable, Target] = {}
-        self._transports: Mapping[str, Definition] = {}
-
-    @property
-    def targets(self) -> list[Target]:
+        self.targets = Targets()
         """The servers of all services."""
-        return list(self._targets.values())
+        self._parents: dict[str, set[str]] = {}
+        """The services that are made of a service, by its name."""
+        self._transports: Mapping[str, Definition] = {}
 
     def get(self, name: str) -> Handler | None:
         """Return the service of the qualified ``name``."""
@@ -93,6 +95,7 @@ class ServiceBuilder:
         middlewares: Mapping[str, Middleware],
         errors: dict[str, list[str]],
         touched: Iterable[str] | None = None,
+        new_middlewares: Collection[str] = (),
     ) -> set[str]:
         """Make the services of a snapshot; what cannot be built is left out and noted.
 
@@ -102,6 +105,7 @@ class ServiceBuilder:
             middlewares: All middlewares, for services that have some of their own.
             errors: Takes what cannot be built.
             touched: The services that may be other ones than last time; None: all of them.
+            new_middlewares: The middlewares that are other objects than last time.
 
         Returns:
             The names of the services that are other objects now, or gone.
@@ -114,9 +118,8 @@ class ServiceBuilder:
         if touched is None or same != old:
             touched = (*self._built, *definitions)
         self._transports = same
-        # Services of services depend on others: they are always looked at.
-        composed = (name for name, built in self._built.items() if not built.transport)
-        names = dict.fromkeys((*touched, *composed))
+        names = dict.fromkeys(touched)
+        self._add_parents(names, definitions, new_middlewares)
         run = _Run(self, definitions, same, middlewares, errors)
         for name in names:
             run.built.pop(name, None)
@@ -124,13 +127,44 @@ class ServiceBuilder:
             if name in definitions:
                 run.service(name)
         before, self._built = self._built, run.built
-        self._targets = {
-            target.key: target for built in run.built.values() for target in built.targets
-        }
-        self._hall.keep_only(set(run.built))
+        for name in names:
+            self._exchange(name, before.get(name), run.built.get(name))
+        self._hall.keep_only(run.built)
         if self.tunnels is not None:
-            self.tunnels.keep_only({target.url for target in self.targets})
+            self.tunnels.keep_only(self.targets.urls)
         return {name for name in names if before.get(name) is not run.built.get(name)}
+
+    def _add_parents(
+        self,
+        names: dict[str, None],
+        definitions: Mapping[str, Definition],
+        middlewares: Collection[str],
+    ) -> None:
+        """Add the services made of these, or of services with these middlewares, to ``names``."""
+        below = list(names)
+        if middlewares:
+            below += (
+                name
+                for name, definition in definitions.items()
+                if not set(definition.get("middlewares") or ()).isdisjoint(middlewares)
+            )
+        while below:
+            above = self._parents.get(below.pop(), set()) - names.keys()
+            names |= dict.fromkeys(above)
+            below += above
+
+    def _exchange(self, name: str, old: Built | None, new: Built | None) -> None:
+        """Take note of what a service uses now."""
+        if old is new:
+            return
+        self.targets.exchange(old.targets if old else (), new.targets if new else ())
+        for child in old.children if old else ():
+            parents = self._parents[child]
+            parents.discard(name)
+            if not parents:
+                del self._parents[child]
+        for child in new.children if new else ():
+            self._parents.setdefault(child, set()).add(name)
 
 
 class _Run:
@@ -149,7 +183,7 @@ class _Run:
         self._transports = transports
         self._middlewares = middlewares
         self._errors = errors
-        self._targets = dict(builder._targets)
+        self._targets: dict[Hashable, Target] = {}
         self.built = dict(builder._built)
 
     def service(self, name: str) -> Built | None:
@@ -193,7 +227,8 @@ class _Run:
             service, *wrapped = children[written]
             return Child(written, chain(service, wrapped), service, weight)
 
-        return Built(parts, make(name, options, child))
+        below = tuple(_qualified(written, name) for written in children)
+        return Built(parts, make(name, options, child), children=below)
 
     def _child_parts(self, parent: str, written: str) -> tuple[Any, ...]:
         """Return the handler of a child and its own middlewares."""
@@ -264,7 +299,7 @@ class _Run:
 
     def _target(self, url: str, transport: str, options: Mapping[str, bool]) -> Target:
         key = (url, transport, *options.values())
-        target = self._targets.get(key)
+        target = self._targets.get(key) or self._builder.targets.get(key)
         definition = self._transports.get(transport) or {}
         if target is None or target.transport != definition:
             made = self._builder.target_class

@@ -169,10 +169,12 @@ class Pools:
 
     def keep_only(self, pools: set[Pool]) -> None:
         """Close the pools that no table uses any more."""
-        for key, pool in list(self._pools.items()):
-            if pool not in pools:
-                pool.close()
-                del self._pools[key]
+        self.discard(set(self._pools.values()) - pools)
+
+    def discard(self, pools: set[Pool]) -> None:
+        """Close these pools."""
+        for key in [key for key, pool in self._pools.items() if pool in pools]:
+            self._pools.pop(key).close()
 
     def close(self) -> None:
         self.keep_only(set())

@@ -91,6 +91,33 @@ async def test_pools_without_a_server_are_closed(plane: Plane) -> None:
     assert targets == ["http://c:1"]
 
 
+async def test_one_change_among_many_looks_at_what_it_touches(plane: Plane) -> None:
+    """A service is built anew with all that stand above it, and nothing else is even looked at."""
+    services: dict[str, Any] = {}
+    for number in range(50):
+        services[f"s{number}@file"] = service(f"http://s{number}:1")
+        child = {"name": f"s{number}", "weight": 1}
+        services[f"w{number}@file"] = {"type": "weighted", "options": {"services": [child]}}
+        above = {"service": f"w{number}", "fallback": "s0"}
+        services[f"f{number}@file"] = {"type": "failover", "options": above}
+    plane.apply(services=services)
+    before = dict(plane.builder.services._built)
+    old = {"type": "snapshot", "version": 1, "services": services}
+    new = {**old, "version": 2, "services": {**services, "s7@file": service("http://new:1")}}
+    patch = difference(old, new)
+    assert patch is not None
+    assert plane.builder.apply(new, patch) == {}
+    after = plane.builder.services._built
+    changed = {name for name in after if after[name] is not before[name]}
+    assert changed == {"s7@file", "w7@file", "f7@file"}
+    names = dict.fromkeys(["s7@file"])
+    plane.builder.services._add_parents(names, services, ())
+    assert set(names) == changed
+    assert plane.builder.services.targets.urls["http://new:1"] == 1
+    assert "http://s7:1" not in plane.builder.services.targets.urls
+    assert len(plane.builder.pools._pools) == 50
+
+
 async def test_a_changed_transport_gets_pools_of_its_own(plane: Plane) -> None:
     snapshot = {
         "routers": {"a@file": router("a")},
@@ -226,12 +253,18 @@ ROUTERS = st.dictionaries(
     ),
 )
 WEIGHTED = {"type": "weighted", "options": {"services": [{"name": "s"}]}}
+FAILOVER = {"type": "failover", "options": {"service": "w", "fallback": "s"}}
 SERVICES = st.fixed_dictionaries(
     {},
     optional={
-        "s@file": st.builds(service, st.sampled_from(["http://a", "http://b"])),
+        "s@file": st.builds(
+            lambda url, names: {**service(url), "middlewares": names},
+            st.sampled_from(["http://a", "http://b"]),
+            st.sampled_from([[], ["m@file"]]),
+        ),
         "t@file": st.builds(service, st.just("http://a"), serversTransport=st.just("x")),
         "w@file": st.just(WEIGHTED),
+        "f@file": st.just(FAILOVER),
     },
 )
 MIDDLEWARES = st.fixed_dictionaries(
@@ -277,7 +310,30 @@ async def test_patches_lead_where_the_whole_snapshot_leads(parts: list[dict[str,
             assert options(step, host) == options(whole, host)
         for name in part["routers"]:
             assert in_service(step, name)
+        assert stale(step) == []
+        for plane in (step, whole):
+            assert counted(plane) == (set(plane.builder.pools._pools.values()),) * 2
         last = new
+
+
+def stale(plane: Plane) -> list[str]:
+    """Return the services made of others that are not made of the newest ones."""
+    services, middlewares = plane.builder.services, plane.builder._middlewares
+    found = []
+    for name, built in services._built.items():
+        for child in built.children:
+            own = plane.builder._services[child].get("middlewares") or ()
+            parts = [services.get(child), *(middlewares[each][1] for each in own)]
+            if not all(any(part is each for each in built.parts) for part in parts):
+                found.append(name)
+    return found
+
+
+def counted(plane: Plane) -> tuple[set[object], set[object]]:
+    """Return the pools in use as they are counted, and as they are."""
+    targets = plane.builder.services.targets
+    built = plane.builder.services._built.values()
+    return set(targets._pools), {target.pool for each in built for target in each.targets}
 
 
 def in_service(plane: Plane, name: str) -> bool:
