@@ -53,6 +53,8 @@ class LoadBalancer:
         """Whether there is a server that can be asked."""
         self.tunnels: Tunnels | None = None
         """What closes tunnels to servers that are removed."""
+        self._taken_out = max(0, len(options.get("servers") or ()) - len(servers))
+        """How many servers the configuration itself says are down."""
         self._fences = fences
         self._health = health or Health()
         strategy = options.get("strategy") or "wrr"
@@ -249,8 +251,8 @@ class LoadBalancer:
 
     def _why(self) -> str:
         """Return what is wrong with the servers, after a colon."""
-        if not self.servers:
-            return ""
+        if not self.servers and not self._taken_out:
+            return ": it has no servers"
         fenced, down = self._fences.urls, self._health.down(self.name)
         counts = Counter(
             "going away"
@@ -264,6 +266,7 @@ class LoadBalancer:
             else "up"
             for server in self.servers
         )
+        counts += Counter({"down (configuration)": self._taken_out})
         return ": " + ", ".join(f"{number} {what}" for what, number in counts.items())
 
     def _choose(self, request: Request, excluded: Collection[Server]) -> Server | None:

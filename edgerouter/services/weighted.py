@@ -43,9 +43,15 @@ class Weighted:
         child = self._next(request, self._down())
         if child is None:
             request.exchange.service = self.name
-            message = f"the service {self.name} has no service that can be asked"
+            message = f"the service {self.name} has no service that can be asked{self._why()}"
             raise NoServer(message)
         return child
+
+    def _why(self) -> str:
+        """Return what is wrong with the services, after a colon."""
+        idle = sum(child.weight <= 0 for child in self._children)
+        counts = {"down": len(self._children) - idle, "without weight": idle}
+        return ": " + (", ".join(f"{n} {what}" for what, n in counts.items() if n) or "it is empty")
 
     def _next(self, _request: Request, down: Collection[Child]) -> Child | None:
         return self._rotation.next(down)

@@ -33,6 +33,8 @@ Question = tuple[Endpoint, ...]
 """Endpoints of which the first that answers is to be taken."""
 
 _NUMBER = "com.docker.compose.container-number"
+_TASK = "com.docker.swarm.task.name"
+"""``service.slot.id``; only the slot outlives the task."""
 
 AnyServer = TypeVar("AnyServer", Server, TCPServer, UDPServer)
 AnyService = TypeVar("AnyService", Service, TCPService, UDPService)
@@ -171,8 +173,10 @@ class _Filler:
         cookie = balancer.sticky.cookie if balancer.sticky is not None else None
         if cookie is None or not cookie.replica or server.replica:
             return server
-        number = self.container.labels.get(_NUMBER)
-        return _with(server, replica=number or self.container.name)
+        labels = self.container.labels
+        task = labels.get(_TASK, "").split(".")
+        slot = task[-2] if len(task) > 2 else ""
+        return _with(server, replica=labels.get(_NUMBER) or slot or self.container.name)
 
     def _target(self, element: str, port_label: str, protocol: str) -> _Target:
         target = self._choose(port_label, protocol)

@@ -8,10 +8,13 @@ import pytest
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.errors import ClientDisconnected, ConnectFailed, NoServer
-from edgerouter.http.message import Request
+from edgerouter.http.message import Request, Response
 from edgerouter.services.child import Child
 from edgerouter.services.failover import Failover, TooLongToRepeat
+from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.mirroring import MAX_COPIES, Mirror, Mirroring
+from edgerouter.services.server import Fences, Server
+from edgerouter.services.sticky import StickyCookie
 from edgerouter.services.weighted import HighestRandomWeight, Weighted
 from tests.unit.middleware.exchange import request
 from tests.unit.services.fakes import Streamed, Upstream, name
@@ -67,6 +70,55 @@ async def test_what_does_not_know_its_health_is_up() -> None:
         return await upstream(asked)
 
     assert Child("x", handler, handler).is_up()
+
+
+async def test_why_no_service_can_be_asked() -> None:
+    down = Upstream("a")
+    down.up = False
+    service = Weighted("w@file", [child(down), child(Upstream("b"), 0)], minds_health=True)
+    with pytest.raises(NoServer, match=r"w@file has .* asked: 1 down, 1 without weight$"):
+        await service(request())
+    with pytest.raises(NoServer, match=r": it is empty$"):
+        await Weighted("w@file", [])(request())
+
+
+class Setting(Upstream):
+    """Sets a cookie of its own."""
+
+    async def __call__(self, asked: Request) -> Response:
+        response = await super().__call__(asked)
+        response.headers = response.headers.extended([(b"Set-Cookie", b"own=1")])
+        return response
+
+
+def sticky_balancer(service: str, **upstreams: Upstream) -> LoadBalancer:
+    made = [Server(f"http://{host}", 1, upstream) for host, upstream in upstreams.items()]
+    options = {"sticky": {"cookie": {"name": "server"}}}
+    return LoadBalancer(service, made, Fences(), options)
+
+
+async def test_each_level_has_a_cookie_and_clients_stay_on_each() -> None:
+    one = sticky_balancer("one@file", a=Setting("a"), b=Setting("b"))
+    two = sticky_balancer("two@file", c=Setting("c"), d=Setting("d"))
+    lower = [Child("one", one, one, 1), Child("two", two, two, 1)]
+    middle = Weighted("m@file", lower, sticky=StickyCookie("m@file", {"name": "middle"}))
+    top = Weighted(
+        "t@file", [Child("m", middle, middle, 1)], sticky=StickyCookie("t@file", {"name": "top"})
+    )
+    for _ in range(4):
+        first = await top(request())
+        fields = first.headers.all(b"set-cookie")
+        assert [field.partition(b"=")[0] for field in fields] == [
+            b"own",
+            b"server",
+            b"middle",
+            b"top",
+        ]
+        cookies = b"; ".join(field.partition(b";")[0] for field in fields)
+        for _ in range(5):
+            again = await top(request(headers=[(b"Cookie", cookies)]))
+            assert name(again) == name(first)
+            assert again.headers.all(b"set-cookie") == [b"own=1"]
 
 
 # failover

@@ -16,7 +16,7 @@ from edgerouter.http.errors import (
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.services.load_balancer import LoadBalancer
-from edgerouter.services.server import Fences, Server
+from edgerouter.services.server import Fences, Health, Server
 from edgerouter.services.sticky import old_values, server_value
 from tests.unit.middleware.exchange import request
 
@@ -89,8 +89,26 @@ async def test_what_may_have_been_sent_is_not_sent_again(error: ExchangeError) -
 
 
 async def test_no_server() -> None:
-    with pytest.raises(NoServer, match="svc@file"):
+    with pytest.raises(NoServer, match=r"svc@file has no server that .*: it has no servers"):
         await balancer([])(request())
+    taken_out = {"servers": [{"url": "http://s0", "down": True}]}
+    with pytest.raises(NoServer, match=r": 1 down \(configuration\)$"):
+        await balancer([], **taken_out)(request())
+
+
+async def test_why_there_is_no_server() -> None:
+    fences, health = Fences(), Health()
+    servers = [Server(f"http://s{n}", 0 if n == 3 else 1, Upstream()) for n in range(4)]
+    service = LoadBalancer("svc@file", servers, fences, {}, health)
+    fences.urls = frozenset(["http://s0"])
+    health.replace({"svc@file": frozenset(["http://s1"])})
+    servers[2].state.out = True
+    service.refresh()
+    reasons = "1 going away, 1 down (health check), 1 at rest after failures, 1 without weight"
+    with pytest.raises(NoServer) as raised:
+        await service(request())
+    assert str(raised.value).endswith(f": {reasons}")
+    assert raised.value.retry_after == 5
 
 
 async def test_fenced_servers_and_weight_zero_get_nothing() -> None:
@@ -140,6 +158,16 @@ async def test_a_cookie_of_old_is_taken_and_replaced(value: bytes) -> None:
 async def test_an_unknown_cookie_is_replaced(value: bytes) -> None:
     answer = await balancer([Upstream()], **STICKY)(with_cookie(value))
     assert answer.headers.has(b"set-cookie")
+
+
+@pytest.mark.parametrize("value", [b"a\rX: y", b"a\nb", b"\x00", b"%0d%0aX: y", b"\xff\xfe"])
+async def test_what_a_client_sends_is_never_sent_back(value: bytes) -> None:
+    asked = with_cookie(value)
+    answer = await balancer([Upstream()], **STICKY)(asked)
+    fresh = b"s=" + server_value("http://s0") + b"; Path=/"
+    assert answer.headers.all(b"set-cookie") == [fresh]
+    assert list(answer.headers) == [(b"Set-Cookie", fresh)]
+    assert value.decode("latin-1") not in repr(vars(asked.exchange))
 
 
 async def test_a_client_moves_when_its_server_refuses_or_leaves() -> None:

@@ -84,6 +84,43 @@ async def test_no_server_gets_more_than_its_limit() -> None:
     assert [each.most for each in upstreams] == [2, 2]
 
 
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"strategy": "p2c"},
+    {"strategy": "hrw"},
+    {"strategy": "leasttime"},
+    {"strategy": "leastconn"},
+    {"strategy": "iphash"},
+    {"strategy": "headerhash", "hashHeader": "Priority"},
+    {"sticky": {"cookie": {"name": "s"}}},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.get("strategy") or "".join(way))
+async def test_every_way_to_choose_keeps_the_limit(way: dict[str, Any]) -> None:
+    """Also with a server without weight, and clients that go away."""
+    upstreams = [Busy(), Busy(), Busy()]
+    shared = Shared.create(1)
+    made = servers(upstreams, (1, 3, 0))
+    options = {"maxConnections": 2, **way}
+    service = LoadBalancer("s@file", made, Fences(), options, counts=shared.in_flight)
+    tasks = [start(service) for _ in range(12)]
+    await settled()
+    assert [each.active for each in upstreams] == [2, 2, 0]
+    tasks[0].cancel()
+    tasks[11].cancel()
+    await settled()
+    assert [each.active for each in upstreams] == [2, 2, 0], "the next one has the place"
+    for upstream in upstreams[:2]:
+        upstream.release(12)
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(isinstance(answer, Response) for answer in answers) == 10
+    assert [each.most for each in upstreams] == [2, 2, 0]
+    assert [server.state.active for server in made] == [0, 0, 0]
+    keys = [f"server s@file {server.url}".encode() for server in made]
+    assert [shared.in_flight.count(key) for key in keys] == [0, 0, 0]
+
+
 async def test_the_limit_holds_over_all_workers() -> None:
     upstream = Busy()
     services = [limited([upstream], shared=each, maxConnections=3) for each in workers(3)]

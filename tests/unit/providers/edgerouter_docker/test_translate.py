@@ -475,6 +475,26 @@ def test_health(health: str) -> None:
 # Together
 
 
+@pytest.mark.parametrize(
+    ("more", "replica"),
+    [
+        ({"com.docker.compose.container-number": "2"}, "2"),
+        ({"com.docker.swarm.task.name": "shop_web.3.k2x7"}, "3"),
+        ({"com.docker.swarm.task.name": "odd"}, "one"),
+        ({}, "one"),
+    ],
+)
+def test_replicas_are_named_by_what_outlives_the_container(
+    more: dict[str, str], replica: str
+) -> None:
+    sticky = "edgerouter.http.services.api.loadbalancer.sticky.cookie.replica"
+    labels = {RULE: "Host(`a`)", PORT: "80", sticky: "true", **more}
+    found = assemble(container("one", ip="10.0.0.2", labels=labels))
+    balancer = found.configuration.http.services["api"].load_balancer
+    assert balancer is not None
+    assert [server.replica for server in balancer.servers] == [replica]
+
+
 def test_replicas_and_a_contradiction() -> None:
     labels = {RULE: "Host(`a`)", PORT: "80"}
     found = assemble(
