@@ -157,6 +157,9 @@ class _Scored(_Prepared[_Weighed]):
 
     def __init__(self, servers: Sequence[Server]) -> None:
         super().__init__(servers)
+        self._are_alike = len({server.weight for server in self._servers}) < 2
+        self._next = 0
+        """Where to look first among servers that are alike."""
         self._now = 0.0
         self._deadlines: dict[Server, float] = {}
         deadline = 0.0
@@ -178,6 +181,10 @@ class _Scored(_Prepared[_Weighed]):
             return left[0] if left else None
         scores = self.scores(weighed)
         lowest = min(scores)
+        if self._are_alike:  # Then no deadlines are needed to take turns.
+            number = scores.index(lowest, self._next if lowest in scores[self._next :] else 0)
+            self._next = number + 1
+            return left[number]
         if scores.count(lowest) == 1:
             return left[scores.index(lowest)]
         deadlines = self._deadlines
