@@ -19,7 +19,7 @@ from edgerouter.config.qualify import qualified
 from edgerouter.control.runtime import HTTPRuntime
 from edgerouter.control.runtime.balancers import DEFAULT_TRANSPORT, url_error
 from edgerouter.http.body import EMPTY
-from edgerouter.http.errors import ExchangeError
+from edgerouter.http.errors import ExchangeError, StaleConnection
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.observability.logs import fields
@@ -276,9 +276,12 @@ class Prober:
     async def _status(self) -> int:
         url, method = self._url, self._options.method or "GET"
         for _ in range(MAX_REDIRECTS):
-            response = await Target(url, self._pools, "", self._transport)(
-                self._request(url, method, first=url == self._url)
-            )
+            target = Target(url, self._pools, "", self._transport)
+            request = self._request(url, method, first=url == self._url)
+            try:
+                response = await target(request)
+            except StaleConnection:  # No sign of illness; probes may be sent twice.
+                response = await target(request)
             status, location = response.status, response.headers.first(b"location")
             response.close()
             redirects = status in (301, 302, 303, 307, 308) and location is not None

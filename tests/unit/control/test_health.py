@@ -1,8 +1,11 @@
 """Health checks against servers on real sockets."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from edgerouter.control import health
 from edgerouter.control.health import ByService, Check, HealthChecks, Prober, checks_of
 from edgerouter.control.runtime import build_runtime
 from edgerouter.proxy.upstream.pool import Pools
+from tests.support.authority import Authority
 from tests.support.data_plane import answer, read_head, upstream
 
 
@@ -299,6 +303,41 @@ async def test_time_counts_over_all_redirects() -> None:
 
     async with upstream(serve) as port:
         assert await probe(port, timeout=0.2) == "no answer within 0.2 s"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_connection_that_the_server_has_closed_is_no_failure(method: str) -> None:
+    methods = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        methods.append((await read_head(reader)).partition(b" ")[0].decode())
+        writer.write(answer(b"ok"))
+        await read_head(reader)
+        writer.close()
+
+    pools = Pools()
+    async with upstream(serve) as port:
+        prober = Prober(check(port, method=method), pools)
+        assert [await prober.probe() for _ in range(3)] == ["", "", ""]
+    assert methods == [method] * 3
+    pools.close()
+
+
+async def test_another_scheme(tmp_path: Path) -> None:
+    pair = Authority(tmp_path).issue("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    made = Server()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    pools = Pools()
+    plain = check(port, scheme="https")
+    careless = ServersTransport.model_validate({"insecureSkipVerify": True})
+    assert "is not trusted" in await Prober(plain, pools).probe()
+    assert await Prober(replace(plain, transport=careless), pools).probe() == ""
+    assert made.heads[0].startswith(b"GET /health HTTP/1.1\r\n")
+    pools.close()
+    server.close()
 
 
 @pytest.mark.parametrize(
