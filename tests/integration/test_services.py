@@ -1,5 +1,6 @@
 """Services of a running edgerouter while its configuration changes."""
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -82,6 +83,30 @@ def test_health_outlives_reloads(tmp_path: Path, upstream: RecordingUpstream) ->
         assert {ask(router.ports["web"]).status for _ in range(10)} == {200}
     probes = [seen for seen in upstream.take() if "/health" in seen.line]
     assert len(probes) == 1, "a check goes on over every reload, for all workers together"
+
+
+def test_a_new_server_gets_nothing_before_its_first_probe(
+    tmp_path: Path, upstream: RecordingUpstream
+) -> None:
+    """One that accepts connections and never answers: whoever asked it would wait."""
+    old, check = url(upstream.port), {"path": "/health", "interval": "60s", "timeout": "60s"}
+    first = configuration([old], healthCheck=check)
+    with (
+        edgerouter(tmp_path, ["web"], FLAGS, first) as router,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        eventually(lambda: [seen.line for seen in upstream.take()], bool)
+        new = url(silent.getsockname()[1])
+        router.apply(configuration([old, new], healthCheck=check))
+        assert {ask(router.ports["web"]).status for _ in range(40)} == {200}
+        assert _status(router) == {old: "UP", new: "UP"}
+        silent.settimeout(10)
+        connection, _ = silent.accept()
+        with connection:
+            assert b"/health" in connection.recv(1000), "the probe is all that has come"
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def version(router: RouterProcess) -> int:
