@@ -7,6 +7,7 @@ weights make a plain rotation, which needs no heap.
 
 import heapq
 from collections.abc import Collection, Sequence
+from random import random
 from typing import Generic, Protocol, TypeVar
 
 
@@ -31,6 +32,14 @@ class WeightedRoundRobin(Generic[T]):
         if len({item.weight for item in self._items}) > 1:
             self._heap = [(1 / item.weight, n, item) for n, item in enumerate(self._items)]
             heapq.heapify(self._heap)
+
+    def scatter(self) -> None:
+        """Begin anywhere in the round, so that changes in quick succession favour nobody."""
+        if self._heap is not None:
+            self._heap = [(random() / item.weight, n, item) for _, n, item in self._heap]  # noqa: S311
+            heapq.heapify(self._heap)
+        elif self._items:
+            self._position = int(random() * len(self._items))  # noqa: S311 - no secret
 
     def next(self, excluded: Collection[T] = ()) -> T | None:
         """Return the next item that is not ``excluded``, or None."""

@@ -112,6 +112,10 @@ class LoadBalancer:
             for server in self.servers:
                 server.forward = Observed(server, states, limit, self._slots, rates)
 
+    def scatter(self) -> None:
+        """Begin anywhere in the round."""
+        self._rotation.scatter()
+
     def is_up(self) -> bool:
         """Tell whether there is a server that can be asked."""
         return self.up

@@ -28,6 +28,10 @@ class Weighted:
         self._by_value = by_value({child.name: child for child in children if child.weight > 0})
         self._minds_health = minds_health
 
+    def scatter(self) -> None:
+        """Begin anywhere in the round."""
+        self._rotation.scatter()
+
     def is_up(self) -> bool:
         """Tell whether a child can answer."""
         return not self._minds_health or any(

@@ -262,7 +262,7 @@ class _Run:
             for server in options.get("servers") or ()
             if not server.get("down")
         ]
-        shuffle(made)  # As Traefik: reloads and workers do not all begin with the first.
+        shuffle(made)  # As Traefik: reloads and workers do not all prefer the first.
         targets = tuple(server.forward for server in made if isinstance(server.forward, Target))
         builder = self._builder
         room = self._room(name, options)
@@ -270,6 +270,7 @@ class _Run:
         balancer = LoadBalancer(
             name, made, builder._fences, options, builder._health, room, builder._counts, queue
         )
+        balancer.scatter()
         balancer.tunnels = builder.tunnels
         if isinstance(former, LoadBalancer):
             balancer.replicas.inherit(former.replicas)
@@ -331,12 +332,14 @@ Make = Callable[[str, Definition, Callable[..., Child]], Handler]
 
 def _weighted(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
     cookie = (options.get("sticky") or {}).get("cookie")
-    return Weighted(
+    made = Weighted(
         name,
         _weighed(options, child),
         sticky=None if cookie is None else StickyCookie(name, cookie),
         minds_health=options.get("healthCheck") is not None,
     )
+    made.scatter()
+    return made
 
 
 def _highest_random_weight(name: str, options: Definition, child: Callable[..., Child]) -> Handler:

@@ -83,3 +83,23 @@ def test_nobody_loses_turns_while_all_are_away() -> None:
     for _ in range(50):
         assert rotation.next(all_items) is None
     assert Counter(names(rotation, 40)) == {"s0": 30, "s1": 10}
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_shares_are_the_weights_wherever_the_round_begins(weights: list[int]) -> None:
+    rotation, rounds = WeightedRoundRobin(items(*weights)), 5
+    rotation.scatter()
+    counts = Counter(names(rotation, rounds * sum(weights)))
+    for number, weight in enumerate(weights):
+        assert abs(counts[f"s{number}"] - rounds * weight) <= 2
+
+
+def test_changes_in_quick_succession_favour_nobody() -> None:
+    """A rotation that is made anew after every fourth request: the light one has its share."""
+    counts: Counter[str] = Counter()
+    for _ in range(2000):
+        rotation = WeightedRoundRobin(items(9, 1))
+        rotation.scatter()
+        counts.update(names(rotation, 4))
+    assert 500 < counts["s1"] < 1100
+    WeightedRoundRobin[Item]([]).scatter()
