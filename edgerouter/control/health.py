@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from edgerouter.config.dynamic.http import ServerHealthCheck, ServersTransport
 from edgerouter.config.qualify import qualified
@@ -37,6 +37,9 @@ FIRST_PAUSE = 1.0
 """Seconds until a server that never passed is probed again; then twice as long, and so on."""
 SOON = 0.01
 """Seconds in which results are gathered before they are told."""
+
+_AS_WRITTEN = "/%:@!$&'()*+,;=~"
+"""What stays in a path besides letters, digits and ``_.-``; a space, for example, does not."""
 
 ByService = Mapping[str, frozenset[str]]
 """Server URLs by service."""
@@ -324,4 +327,9 @@ def _probe_url(server: str, options: ServerHealthCheck) -> str:
         host = f"[{host}]"
     port = options.port or parts.port
     netloc = f"{host}:{port}" if port else host
-    return parts._replace(scheme=options.scheme or parts.scheme, netloc=netloc).geturl()
+    return parts._replace(
+        scheme=options.scheme or parts.scheme,
+        netloc=netloc,
+        path=quote(parts.path, safe=_AS_WRITTEN),
+        query=quote(parts.query, safe=_AS_WRITTEN + "?"),
+    ).geturl()

@@ -115,6 +115,12 @@ def _number_error(balancer: ServersLoadBalancer) -> str:
 def balancer_warnings(balancer: ServersLoadBalancer) -> Iterator[str]:
     """Say what of a load balancer does not work as it seems to be meant."""
     yield from sticky_warnings(balancer.sticky)
+    check = balancer.health_check
+    for name in ("interval", "unhealthy_interval", "timeout") if check is not None else ():
+        seconds = getattr(check, name)
+        if seconds is not None and seconds <= 0:
+            option = f"healthCheck.{camel_case(name)}"
+            yield f"{option}: {seconds:g} is taken for the default; write a time such as 10s"
     servers = balancer.servers
     yield from weight_warnings("servers", [server.weight for server in servers])
     for url, count in Counter(server.url for server in servers).items():
@@ -190,14 +196,17 @@ def url_error(url: str) -> str:
 
 def check_error(check: ServerHealthCheck) -> str:
     """Return why an active health check cannot work, or an empty string."""
-    if check.mode == "grpc":
-        return "healthCheck.mode: gRPC checks need HTTP/2, which is not spoken to servers yet"
     if check.mode not in ("", "http"):
-        return f'healthCheck.mode: expected http; got "{check.mode}"'
+        why = f'expected http; got "{check.mode}"'
+        if check.mode == "grpc":
+            why = "gRPC checks need HTTP/2, which is not spoken to servers yet"
+        return f"healthCheck.mode: {why}"
     if check.scheme not in ("", "http", "https"):
         return f'healthCheck.scheme: expected http or https; got "{check.scheme}"'
     if not _TOKEN.fullmatch(check.method or "GET"):
         return f"healthCheck.method: {check.method!r} is no method"
+    if _CONTROL_OR_TAB.search(check.path) or _BAD_ESCAPE.search(check.path):
+        return f"healthCheck.path: {check.path!r} is no path such as /health"
     if _CONTROL.search(check.hostname) or " " in check.hostname:
         return f"healthCheck.hostname: {check.hostname!r} is no host name"
     for name, value in check.headers.items():

@@ -240,6 +240,21 @@ async def test_what_a_probe_says() -> None:
     assert "X-Forwarded-For" not in head
 
 
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/a b/é?q=a b", "/a%20b/%C3%A9?q=a%20b"),
+        ("/a%20b;c=d/(e)?f=/g?", "/a%20b;c=d/(e)?f=/g?"),
+        ("up", "/up"),
+        ("", "/base"),
+    ],
+)
+async def test_paths(path: str, target: str) -> None:
+    async with serving() as server:
+        assert await probe(server.port, path=path) == ""
+        assert server.heads[0].startswith(f"GET {target} HTTP/1.1\r\n".encode())
+
+
 async def test_another_port() -> None:
     async with serving() as server:
         assert await probe(1, port=server.port) == ""

@@ -468,6 +468,10 @@ def test_labels_and_their_containers_are_named() -> None:
             "healthCheck.method: 'GET /\\r\\n' is no method",
         ),
         (
+            {"loadBalancer": {"healthCheck": {"path": "/ HTTP/1.1\r\nX: y"}}},
+            "healthCheck.path: '/ HTTP/1.1\\r\\nX: y' is no path such as /health",
+        ),
+        (
             {"loadBalancer": {"healthCheck": {"hostname": "a\r\nX: y"}}},
             "healthCheck.hostname: 'a\\r\\nX: y' is no host name",
         ),
@@ -558,6 +562,14 @@ def test_reasons_to_disable_a_service(service: dict[str, Any], reason: str) -> N
         (
             {"loadBalancer": {"sticky": {"cookie": {"sameSite": "none"}}}},
             "sticky.cookie.sameSite: none is refused by browsers without sticky.cookie.secure",
+        ),
+        (
+            {"loadBalancer": {"healthCheck": {"path": "/", "interval": "-1s"}}},
+            "healthCheck.interval: -1 is taken for the default; write a time such as 10s",
+        ),
+        (
+            {"loadBalancer": {"healthCheck": {"path": "/", "unhealthyInterval": 0}}},
+            "healthCheck.unhealthyInterval: 0 is taken for the default; write a time such as 10s",
         ),
         (
             {"weighted": {"services": []}},
