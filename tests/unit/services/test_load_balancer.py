@@ -167,7 +167,8 @@ async def test_what_a_client_sends_is_never_sent_back(value: bytes) -> None:
     fresh = b"s=" + server_value("http://s0") + b"; Path=/"
     assert answer.headers.all(b"set-cookie") == [fresh]
     assert list(answer.headers) == [(b"Set-Cookie", fresh)]
-    assert value.decode("latin-1") not in repr(vars(asked.exchange))
+    logged = [getattr(asked.exchange, name) for name in dir(asked.exchange) if name[0] != "_"]
+    assert value.decode("latin-1") not in str(logged)
 
 
 async def test_a_client_moves_when_its_server_refuses_or_leaves() -> None:

@@ -1,6 +1,8 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgerouter.http.message import Peer, Request
 from edgerouter.services.rendezvous import Rendezvous, fnv1, fnv1a
@@ -198,6 +200,15 @@ def test_hashes_of_known_text() -> None:
         0x85944171F73967E8,
     )
     assert (fnv1(b"a"), fnv1(b"foobar")) == (0xAF63BD4C8601B7BE, 0x340D8765A4DDA9C2)
+
+
+@given(st.lists(st.text(max_size=40), max_size=20, unique=True), st.text(max_size=10))
+def test_names_that_are_hashed_together_rank_as_one_by_one(names: list[str], key: str) -> None:
+    def score(name: str) -> float:
+        return fnv1a((key + name).encode("utf-8", "surrogateescape")) / 2.0**64
+
+    ranking = Rendezvous([(name, 1, name) for name in names])
+    assert list(ranking.ranked(key)) == sorted(names, key=score, reverse=True)
 
 
 def test_shares_follow_weights() -> None:
