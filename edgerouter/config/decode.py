@@ -7,6 +7,7 @@ on the element itself beside its children (``tls=true`` beside ``tls.options=x``
 What is wrong is left out of the value and reported with its path.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
@@ -293,7 +294,9 @@ class _Decoder:
             return reader(item) if reader is not None else item
         except (ValueError, OverflowError):
             wanted = _expected(annotation, metadata)
-            self._fail(path, f"expected {wanted}, got {_shown(item)}")
+            # What is no Unicode may still be a secret.
+            got = _shown(item) if annotation is not str else "text that is not valid Unicode"
+            self._fail(path, f"expected {wanted}, got {got}")
             raise _Invalid from None
 
 
@@ -346,13 +349,19 @@ def _int(item: Any) -> int:
 def _float(item: Any) -> float:
     if isinstance(item, bool) or (isinstance(item, str) and "_" in item):
         raise ValueError
-    return float(item)
+    value = float(item)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
 
 
 def _duration(item: Any) -> float:
     if isinstance(item, str):
         return parse_duration(item)
-    return _float(item)
+    value = _float(item)
+    if abs(value) * 1e9 > MAX_INT:
+        raise ValueError
+    return value
 
 
 def _str(item: Any) -> str:

@@ -58,7 +58,10 @@ def parse_document(text: str, extension: str, *, folds_case: bool = False) -> Do
     Raises:
         DocumentError: The text is malformed or holds no options by name.
     """
-    return _toml(text) if extension.lower() == ".toml" else _yaml(text, folds_case=folds_case)
+    try:
+        return _toml(text) if extension.lower() == ".toml" else _yaml(text, folds_case=folds_case)
+    except RecursionError as error:
+        raise DocumentError("not valid: groups and lists are nested too deeply") from error
 
 
 def _toml(text: str) -> Document:

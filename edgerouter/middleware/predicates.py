@@ -6,7 +6,7 @@ parentheses if need be; the language of Traefik's circuit breaker and buffering.
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ _TOKEN = re.compile(
     r"|(?P<text>\"[^\"\\]*\"|`[^`]*`)|(?P<symbol>&&|\|\||[=!<>]=|[<>(),]))"
 )
 _OPENING = ("symbol", "(")
+_DEEPEST = 50
+"""Parentheses within each other."""
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -55,8 +57,12 @@ def condition(option: str, text: str, functions: Mapping[str, Function]) -> Call
         if gives is not bool:
             raise _Mistake("it is a value, not a condition; compare it with something")
     except _Mistake as mistake:
-        raise BuildError(f"{option}: {text!r} is no condition: {mistake}") from None
+        raise BuildError(f"{option}: {_short(text)!r} is no condition: {mistake}") from None
     return term
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 class _Mistake(Exception):
@@ -68,26 +74,31 @@ class _Parser:
         self._functions = functions
         self._tokens = _tokens(text)
         self._position = 0
+        self._depth = 0
 
     def either(self) -> tuple[Term, type]:
-        term, gives = self.both()
-        while self._take("||"):
-            other, other_gives = self.both()
-            _conditions("||", gives, other_gives)
-            term = _or(term, other)
-        return term, gives
+        return self._joined("||", self.both, _any)
 
     def both(self) -> tuple[Term, type]:
-        term, gives = self._comparison()
-        while self._take("&&"):
-            other, other_gives = self._comparison()
-            _conditions("&&", gives, other_gives)
-            term = _and(term, other)
-        return term, gives
+        return self._joined("&&", self._comparison, _all)
+
+    def _joined(
+        self,
+        symbol: str,
+        operand: Callable[[], tuple[Term, type]],
+        join: Callable[[Sequence[Term]], Term],
+    ) -> tuple[Term, type]:
+        term, gives = operand()
+        terms = [term]
+        while self._take(symbol):
+            other, other_gives = operand()
+            _conditions(symbol, gives, other_gives)
+            terms.append(other)
+        return (join(terms) if len(terms) > 1 else term), gives
 
     def expect_end(self) -> None:
         if self._position < len(self._tokens):
-            raise _Mistake(f"{self._tokens[self._position][1]!r} was not expected")
+            raise _Mistake(f"{self._tokens[self._position][1][:20]!r} was not expected")
 
     def _comparison(self) -> tuple[Term, type]:
         term, gives = self._operand()
@@ -112,11 +123,15 @@ class _Parser:
         if kind == "name":
             return self._call(token)
         if (kind, token) == _OPENING:
+            self._depth += 1
+            if self._depth > _DEEPEST:
+                raise _Mistake(f"parentheses are nested more than {_DEEPEST} deep")
             term = self.either()
             if not self._take(")"):
                 raise _Mistake("a parenthesis is not closed")
+            self._depth -= 1
             return term
-        raise _Mistake(f"{token!r} was not expected" if token else "it ends too early")
+        raise _Mistake(f"{token[:20]!r} was not expected" if token else "it ends too early")
 
     def _call(self, name: str) -> tuple[Term, type]:
         function = self._functions.get(name)
@@ -165,12 +180,12 @@ def _conditions(symbol: str, *kinds: type) -> None:
         raise _Mistake(f"both sides of {symbol} must be conditions")
 
 
-def _or(first: Term, second: Term) -> Term:
-    return lambda state: first(state) or second(state)
+def _any(terms: Sequence[Term]) -> Term:
+    return lambda state: any(term(state) for term in terms)
 
 
-def _and(first: Term, second: Term) -> Term:
-    return lambda state: first(state) and second(state)
+def _all(terms: Sequence[Term]) -> Term:
+    return lambda state: all(term(state) for term in terms)
 
 
 def _constant(value: float | str) -> Term:

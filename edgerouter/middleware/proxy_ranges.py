@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from edgerouter.config.content import read_regular
 from edgerouter.middleware.addresses import AddressSet
 from edgerouter.middleware.base import BuildError
 from edgerouter.middleware.source_criterion import networks
@@ -47,7 +48,7 @@ class TrustedProxies:
         try:
             self._marks = self._seen()
             self._addresses = self._read()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise BuildError(f"trusted: {error}") from None
 
     def holds(self, address: str) -> bool:
@@ -76,7 +77,7 @@ class TrustedProxies:
             if entry.lower() in shipped():
                 found += networks(shipped()[entry.lower()]["networks"], "trusted")
             elif entry.startswith("/"):
-                found += networks(_lines(Path(entry)), f"trusted: {entry}")
+                found += networks(_lines(entry), f"trusted: {entry}")
             elif entry[:1].isalpha() and ":" not in entry:
                 known = ", ".join(shipped())
                 raise BuildError(f"trusted: {entry!r} is not known; write {known} or networks")
@@ -85,6 +86,7 @@ class TrustedProxies:
         return AddressSet(found)
 
 
-def _lines(path: Path) -> list[str]:
-    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
+def _lines(path: str) -> list[str]:
+    text = read_regular(path).decode()
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]

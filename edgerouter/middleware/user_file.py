@@ -8,9 +8,9 @@ one wins. Secrets never get into messages.
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from time import monotonic
 
+from edgerouter.config.content import read_regular
 from edgerouter.middleware.base import BuildError
 
 CHECK_INTERVAL = 1.0
@@ -51,8 +51,9 @@ class Users:
             try:
                 self._mark = _mark(path)
                 self._load()
-            except OSError as error:
-                raise BuildError(f"usersFile: cannot read {path!r}: {error.strerror}") from None
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise BuildError(f"usersFile: cannot read {path!r}: {reason}") from None
         if not self._secrets:
             raise BuildError("there is no user; add one to users or usersFile (htpasswd makes it)")
 
@@ -76,7 +77,7 @@ class Users:
             self._complaint = str(error)
 
     def _load(self) -> None:
-        lines = Path(self._path).read_text("utf-8", "surrogateescape").splitlines()
+        lines = read_regular(self._path).decode("utf-8", "surrogateescape").splitlines()
         entries = [line.strip() for line in lines]
         kept = [entry for entry in entries if entry and not entry.startswith("#")]
         self._secrets = {

@@ -167,8 +167,8 @@ class Builder:
             self._lent.pop(name, None)
             try:
                 built[name] = (definition, self._build_middleware(name, definition))
-            except (BuildError, OptionsError, ValueError) as error:
-                errors[f"middlewares/{name}"] = [str(error)]
+            except Exception as error:  # noqa: BLE001 - it is told, the others are built.
+                errors[f"middlewares/{name}"] = [_told(error)]
         self._middlewares = built
         return {name for name in names if before.get(name) is not built.get(name)}
 
@@ -268,9 +268,9 @@ class Builder:
                 continue
             try:
                 built[name] = self._route(name, definition, old, built, handlers)
-            except (BuildError, RuleError, ValueError) as error:
-                errors[f"routers/{name}"] = [str(error)]
-                _log.error("A router cannot be built: %s: %s", name, error)
+            except Exception as error:  # noqa: BLE001 - it is told, the others are built.
+                errors[f"routers/{name}"] = [_told(error)]
+                _log.error("A router cannot be built: %s: %s", name, _told(error))
         self._tables.update(before, built, changed, snapshot)
         self._routes = built
         for route, handler in handlers:
@@ -322,6 +322,12 @@ class Builder:
                 raise BuildError(message)
             parts.append(middleware[1])
         return tuple(parts)
+
+
+def _told(error: Exception) -> str:
+    """Return why something cannot be built; texts of strangers may hold secrets."""
+    is_known = isinstance(error, BuildError | OptionsError | RuleError | ValueError)
+    return str(error) if is_known else f"it cannot be built ({type(error).__name__})"
 
 
 def _users(

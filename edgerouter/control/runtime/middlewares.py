@@ -1,6 +1,7 @@
 """Middlewares of the runtime view: options decoded and tried, chains followed."""
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,13 +15,26 @@ from edgerouter.control.runtime.naming import as_written
 from edgerouter.middleware import ALLOW_EMPTY, TABLE, builder_of, canonical_name, options_of
 from edgerouter.middleware.base import BuildContext, BuildError
 
+log = logging.getLogger(__name__)
+
 _PLUGIN = "plugin"
+_MOST = 200
+"""Middlewares one router or chain may come down to: a request passes them one inside the other."""
 
 
 def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
     """Fill in ``type`` and ``options``; a mistake disables the middleware and is returned."""
     if not info.is_served:
         return []
+    try:
+        return _decoded(info)
+    except Exception as error:
+        # Whatever it is, it concerns this middleware alone.
+        log.warning("The middleware %s cannot be made", info.name, exc_info=error)
+        return _refuse(info, _unforeseen(error))
+
+
+def _decoded(info: MiddlewareInfo) -> list[Diagnostic]:
     definition: MiddlewareDefinition = info.config
     name = canonical_name(definition.type)
     info.type = name or definition.type
@@ -49,6 +63,14 @@ def _unknown(kind: str) -> str:
     if kind.lower() == _PLUGIN:
         return "plugins are not supported"
     return f'unknown middleware type "{kind}"{suggestion(kind, TABLE)}'
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return what to say of an error that nobody has thought of; its text may hold secrets."""
+    return (
+        f"these options cannot be used ({type(error).__name__});"
+        " look for values that are far too long, too large or too deeply nested"
+    )
 
 
 def _refuse(info: MiddlewareInfo, message: str) -> list[Diagnostic]:
@@ -87,8 +109,10 @@ def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> 
     doubts: list[str] = []
     try:
         build(info.options, BuildContext(info.name, warn=doubts.append))
-    except (BuildError, ValueError) as error:
-        key, reason = as_written(str(error), options_of(name), raw, path)
+    except Exception as error:  # noqa: BLE001 - it is told, and concerns this middleware alone.
+        is_known = isinstance(error, BuildError | ValueError)
+        told = str(error) if is_known else _unforeseen(error)
+        key, reason = as_written(told, options_of(name), raw, path)
         info.disable(f"{key}: {reason}")
         return [dataclasses.replace(info.diagnostic("error", reason), key=key)]
     found = []
@@ -117,11 +141,14 @@ def expand(
     names: Iterable[str], middlewares: Mapping[str, MiddlewareInfo]
 ) -> tuple[list[str], list[str]]:
     """Return the middlewares that ``names`` come down to, and why they cannot be used."""
-    expanded: list[str] = []
-    errors: list[str] = []
+    walk = _Walk(middlewares)
     for name in names:
-        _expand(name, middlewares, (), expanded, errors)
-    return expanded, list(dict.fromkeys(errors))
+        walk.expand(name, ())
+    if walk.steps > _MOST:
+        walk.errors.append(
+            f"its middlewares come down to more than {_MOST} with those of chains; name fewer"
+        )
+    return walk.expanded, list(dict.fromkeys(walk.errors))
 
 
 def disabled(info: MiddlewareInfo) -> str:
@@ -129,23 +156,29 @@ def disabled(info: MiddlewareInfo) -> str:
     return f'the middleware "{info.name}" is disabled: {info.errors[0] if info.errors else ""}'
 
 
-def _expand(
-    name: str,
-    middlewares: Mapping[str, MiddlewareInfo],
-    trail: tuple[str, ...],
-    expanded: list[str],
-    errors: list[str],
-) -> None:
-    info = middlewares.get(name)
-    if name in trail:
-        path = " -> ".join((*trail[trail.index(name) :], name))
-        errors.append(f"the chain of middlewares comes back to itself: {path}")
-    elif info is None:
-        errors.append(missing("middleware", name, middlewares))
-    elif not info.is_served:
-        errors.append(disabled(info))
-    elif info.type == "chain":
-        for child in info.options.middlewares:
-            _expand(child, middlewares, (*trail, name), expanded, errors)
-    else:
-        expanded.append(name)
+class _Walk:
+    """Follows names through chains, for a bounded number of steps."""
+
+    def __init__(self, middlewares: Mapping[str, MiddlewareInfo]) -> None:
+        self.expanded: list[str] = []
+        self.errors: list[str] = []
+        self.steps = 0
+        self._middlewares = middlewares
+
+    def expand(self, name: str, trail: tuple[str, ...]) -> None:
+        self.steps += 1
+        if self.steps > _MOST:
+            return
+        info = self._middlewares.get(name)
+        if name in trail:
+            path = " -> ".join((*trail[trail.index(name) :], name))
+            self.errors.append(f"the chain of middlewares comes back to itself: {path}")
+        elif info is None:
+            self.errors.append(missing("middleware", name, self._middlewares))
+        elif not info.is_served:
+            self.errors.append(disabled(info))
+        elif info.type == "chain":
+            for child in info.options.middlewares:
+                self.expand(child, (*trail, name))
+        else:
+            self.expanded.append(name)

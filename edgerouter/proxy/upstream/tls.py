@@ -10,9 +10,9 @@ import ssl
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+from edgerouter.config.content import read_regular
 from edgerouter.http.ciphers import OPENSSL_NAMES, TLS13_SUITES
 
 VERSIONS = {
@@ -103,9 +103,9 @@ def read_pem(value: str, option: str) -> str:
         message = f"{option} is empty; give a file or PEM text"
         raise TransportError(message)
     try:
-        text = Path(value).read_bytes().decode("ascii", "ignore")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        text = read_regular(value).decode("ascii", "ignore")
+    except OSError as error:
+        reason = error.strerror
         message = f"{option}: {value[:200]} is neither PEM text nor a readable file: {reason}"
         raise TransportError(message) from error
     if "-----BEGIN" not in text:

@@ -102,3 +102,11 @@ def test_mistakes_have_a_line(text: str, extension: str, line: int, message: str
         parse_document(text, extension)
     assert message in str(error.value)
     assert error.value.line == line
+
+
+@pytest.mark.parametrize("extension", [".yml", ".toml"])
+def test_what_is_nested_too_deeply(extension: str) -> None:
+    nested = "[" * 10_000 + "]" * 10_000
+    text = f"a: {nested}" if extension == ".yml" else f"a = {nested}"
+    with pytest.raises(DocumentError, match="nested too deeply"):
+        parse_document(text, extension)

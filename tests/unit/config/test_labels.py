@@ -404,7 +404,10 @@ def test_text_that_cannot_be_encoded() -> None:
             f"{SOURCE}, traefik.http.routers.?.rule: the label is ignored: "
             "its name is not valid Unicode"
         ),
-        f'{SOURCE}, traefik.http.routers.a.rule: expected a single value, got "?"',
+        (
+            f"{SOURCE}, traefik.http.routers.a.rule: "
+            "expected a single value, got text that is not valid Unicode"
+        ),
     ]
     assert configuration.http.routers == {"a": Router()}
 

@@ -65,3 +65,20 @@ def test_what_is_no_condition_is_refused(text: str, reason: str) -> None:
     with pytest.raises(BuildError, match=reason) as refused:
         condition("expression", text, FUNCTIONS)
     assert str(refused.value).startswith(f"expression: {text!r} is no condition")
+
+
+@pytest.mark.parametrize(("depth", "is_fine"), [(50, True), (51, False), (10_000, False)])
+def test_parentheses_are_nested_so_deep_only(depth: int, is_fine: bool) -> None:
+    text = "(" * depth + "Yes()" + ")" * depth
+    if is_fine:
+        assert condition("e", text, FUNCTIONS)(STATE)
+    else:
+        with pytest.raises(BuildError, match="nested more than 50 deep") as raised:
+            condition("e", text, FUNCTIONS)
+        assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize("symbol", ["&&", "||"])
+def test_a_long_condition_is_asked_without_recursion(symbol: str) -> None:
+    text = f" {symbol} ".join(["Number() == 4"] * 5000)
+    assert condition("e", text, FUNCTIONS)(STATE) is False

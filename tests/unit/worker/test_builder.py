@@ -362,3 +362,22 @@ def matched(plane: Plane, host: str) -> Route:
     found = plane.entrypoint.table.match(request(host))
     assert found is not None
     return found
+
+
+async def test_what_nobody_foresaw_costs_one_middleware_and_its_routers(plane: Plane) -> None:
+    errors = plane.apply(
+        routers={
+            "a@file": router("a", middlewares=["odd@file"]),
+            "b@file": router("b", middlewares=["sound@file"]),
+        },
+        middlewares={
+            "odd@file": {"type": "addPrefix", "options": {"prefix": 5}},
+            "sound@file": {"type": "addPrefix", "options": {"prefix": "/x"}},
+        },
+        services={"s@file": service("http://b:1")},
+    )
+    assert errors == {
+        "middlewares/odd@file": ["it cannot be built (AttributeError)"],
+        "routers/a@file": ["its middleware odd@file could not be built"],
+    }
+    assert plane.entrypoint.table.match(request("b")) is not None
