@@ -3,7 +3,7 @@
 from edgerouter.http import fields
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request
-from edgerouter.middleware.field_names import field_name, field_value
+from edgerouter.middleware.field_names import field_value, written_name
 
 DEFAULT_REALM = "traefik"
 UNAUTHORIZED = b"401 Unauthorized\n"
@@ -25,9 +25,9 @@ class Identified:
         """Prepare.
 
         Raises:
-            BuildError: ``header_field`` is no header name.
+            BuildError: ``header_field`` is no header name, or one that the router itself sets.
         """
-        self._field = field_name(header_field, "headerField") if header_field else b""
+        self._field = written_name(header_field, "headerField") if header_field else b""
         self._dropped = {fields.without_signs(self._field)} if self._field else set()
         """Without signs: a client must not name itself in a spelling that the server takes, too."""
         if remove_header:

@@ -21,6 +21,8 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8"><title>{status} {reason}</title>
 <h1>{status} {reason}</h1>
 """
+_BODILESS = frozenset((204, 304))
+"""Statuses of answers that can have no page."""
 _OF_THE_BODY = (
     b"content-type",
     b"content-length",
@@ -55,6 +57,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     pages = {code: options.page or _PAGE for text in options.status for code in _codes(text)}
     for text, page in options.pages.items():
         pages.update(dict.fromkeys(_codes(text), page))
+    replaced = pages.keys() - _BODILESS
     content_type = (b"Content-Type", field_value(options.content_type, "contentType"))
 
     def page_of(status: int, request: Request) -> Response:
@@ -73,7 +76,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
                 if error.amend is not None:
                     made.headers = error.amend(made.headers)
                 return made
-            if response.status not in pages or response.tunnel is not None:
+            if response.status not in replaced or response.tunnel is not None:
                 return response
             made = page_of(response.status, request)
             made.headers = Headers([*response.headers.without(*_OF_THE_BODY), *made.headers])

@@ -4,6 +4,7 @@ The failed answer is dropped with its header. The page is fetched with GET, the
 client's ``Host`` and header; the client gets it with the status of the failure.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus
@@ -39,8 +40,13 @@ def build(options: Options, context: BuildContext) -> Middleware:
     """
     if not options.service:
         raise BuildError("service: must not be empty; name the service that has the pages")
-    caught = statuses("status", options.status)
+    if bad := _CONTROL(options.query):
+        raise BuildError(f"query: it holds {bad[0]!r}, which no URL can; write %{ord(bad[0]):02X}")
     pages = _Pages(options, context.service(options.service))
+    # Interim answers are none, and after 101 there is no answer to replace (Traefik).
+    caught = statuses("status", options.status) - _INTERIM
+    if not context.as_traefik:
+        caught = frozenset(status for status in caught if pages.seen(status) not in _BODILESS)
 
     def errors(handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
@@ -53,7 +59,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
                     raise
                 request.exchange.error = str(error)
                 return await pages.fetch(request, error.status)
-            if response.status not in caught:
+            if response.status not in caught or response.tunnel is not None:
                 return response
             response.close()
             return await pages.fetch(request, response.status)
@@ -61,6 +67,12 @@ def build(options: Options, context: BuildContext) -> Middleware:
         return handle
 
     return errors
+
+
+_INTERIM = frozenset(range(100, 200))
+_BODILESS = frozenset((204, 304))
+"""No page can be seen with these."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 
 
 class _Pages:
@@ -73,9 +85,13 @@ class _Pages:
         names = options.error_request_headers
         self._wanted = None if names is None else {name.lower().encode() for name in names}
 
+    def seen(self, original: int) -> int:
+        """Return the status that the client is to see."""
+        return self._rewrites.get(original, original)
+
     async def fetch(self, request: Request, original: int) -> Response:
         """Return the page for ``original``, with the status the client is to see."""
-        status = self._rewrites.get(original, original)
+        status = self.seen(original)
         try:
             path, query = _target(self._query, request, status, original)
         except BadEscape:
@@ -128,4 +144,4 @@ def _target(template: str, request: Request, status: int, original: int) -> tupl
     text = text.replace("{status}", str(status)).replace("{originalStatus}", str(original))
     text = text.replace("{url}", quote_plus(url.encode("utf-8", "surrogateescape")))
     path, mark, query = text.partition("#")[0].partition("?")
-    return escaped_path(path), query if mark else None
+    return escaped_path(path), query.replace(" ", "%20") if mark else None

@@ -1,11 +1,16 @@
 """Names and values of header fields that come from options: only what is safe on the wire."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from edgerouter.middleware.base import BuildError
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_OF_THE_CONNECTION = frozenset(
+    b"connection content-length expect http2-settings proxy-connection te trailer "
+    b"transfer-encoding upgrade".split()
+)
+"""Fields that frame a message or speak to the next hop: what writes messages sets them."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -18,6 +23,23 @@ def field_name(name: str, option: str) -> bytes:
     if not _TOKEN.fullmatch(name):
         raise BuildError(f"{option}: {name!r} is no header name")
     return name.encode()
+
+
+def written_name(name: str, option: str) -> bytes:
+    """Return ``name``, of a field that is to be written, as bytes, its case kept.
+
+    Raises:
+        BuildError: As for ``field_name``, or the field is not for options to set.
+    """
+    wire = field_name(name, option)
+    if is_of_the_connection(wire) or wire.lower() == b"host":
+        raise BuildError(f"{option}: the router itself sets {name}; name another header")
+    return wire
+
+
+def is_of_the_connection(name: bytes) -> bool:
+    """Tell whether the field ``name`` belongs to one hop, so that no option can set it."""
+    return name.lower() in _OF_THE_CONNECTION
 
 
 def field_names(names: Iterable[str], option: str) -> tuple[bytes, ...]:
@@ -51,3 +73,21 @@ def field_map(fields: Mapping[str, str], option: str) -> dict[bytes, bytes]:
         wire = field_name(name, option)
         made[wire.lower()] = (wire, field_value(value, f"{option}.{name}"))
     return dict(made.values())
+
+
+def written_map(
+    fields: Mapping[str, str], option: str, warn: Callable[[str], None]
+) -> dict[bytes, bytes]:
+    """Return what ``field_map`` does, without fields of the connection; ``warn`` hears of them.
+
+    As in Traefik such a field costs nothing but its effect, and it may be deleted.
+
+    Raises:
+        BuildError: As for ``field_map``.
+    """
+    made = field_map(fields, option)
+    for name in [name for name, value in made.items() if value and is_of_the_connection(name)]:
+        del made[name]
+        shown = name.decode()
+        warn(f"{option}.{shown} has no effect: the router itself sets {shown}; remove it")
+    return made

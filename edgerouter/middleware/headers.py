@@ -5,7 +5,7 @@ then its host is checked; of an answer the security headers are set first, the
 custom ones replace them, CORS has the last word.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
@@ -13,13 +13,13 @@ from edgerouter.http.message import Request, Response
 from edgerouter.middleware.answer import amended
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.cors import Cors
-from edgerouter.middleware.field_names import field_map
+from edgerouter.middleware.field_names import written_map
 from edgerouter.middleware.headers_options import Options
 from edgerouter.middleware.peers import changed_peer
 from edgerouter.middleware.security_headers import Security
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
@@ -28,8 +28,10 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     if options == Options():
         raise BuildError("no option is set; set one of them or remove the middleware")
     security, cors = Security(options), Cors(options)
-    change_request = _request_changes(options)
-    change_response = _response_changes(options, security, cors)
+    wanted = written_map(options.custom_request_headers, "customRequestHeaders", context.warn)
+    custom = written_map(options.custom_response_headers, "customResponseHeaders", context.warn)
+    change_request = _request_changes(wanted)
+    change_response = _response_changes(custom, cors)
     has_security, has_cors = bool(security), bool(cors)
 
     def headers(handler: Handler) -> Handler:
@@ -45,7 +47,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
 
         following: Handler = answered
         if not has_security and not has_cors:
-            following = _customised(handler, options)
+            following = _customised(handler, custom)
 
         def handle(request: Request) -> Awaitable[Response]:
             if has_cors and request.method == "OPTIONS":
@@ -65,11 +67,10 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     return headers
 
 
-def _customised(handler: Handler, options: Options) -> Handler:
+def _customised(handler: Handler, custom: Mapping[bytes, bytes]) -> Handler:
     """Return ``handler`` with the custom fields of answers, the only thing many want."""
-    if not options.custom_response_headers:
+    if not custom:
         return handler
-    custom = field_map(options.custom_response_headers, "customResponseHeaders")
     touched = frozenset(name.lower() for name in custom)
     added = [(name, value) for name, value in custom.items() if value]
 
@@ -81,9 +82,8 @@ def _customised(handler: Handler, options: Options) -> Handler:
     return lambda request: amended(handler, request, change)
 
 
-def _request_changes(options: Options) -> Callable[[Request], Request] | None:
+def _request_changes(wanted: Mapping[bytes, bytes]) -> Callable[[Request], Request] | None:
     """Return what sets and deletes header fields of a request, None where nothing is."""
-    wanted = field_map(options.custom_request_headers, "customRequestHeaders")
     if not wanted:
         return None
     touched = frozenset(name.lower() for name in wanted)
@@ -106,10 +106,9 @@ def _request_changes(options: Options) -> Callable[[Request], Request] | None:
 
 
 def _response_changes(
-    options: Options, security: Security, cors: Cors
+    custom: Mapping[bytes, bytes], cors: Cors
 ) -> Callable[[Request, Headers, dict[bytes, bytes]], Headers]:
     """Return what changes the header of an answer, security headers given."""
-    custom = field_map(options.custom_response_headers, "customResponseHeaders")
     touched = frozenset(name.lower() for name in custom)
     added = [(name, value) for name, value in custom.items() if value]
 

@@ -12,7 +12,7 @@ from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.answer import amended
 from edgerouter.middleware.base import BuildContext
-from edgerouter.middleware.field_names import field_name
+from edgerouter.middleware.field_names import written_name
 
 _SOUND = re.compile(rb"[\x21-\x7e]{1,128}")
 
@@ -30,9 +30,9 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
-        BuildError: ``header`` is no header name.
+        BuildError: ``header`` is no header name, or one that the router itself sets.
     """
-    name = field_name(options.header, "header")
+    name = written_name(options.header, "header")
     folded = name.lower()
 
     def request_id(handler: Handler) -> Handler:

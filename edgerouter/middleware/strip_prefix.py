@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext
+from edgerouter.middleware.field_names import field_value
 from edgerouter.middleware.urls import normal, without_prefix
 
 
@@ -23,10 +24,14 @@ class Options:
 
 
 def build(options: Options, _context: BuildContext) -> Middleware:
-    """Return the middleware."""
+    """Return the middleware.
+
+    Raises:
+        BuildError: A prefix holds a control character.
+    """
     prefixes = [
-        (prefix.encode("utf-8", "surrogateescape"), prefix.strip().encode())
-        for prefix in options.prefixes
+        (prefix.encode("utf-8", "surrogateescape"), field_value(prefix.strip(), f"prefixes[{n}]"))
+        for n, prefix in enumerate(options.prefixes)
     ]
 
     def strip_prefix(handler: Handler) -> Handler:

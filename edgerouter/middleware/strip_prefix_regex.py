@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.urls import normal, without_prefix
+from edgerouter.middleware.urls import announced, normal, without_prefix
 from edgerouter.routing.regex import RegexError, compile_capturing
 
 
@@ -45,7 +45,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
                 prefix = decoded[: match.end()] if match and match.start() == 0 else b""
                 rest = without_prefix(path, prefix) if prefix else None
                 if rest is not None:
-                    headers = request.headers.extended([(b"X-Forwarded-Prefix", prefix)])
+                    headers = request.headers.extended([announced(prefix)])
                     return handler(request.evolve(path=normal(rest), headers=headers))
             return handler(request)
 

@@ -13,6 +13,7 @@ _VALID_PATH = re.compile(_ENCODED).fullmatch
 _VALID_FRAGMENT = re.compile(_ENCODED.replace("/", "/?")).fullmatch
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?", re.S)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
+_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 _BAD_IN_AUTHORITY = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:\[\]<>\"@%\x80-\U0010ffff-]").search
 _PORT = re.compile(r"(?:\[.*\]|[^:]*)(?::[0-9]*)?", re.DOTALL).fullmatch
 
@@ -30,6 +31,12 @@ class BadEscape(ExchangeError):
         message = f'invalid URL escape "{escape}"'
         super().__init__(message)
         self.page = f"{message}\n"  # type: ignore[misc]  # of this one failure
+
+
+class BadPrefix(BadRequest):
+    """The prefix to be removed holds what no header field can."""
+
+    page = "Bad Request\n"
 
 
 class NotNormal(BadRequest):
@@ -107,6 +114,17 @@ def without_prefix(path: str, prefix: bytes) -> str | None:
             return None
         position += step
     return path[position:]
+
+
+def announced(prefix: bytes) -> tuple[bytes, bytes]:
+    """Return the field that tells a server of the decoded ``prefix`` that was removed.
+
+    Raises:
+        BadPrefix: It holds control characters, which would end the field.
+    """
+    if _CONTROL_BYTES(prefix):
+        raise BadPrefix("the prefix to be removed holds a control character")
+    return (b"X-Forwarded-Prefix", prefix)
 
 
 def normal(path: str, *, with_slash: bool = True) -> str:

@@ -225,7 +225,15 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "unit/middleware/test_forward_auth.py::test_what_it_is_told",
             "unit/middleware/test_forward_auth.py::test_a_sign_in_stays_on_the_host",
         ),
-        "`headers`": ("unit/middleware/test_headers.py::test_options_that_cannot_work",),
+        "`headers`": (
+            "unit/middleware/test_headers.py::test_options_that_cannot_work",
+            "integration/test_middlewares.py::test_headers_cannot_frame_a_message",
+            "unit/middleware/test_basic_auth.py::test_options_that_cannot_work",
+        ),
+        "`errors`": ("unit/middleware/test_errors.py::test_what_has_no_content_to_replace_passes",),
+        "`stripPrefixRegex`": (
+            "integration/test_middlewares.py::test_a_removed_prefix_cannot_bring_fields",
+        ),
     },
     "Services": {
         "A service without a server": (

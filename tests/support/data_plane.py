@@ -6,10 +6,13 @@ builds it, so that a test can look at tasks, pools and connections.
 """
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from edgerouter.config.decode import decode
+from edgerouter.middleware import options_of
 from edgerouter.proxy.downstream.accept import Entrance
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.h1 import DownstreamH1
@@ -56,8 +59,13 @@ async def data_plane(
     options: Mapping[str, Any] | None = None,
     timeouts: Mapping[str, float] | None = None,
     balancer: Mapping[str, Any] | None = None,
+    middlewares: Sequence[tuple[str, Mapping[str, Any]]] = (),
 ) -> AsyncIterator[DataPlane]:
-    """Serve everything by the servers at ``ports``; nothing may be left running at the end."""
+    """Serve everything by the servers at ``ports``; nothing may be left running at the end.
+
+    ``middlewares`` are types with their options as a file has them, the first outermost; the
+    service is called ``all@file``.
+    """
     entrypoint = EntryPoint("web", options or {})
     unmatched = Unmatched()
     builder = Builder(
@@ -67,7 +75,7 @@ async def data_plane(
         life_cycle=LifeCycle(),
         unmatched=unmatched,
     )
-    errors = builder.apply(snapshot(ports, timeouts or {}, balancer or {}))
+    errors = builder.apply(snapshot(ports, timeouts or {}, balancer or {}, middlewares))
     assert not errors
     plane = DataPlane(entrypoint, builder)
     loop = asyncio.get_running_loop()
@@ -89,9 +97,13 @@ async def data_plane(
 
 
 def snapshot(
-    ports: Sequence[int], timeouts: Mapping[str, float], options: Mapping[str, Any]
+    ports: Sequence[int],
+    timeouts: Mapping[str, float],
+    options: Mapping[str, Any],
+    middlewares: Sequence[tuple[str, Mapping[str, Any]]] = (),
 ) -> dict[str, Any]:
     """Return a configuration that routes everything to a load balancer with ``options``."""
+    built = {f"m{n}@file": _definition(*each) for n, each in enumerate(middlewares)}
     servers = [{"url": f"http://127.0.0.1:{port}", "weight": 1} for port in ports]
     router = {
         "entryPoints": ["web"],
@@ -99,7 +111,7 @@ def snapshot(
         "ruleSyntax": "v3",
         "priority": 1,
         "precedence": 1,
-        "middlewares": [],
+        "middlewares": list(built),
         "service": "all@file",
         "observability": {"accessLogs": True},
     }
@@ -107,9 +119,16 @@ def snapshot(
     return {
         "version": 1,
         "routers": {"all@file": router},
+        "middlewares": built,
         "services": {"all@file": {"type": "loadBalancer", "options": balancer}},
         "serversTransports": {"default@internal": {"forwardingTimeouts": dict(timeouts)}},
     }
+
+
+def _definition(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    decoded = decode(options_of(kind), options)
+    assert decoded.problems == []
+    return {"type": kind, "options": dataclasses.asdict(decoded.value)}
 
 
 @asynccontextmanager

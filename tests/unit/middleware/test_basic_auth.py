@@ -154,6 +154,8 @@ async def test_a_changed_file_is_read_again(
         (Options((BOB, "eve:geheim:x")), "users: entry 2"),
         (Options(users_file="/nowhere/users"), "usersFile: cannot read '/nowhere/users'"),
         (Options((BOB,), header_field="X User"), "headerField"),
+        (Options((BOB,), header_field="Host"), "headerField: the router itself sets Host"),
+        (Options((BOB,), header_field="te"), "headerField: the router itself sets te"),
         (Options((BOB,), realm="a\nb"), "realm"),
     ],
 )

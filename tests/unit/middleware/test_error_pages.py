@@ -38,6 +38,12 @@ async def test_other_answers_stay() -> None:
     assert b"<h1>500 Internal" in ((await answered(Options(), 500)).body.ready() or b"")
 
 
+@pytest.mark.parametrize("status", [204, 304])
+async def test_answers_without_content_stay(status: int) -> None:
+    response = await answered(Options(("200-599",)), status)
+    assert response.headers.first(b"etag") == b"x"
+
+
 async def test_pages_of_single_statuses() -> None:
     options = Options(page="any", pages={"404": "lost", "502-504": "away"})
     bodies = [(await answered(options, code)).body.ready() for code in (404, 500, 503)]

@@ -57,6 +57,7 @@ async def test_other_answers_pass(status: int) -> None:
         ("/p?s={status}&o={originalStatus}", "/p", "s=404&o=500"),
         ("/p?u={url}", "/p", "u=http%3A%2F%2Fexample.com%2Fx%2520y%3Fa%3Db+c"),
         ("/a b#c", "/a%20b", None),
+        ("/a?b c=d e", "/a", "b%20c=d%20e"),
     ],
 )
 async def test_where_pages_are(template: str, path: str, query: str | None) -> None:
@@ -74,6 +75,27 @@ async def test_failures_of_the_router_are_caught_too() -> None:
     response = await middleware(pages, Answers(ConnectFailed("no connection")))(sent)
     assert (response.status, await content(response.body)) == (502, b"the page")
     assert sent.exchange.error == "no connection"
+
+
+@pytest.mark.parametrize("status", [100, 101, 103, 204, 304])
+async def test_what_has_no_content_to_replace_passes(status: int) -> None:
+    answered = Response(status, Headers([(b"X-Kept", b"1")]))
+    handler = middleware(Answers(), Answers(answered), status=("100-599",))
+    assert await handler(request()) is answered
+
+
+async def test_a_tunnel_passes_whatever_its_status() -> None:
+    answered = Response(200, Headers())
+    answered.tunnel = object()  # type: ignore[assignment]
+    handler = middleware(Answers(), Answers(answered), status=("100-599",))
+    assert await handler(request()) is answered
+
+
+async def test_no_content_may_become_a_page_of_another_status() -> None:
+    pages = Answers(page(b"gone"))
+    options = {"status": ("204",), "status_rewrites": {"204": 404}}
+    response = await middleware(pages, Answers(204), **options)(request())
+    assert (response.status, await content(response.body)) == (404, b"gone")
 
 
 @pytest.mark.parametrize("error", [ClientDisconnected("gone"), NoServer("none")])
@@ -106,6 +128,7 @@ async def test_only_the_wanted_fields_are_sent_along() -> None:
     [
         ({"service": ""}, "service: must not be empty"),
         ({"service": "s", "status": ("x",)}, "status:"),
+        ({"service": "s", "query": "/a\r\nX: y"}, r"query: it holds '\\r', .* write %0D"),
         ({"service": "s", "status_rewrites": {"x": 404}}, "statusRewrites.x:"),
         ({"service": "s", "status_rewrites": {"500": 42}}, "statusRewrites.500: 42"),
     ],

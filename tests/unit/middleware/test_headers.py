@@ -115,6 +115,32 @@ def test_options_that_cannot_work(options: Options, words: str) -> None:
         build(options, CONTEXT)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Connection", "content-length", "TE", "Trailer", "Transfer-Encoding", "UPGRADE", "Expect"],
+)
+async def test_fields_of_the_connection_are_told_and_not_written(name: str) -> None:
+    doubts: list[str] = []
+    seen = Seen()
+    both = {name: "1", "X-New": "2"}
+    options = Options(custom_request_headers=both, custom_response_headers=both)
+    handler = build(options, BuildContext("headers@file", warn=doubts.append))(seen)
+    response = await handler(request())
+    assert seen.request is not None
+    assert seen.request.headers == response.headers == [(b"X-New", b"2")]
+    assert doubts == [
+        f"{option}.{name} has no effect: the router itself sets {name}; remove it"
+        for option in ("customRequestHeaders", "customResponseHeaders")
+    ]
+
+
+def test_fields_of_the_connection_may_be_deleted() -> None:
+    doubts: list[str] = []
+    options = Options(custom_request_headers={"Connection": ""})
+    build(options, BuildContext("headers@file", warn=doubts.append))
+    assert doubts == []
+
+
 async def test_a_failure_gets_the_headers_inner_ones_first() -> None:
     async def server(_: Request) -> Response:
         raise NoServer("nobody there")

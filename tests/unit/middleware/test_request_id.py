@@ -55,3 +55,5 @@ async def test_options() -> None:
     assert (client, server) == ("the server's", log)
     with pytest.raises(BuildError, match="header"):
         build(Options(header="a b"), BuildContext("id@file"))
+    with pytest.raises(BuildError, match="header: the router itself sets Content-Length"):
+        build(Options(header="Content-Length"), BuildContext("id@file"))

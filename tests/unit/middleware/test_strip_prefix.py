@@ -3,7 +3,7 @@
 import pytest
 
 from edgerouter.http.errors import BadRequest
-from edgerouter.middleware.base import BuildContext
+from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.strip_prefix import Options, build
 from tests.unit.middleware.exchange import Seen, request
 
@@ -47,3 +47,8 @@ async def test_what_would_not_be_a_normal_path_is_refused(path: str) -> None:
     with pytest.raises(BadRequest) as refused:
         await middleware(Seen())(request(path))
     assert refused.value.page == "Bad Request\n"
+
+
+def test_a_prefix_that_no_field_can_hold() -> None:
+    with pytest.raises(BuildError, match=r"prefixes\[1\]: the value holds a control character"):
+        build(Options(("/a", "/b\r\nX: y")), BuildContext("m"))
