@@ -11,7 +11,7 @@ from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.entrypoints import EntryPointObservability
 from edgerouter.config.types import Ours
 from edgerouter.control.listing import Item
-from edgerouter.control.representation import represent
+from edgerouter.control.representation import hidden, represent
 from edgerouter.control.runtime import ElementInfo, MiddlewareInfo, RouterInfo, ServiceInfo
 from edgerouter.middleware import options_of
 from edgerouter.services.sticky import cleaned, default_name
@@ -21,6 +21,7 @@ UNSHOWN_DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "compress": ("minResponseBodyBytes",),
     "forwardAuth": ("maxResponseBodySize",),
     "ipAllowList": ("rejectStatusCode",),
+    "rateLimit": ("statusCode",),
     "stripPrefix": ("forceSlash",),
 }
 """Options that Traefik's API shows only where they were set."""
@@ -93,7 +94,7 @@ def middleware_item(info: MiddlewareInfo, errors: Sequence[str]) -> Item:
 def _options(info: MiddlewareInfo) -> Any:
     raw = info.config.options
     if info.options is None:
-        return represent(raw)
+        return hidden(raw)
     written = {str(name).lower() for name in raw} if isinstance(raw, Mapping) else set()
     options = info.options
     if info.type in ("chain", "errors") and written:

@@ -7,16 +7,15 @@ user and password in URLs (``"credentials"``).
 """
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from edgerouter.config.types import DurationMarker, camel_case, format_duration
+from edgerouter.http.urls import without_credentials
 
 _HIDDEN = "xxxx"
-_CREDENTIALS = re.compile("//[^/@]*@").sub
 
 
 def represent(value: Any) -> Any:
@@ -52,9 +51,20 @@ def _dataclass_fields(instance: Any) -> Iterator[tuple[str, Any]]:
             if field.metadata.get("secret"):
                 yield name, [_HIDDEN] * len(value) if isinstance(value, tuple) else _HIDDEN
             elif field.metadata.get("credentials"):
-                yield name, _CREDENTIALS(f"//{_HIDDEN}@", value)
+                yield name, _without_credentials(value)
             else:
                 yield name, _shown(value, _marks_duration((), field.type))
+
+
+def _without_credentials(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_without_credentials(item) for item in value]
+    return without_credentials(value, f"{_HIDDEN}@")
+
+
+def hidden(raw: Any) -> Any:
+    """Return the names of options that could not be read; what stands there may be secret."""
+    return {str(name): _HIDDEN for name in raw} if isinstance(raw, Mapping) else _HIDDEN
 
 
 def _is_left_out(value: Any, default: Any) -> bool:

@@ -7,6 +7,7 @@ make addresses of it.
 """
 
 import base64
+import re
 from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,6 +15,9 @@ from urllib.parse import unquote, urlsplit
 from edgerouter.http.body import Body
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
+from edgerouter.http.urls import without_credentials
+from edgerouter.middleware.base import BuildError
+from edgerouter.middleware.urls import bad_escape, escaped_path
 
 _HOP = frozenset((b"te", b"trailer", b"upgrade", b"connection", b"keep-alive"))
 _FAMILY = (
@@ -28,7 +32,29 @@ _FAMILY = (
     b"x-forwarded-tls-client-cert-info",
     b"x-real-ip",
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%-]+").fullmatch
 _PLAIN = {b"ws": b"http", b"wss": b"https"}
+
+
+def check_address(address: str) -> None:
+    """Check the URL of an authentication server.
+
+    Raises:
+        BuildError: No request can be sent there.
+    """
+    shown = without_credentials(address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise BuildError(f"address: {shown!r} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise BuildError(f"address: {shown!r} is not http://host or https://host")
+    if _CONTROL(address) or not _HOST(parts.hostname):
+        raise BuildError(f"address: {shown!r} holds characters that no URL can; write xn-- names")
+    if bad := bad_escape(parts.path):
+        raise BuildError(f'address: "{bad}" is not an escape; write a percent sign as %25')
 
 
 class AuthRequest:
@@ -48,8 +74,8 @@ class AuthRequest:
         self._authority = parts.netloc.rpartition("@")[2]
         self._credentials = _credentials(parts.username, parts.password)
         self._host = (parts.hostname or "").lower()
-        self._path = parts.path or "/"
-        self._query = parts.query or None
+        self._path = escaped_path(parts.path) or "/"
+        self._query = parts.query.replace(" ", "%20") or None
         self._trust = trust
         self._allowed = frozenset(allowed)
         if trust and self._allowed:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from edgerouter.middleware.base import BuildError
+
 
 @dataclass(frozen=True, slots=True)
 class ClientTLS:
@@ -15,10 +17,28 @@ class ClientTLS:
     insecure_skip_verify: bool = False
 
     def transport(self) -> dict[str, object]:
-        """Return the same as options of a ``serversTransport``."""
+        """Return the same as options of a ``serversTransport``.
+
+        Raises:
+            BuildError: One of ``cert`` and ``key`` is missing.
+        """
+        if bool(self.cert) != bool(self.key):
+            raise BuildError("tls: cert and key belong together; set both or none")
         made: dict[str, object] = {"insecureSkipVerify": self.insecure_skip_verify}
         if self.ca:
             made["rootCAs"] = [self.ca]
         if self.cert:
             made["certificates"] = [{"certFile": self.cert, "keyFile": self.key}]
         return made
+
+
+def in_own_words(reason: str) -> str:
+    """Return what is wrong with such a transport, with the options' names here."""
+    for theirs, ours in (
+        ("rootCAs[0]", "tls.ca"),
+        ("certificates[0].certFile", "tls.cert"),
+        ("certificates[0].keyFile", "tls.key"),
+        ("certificates[0]", "tls.cert"),
+    ):
+        reason = reason.replace(theirs, ours, 1)
+    return reason

@@ -44,9 +44,8 @@ def build(options: Options, context: BuildContext) -> Middleware:
         raise BuildError(f"query: it holds {bad[0]!r}, which no URL can; write %{ord(bad[0]):02X}")
     pages = _Pages(options, context.service(options.service))
     # Interim answers are none, and after 101 there is no answer to replace (Traefik).
-    caught = statuses("status", options.status) - _INTERIM
-    if not context.as_traefik:
-        caught = frozenset(status for status in caught if pages.seen(status) not in _BODILESS)
+    named = statuses("status", options.status) - _INTERIM
+    caught = frozenset(status for status in named if pages.seen(status) not in _BODILESS)
 
     def errors(handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from edgerouter.http import fields
 from edgerouter.http.body import EMPTY, Body, FixedBody
@@ -20,9 +20,9 @@ from edgerouter.http.urls import without_credentials
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.answer import answer
 from edgerouter.middleware.auth_cache import AuthCache, Cache
-from edgerouter.middleware.auth_request import AuthRequest
+from edgerouter.middleware.auth_request import AuthRequest, check_address
 from edgerouter.middleware.base import BuildContext, BuildError
-from edgerouter.middleware.client_tls import ClientTLS
+from edgerouter.middleware.client_tls import ClientTLS, in_own_words
 from edgerouter.middleware.field_names import field_names, field_value
 from edgerouter.middleware.spool import Spool
 from edgerouter.routing.regex import RegexError, compile_search
@@ -63,9 +63,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     Raises:
         BuildError: The address, a header name or the expression cannot work.
     """
-    if urlsplit(options.address).scheme not in ("http", "https"):
-        shown = without_credentials(options.address)
-        raise BuildError(f"address: {shown!r} is not http://host or https://host")
+    check_address(options.address)
     auth = _ForwardAuth(options, context)
 
     def forward_auth(handler: Handler) -> Handler:
@@ -88,7 +86,10 @@ class _ForwardAuth:
         allowed = field_names(options.auth_request_headers, "authRequestHeaders")
         self._cache = _cache(options, allowed)
         transport = options.tls.transport() if options.tls else {}
-        self._send = context.server(options.address, transport)
+        try:
+            self._send = context.server(options.address, transport)
+        except ValueError as error:
+            raise BuildError(in_own_words(str(error))) from None
         self._made = AuthRequest(
             options.address,
             trust=options.trust_forward_header,
@@ -258,6 +259,7 @@ def _may_be_copied(name: bytes) -> bool:
         fields.FORWARDED,
         fields.UNDERSCORE,
         fields.DATE,
+        fields.ALIAS,
     )
 
 

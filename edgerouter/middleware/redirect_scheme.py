@@ -15,6 +15,7 @@ from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.redirection import client_query, redirection
 
 _URL = re.compile(r"^(https?://)?(\[[A-Za-z0-9_:.]+\]|[A-Za-z0-9_.-]+)?(:[0-9]+)?(.*)$", re.DOTALL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*").fullmatch
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*):([^:]*)")
 _IPV6_WITH_PORT = re.compile(r"\[[^\]]*\]:[0-9]*").fullmatch
 _DEFAULT_PORTS = {("http", "80"), ("https", "443")}
@@ -40,12 +41,15 @@ def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
-        BuildError: There is no scheme.
+        BuildError: There is no scheme, or it or the port is none.
     """
     if not options.scheme:
         raise BuildError("scheme: must not be empty; write http or https")
-    standard = not options.port or (options.scheme, options.port) in _DEFAULT_PORTS
-    port = "" if standard else f":{options.port}"
+    if not _SCHEME(options.scheme):
+        raise BuildError(f"scheme: {options.scheme!r} is no scheme; write http or https")
+    scheme, number = options.scheme.lower(), _port(options.port)
+    standard = not number or (scheme, number) in _DEFAULT_PORTS
+    port = "" if standard else f":{number}"
 
     def redirect_scheme(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
@@ -55,7 +59,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
                 return handler(request)
             if context.as_traefik and _IPV6_WITH_PORT(request.authority):
                 raise NoLocation("the brackets of the host are lost, as in Traefik")
-            new = f"{options.scheme}://{parts[2] or ''}{port}{parts[4]}"
+            new = f"{scheme}://{parts[2] or ''}{port}{parts[4]}"
             if new == old:
                 return handler(request)
             return _redirect(request, new)
@@ -68,11 +72,25 @@ def build(options: Options, context: BuildContext) -> Middleware:
     return redirect_scheme
 
 
+def _port(text: str) -> str:
+    """Return a port without leading zeros; an empty text stays.
+
+    Raises:
+        BuildError: It is none.
+    """
+    if not text:
+        return ""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    if not 0 < number < 65536:
+        raise BuildError(f"port: {text!r} is not between 1 and 65535; write 443 for example")
+    return str(number)
+
+
 def client_url(request: Request) -> str:
     """Return the URL as the client wrote it, without a default port."""
     forwarded = request.headers.first(b"x-forwarded-proto")
-    scheme = forwarded.decode("latin-1") if forwarded else request.scheme
-    scheme = _PLAIN_SCHEMES.get(scheme.lower(), scheme)
+    scheme = forwarded.decode("latin-1").lower() if forwarded else request.scheme
+    scheme = _PLAIN_SCHEMES.get(scheme, scheme)
     split = _AUTHORITY.fullmatch(request.authority)
     host, port = (split[1], split[2]) if split else (request.authority, "")
     explicit = f":{port}" if split and (scheme, port) not in _DEFAULT_PORTS else ""

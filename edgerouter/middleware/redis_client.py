@@ -1,6 +1,7 @@
 """Connections to Redis: the options, and the client they come down to."""
 
 import os
+import re
 import ssl
 import weakref
 from collections.abc import Iterator
@@ -10,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from edgerouter.config.types import Duration
+from edgerouter.http.urls import without_credentials
 from edgerouter.middleware.base import BuildError
 from edgerouter.middleware.client_tls import ClientTLS
+
+_PLACE = re.compile(r"([^\s/@]+):([0-9]{1,5})").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class Redis:
     """Where buckets are shared."""
 
-    endpoints: tuple[str, ...] = ("localhost:6379",)
+    endpoints: tuple[str, ...] = field(default=("localhost:6379",), metadata={"credentials": True})
     tls: ClientTLS | None = None
     username: str = ""
     password: str = field(default="", metadata={"secret": True})
@@ -51,6 +55,7 @@ def client_of(options: Redis) -> Any:
             "redis: the Python package redis is not installed;"
             ' install it with pip install "edgerouter[redis]", or remove this option'
         ) from error
+    _check(options)
     places = [_place(text) for text in options.endpoints]
     if not places:
         raise BuildError("redis.endpoints: must not be empty; write localhost:6379 for example")
@@ -63,8 +68,8 @@ def client_of(options: Redis) -> Any:
         "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         "username": options.username or None,
         "password": options.password or None,
-        "socket_timeout": options.read_timeout,
-        "socket_connect_timeout": options.dial_timeout,
+        "socket_timeout": _seconds(options.read_timeout, 3.0),
+        "socket_connect_timeout": _seconds(options.dial_timeout, 5.0),
         **tls.settings,
     }
     if len(places) > 1:
@@ -77,7 +82,7 @@ def client_of(options: Redis) -> Any:
         port=port,
         db=options.db,
         max_connections=size,
-        timeout=options.read_timeout,
+        timeout=_seconds(options.read_timeout, 3.0),
         connection_class=redis.SSLConnection if secure else redis.Connection,
         **common,
     )
@@ -91,10 +96,29 @@ def errors() -> tuple[type[Exception], ...]:
     return (RedisError, OSError, TimeoutError)
 
 
+def _check(options: Redis) -> None:
+    for name, value in (
+        ("db", options.db),
+        ("poolSize", options.pool_size),
+        ("maxActiveConns", options.max_active_conns),
+    ):
+        if value < 0:
+            raise BuildError(f"redis.{name}: {value} is negative; write 0 or more")
+
+
+def _seconds(timeout: float | None, default: float) -> float | None:
+    """Return a time-out as Traefik's client takes it: 0 for the default, less for none."""
+    if timeout is None or timeout < 0:
+        return None
+    return timeout or default
+
+
 def _place(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise BuildError(f'redis.endpoints: "{text}" is not host:port, such as localhost:6379')
+    found = _PLACE(text)
+    if found is None or not 0 < int(found[2]) < 65536:
+        shown = without_credentials(text)
+        raise BuildError(f'redis.endpoints: "{shown}" is not host:port, such as localhost:6379')
+    host, port = found.groups()
     return host.strip("[]"), int(port)
 
 
@@ -150,8 +174,9 @@ class _Tls:
             os.write(descriptor, value.encode("utf-8", "replace"))
             return f"/proc/self/fd/{descriptor}"
         if not _is_file(value):
+            shown = "" if option == "key" else f" {value[:200]}"  # It may be the key itself.
             raise BuildError(
-                f"redis.tls.{option}: there is no file {value[:200]}; give a file or PEM text"
+                f"redis.tls.{option}: there is no file{shown}; give a file or PEM text"
             )
         return value
 

@@ -40,6 +40,10 @@ REASON = b"X-Edgerouter-Reason"
 SAYS_WHY = ("routing", "upstream")
 """Whose faults it tells of: those of requests the body of the answer explains."""
 
+LONGEST_REASON = 1000
+"""Characters; the rest is in the log."""
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]").sub
+
 _log = logging.getLogger(__name__)
 
 
@@ -226,7 +230,9 @@ def _unheard(peer: Peer, error: ExchangeError, size: int) -> None:
 
 
 def _reason(text: str) -> tuple[bytes, bytes]:
-    return REASON, text.encode("ascii", "backslashreplace")
+    """Return the field that says why; names in ``text`` may hold anything."""
+    value = text[:LONGEST_REASON].encode("ascii", "backslashreplace")
+    return REASON, _CONTROL(lambda found: b"\\x%02x" % found[0][0], value)
 
 
 def _is_trusted(peer: Peer) -> bool:

@@ -19,6 +19,7 @@ from edgerouter.http.errors import (
     UpstreamProtocolError,
 )
 from edgerouter.http.message import Request, Response
+from edgerouter.http.urls import without_credentials
 from edgerouter.proxy import complaints
 from edgerouter.proxy.upstream.connect import Address
 from edgerouter.proxy.upstream.h1 import UpstreamH1
@@ -216,11 +217,12 @@ def _split(url: str, transport: Mapping[str, Any], *, preserve_path: bool) -> tu
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return Address(path=parts.path), ""
+    shown = without_credentials(url)
     if parts.scheme == "h2c":
-        message = f"the server URL {url!r} asks for HTTP/2, which is not spoken; write http://"
+        message = f"the server URL {shown!r} asks for HTTP/2, which is not spoken; write http://"
         raise ValueError(message)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        message = f"the server URL {url!r} is not http://host[:port] or https://host[:port]"
+        message = f"the server URL {shown!r} is not http://host[:port] or https://host[:port]"
         raise ValueError(message)
     prefix = _escaped(parts.path).removesuffix("/") if preserve_path else ""
     if parts.scheme == "https":

@@ -20,6 +20,11 @@ _FORGED = "unit/middleware/test_basic_auth.py::test_the_header_of_the_user_canno
 _LIMITS = "integration/test_limits.py::test_a_rate_survives_changes_and_killed_workers"
 _RATE = "unit/middleware/test_rate_limit.py::"
 _CIRCUITS = "unit/middleware/test_circuit_breaker.py::test_its_state_outlives_a_new_table"
+_NO_PAGE = "unit/middleware/test_errors.py::test_what_has_no_content_to_replace_passes"
+_NO_URLS = (
+    "unit/middleware/test_redirect_scheme.py::test_options_that_cannot_work",
+    "unit/middleware/test_forward_auth.py::test_options_that_cannot_work",
+)
 _NO_PATH = "unit/middleware/test_replace_path.py::test_what_is_no_path_is_refused"
 _OURS = "integration/test_differences.py::"
 _SNIFFED = ("answer: early hints", "answer: two interim")
@@ -85,6 +90,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "A path rewritten by": ("rpr-bounds: /axxb", "rpr-noslash: /api/x"),
         "A `replacePath`": (_NO_PATH,),
+        "A `scheme` or `port`": _NO_URLS,
         "`compress` leaves": (
             "co: text/event-stream, 2400, accept: br",
             'co: text/plain, 2400, ETag: "abc", accept: gzip',
@@ -204,7 +210,8 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "gw: grpc-web-text from http://a.test answered by a page",
             "gw-refused: grpc-web from http://a.test answered by trailers",
         ),
-        "A `replacePath`": (_NO_PATH,),
+        "A `replacePath`": (_NO_PATH, *_NO_URLS),
+        "`errors` leaves": (_NO_PAGE,),
     },
     "Middlewares": {
         "`basicAuth`, `digestAuth`: a `usersFile`": (
@@ -230,7 +237,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "integration/test_middlewares.py::test_headers_cannot_frame_a_message",
             "unit/middleware/test_basic_auth.py::test_options_that_cannot_work",
         ),
-        "`errors`": ("unit/middleware/test_errors.py::test_what_has_no_content_to_replace_passes",),
+        "`errors`": (_NO_PAGE,),
         "`stripPrefixRegex`": (
             "integration/test_middlewares.py::test_a_removed_prefix_cannot_bring_fields",
         ),

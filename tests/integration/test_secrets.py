@@ -2,7 +2,9 @@
 
 import base64
 import dataclasses
+import io
 import re
+import tarfile
 import typing
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +21,13 @@ from tests.unit.middleware.samples import PASSING
 
 SECRET = "Geheimnis"
 PASSWORD = base64.b64encode(f"bob:{SECRET}".encode()).decode()
+PEM = "-----BEGIN CERTIFICATE-----"
+
+
+def redis(**options: Any) -> dict[str, Any]:
+    return {"rateLimit": {"average": 1, "redis": options}}
+
+
 MIDDLEWARES: dict[str, Any] = {
     "sound": {"basicAuth": {"users": [f"bob:{{SHA}}{SECRET}"]}},
     "digest": {"digestAuth": {"users": [f"bob:traefik:{SECRET}"]}},
@@ -28,7 +37,28 @@ MIDDLEWARES: dict[str, Any] = {
     "redis": {"rateLimit": {"average": 1, "redis": {"password": SECRET}}},
     "address": {"forwardAuth": {"address": f"http://bob:{SECRET}@127.0.0.1:9/"}},
     "scheme": {"forwardAuth": {"address": f"ftp://bob:{SECRET}@127.0.0.1:9/"}},
+    "hostless": {"forwardAuth": {"address": f"http://bob:{SECRET}@"}},
+    "schemeless": {"forwardAuth": {"address": f"bob:{SECRET}@auth.test:80"}},
+    "at": {"forwardAuth": {"address": f"http://bob:a@{SECRET}@127.0.0.1:9/"}},
+    "slash": {"forwardAuth": {"address": f"http://bob:a/{SECRET}@127.0.0.1:9/"}},
+    "question": {"forwardAuth": {"address": f"http://bob:a?{SECRET}@127.0.0.1:9/"}},
+    "port": {"forwardAuth": {"address": f"http://bob:{SECRET}@127.0.0.1:99999/"}},
+    "list": {"basicAuth": {"users": [{"bob": SECRET}]}},
+    "colons": {"basicAuth": {"users": [f"bob:a:{SECRET}"]}},
+    "misspelt": {"basicAuht": {"users": [f"bob:{SECRET}"]}},
+    "alone": {"basicAuth": SECRET},
+    "pem": {
+        "forwardAuth": {"address": "https://a.test", "tls": {"cert": PEM, "key": f"{PEM}{SECRET}"}}
+    },
+    "pemless": {
+        "forwardAuth": {"address": "https://a.test", "tls": {"cert": PEM, "key": f"MII{SECRET}"}}
+    },
+    "redis-url": redis(endpoints=[f"redis://:{SECRET}@127.0.0.1:9"]),
+    "redis-at": redis(endpoints=[f"bob:{SECRET}@127.0.0.1:9", "127.0.0.1:9"]),
+    "redis-key": redis(tls={"cert": "c", "key": SECRET}),
+    "redis-list": redis(password=[SECRET]),
 }
+_FOUND = re.compile(SECRET.encode()).finditer
 _SOUNDS_SECRET = re.compile(r"password|secret|token|users$|(?<!public_)key$").search
 
 
@@ -87,12 +117,20 @@ def test_secrets_stay_secret(tmp_path: Path) -> None:
     with edgerouter(tmp_path, ["web"], flags, dynamic) as process:
         shown = read(process, "/api/http/middlewares")
         assert all(f'"{name}@file"'.encode() in shown for name in MIDDLEWARES)
-        everything = shown + read(process, "/api/rawdata") + read(process, "/api/http/routers")
+        paths = ("/api/rawdata", "/api/http/routers", "/api/edgerouter/diagnostics")
+        everything = shown + b"".join(read(process, path) for path in paths)
+        with tarfile.open(fileobj=io.BytesIO(read(process, "/api/support-dump"))) as dump:
+            for member in dump.getmembers():
+                content = dump.extractfile(member)
+                assert content is not None
+                everything += content.read()
         for name in MIDDLEWARES:
             sent = f"GET / HTTP/1.1\r\nHost: {name}.test\r\nConnection: close\r\n"
             sent += f"Authorization: Basic {PASSWORD}\r\n\r\n"
-            exchange(process.ports["web"], sent.encode())
-    assert SECRET.encode() not in everything
+            everything += repr(exchange(process.ports["web"], sent.encode())).encode()
+    assert b"X-Edgerouter-Reason" in everything
+    leaks = [everything[found.start() - 200 : found.end()] for found in _FOUND(everything)]
+    assert leaks == []
     access = (tmp_path / "access.log").read_text()
     written = process.log.read_text() + access
     assert SECRET not in written

@@ -12,8 +12,11 @@ from edgerouter.config.qualify import qualified, qualified_all
 from edgerouter.config.types import suggestion
 from edgerouter.control.runtime.model import MiddlewareInfo, missing
 from edgerouter.control.runtime.naming import as_written
+from edgerouter.http.handler import Handler
 from edgerouter.middleware import ALLOW_EMPTY, TABLE, builder_of, canonical_name, options_of
 from edgerouter.middleware.base import BuildContext, BuildError
+from edgerouter.proxy.upstream.tls import client_tls
+from edgerouter.services.internal import noop
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +111,7 @@ def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> 
         return _refuse(info, f"the middleware type {name} is not served yet")
     doubts: list[str] = []
     try:
-        build(info.options, BuildContext(info.name, warn=doubts.append))
+        build(info.options, BuildContext(info.name, server=_server, warn=doubts.append))
     except Exception as error:  # noqa: BLE001 - it is told, and concerns this middleware alone.
         is_known = isinstance(error, BuildError | ValueError)
         told = str(error) if is_known else _unforeseen(error)
@@ -120,6 +123,17 @@ def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> 
         info.warn(f"{path}: {doubt}")
         found.append(dataclasses.replace(info.diagnostic("warning", doubt), key=path))
     return found
+
+
+def _server(_url: str, transport: Mapping[str, Any]) -> Handler:
+    """Try what workers reach a server outside the services with.
+
+    Raises:
+        TransportError: The options cannot be used.
+    """
+    if transport:
+        client_tls(transport)
+    return noop
 
 
 def check_chains(middlewares: Mapping[str, MiddlewareInfo]) -> list[Diagnostic]:

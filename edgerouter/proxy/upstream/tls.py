@@ -106,12 +106,18 @@ def read_pem(value: str, option: str) -> str:
         text = read_regular(value).decode("ascii", "ignore")
     except OSError as error:
         reason = error.strerror
-        message = f"{option}: {value[:200]} is neither PEM text nor a readable file: {reason}"
+        shown = _shown(value, option)
+        message = f"{option}: {shown} is neither PEM text nor a readable file: {reason}"
         raise TransportError(message) from error
     if "-----BEGIN" not in text:
         message = f"{option}: the file {value} holds no PEM text"
         raise TransportError(message)
     return text
+
+
+def _shown(value: str, option: str) -> str:
+    """Return what stands in place of a path; in that of a key it may be the key."""
+    return "it" if option.lower().endswith("keyfile") else value[:200]
 
 
 @lru_cache(maxsize=256)

@@ -30,6 +30,8 @@ FORWARDED = b"X-Forwarded-Proto"
             {"headers": [(FORWARDED, b"https")]},
             b"https://foo:8443/",
         ),
+        ({"scheme": "HTTPS", "port": "0443"}, {}, b"https://foo/"),
+        ({"scheme": "http"}, {"headers": [(FORWARDED, b"HTTPS")]}, b"http://foo/"),
         ({"scheme": "https"}, {"path": "/caf\udcc3\udca9"}, b"https://foo/caf\xc3\xa9"),
     ],
 )
@@ -54,6 +56,9 @@ async def test_semicolons_of_the_client_stay() -> None:
         ({"scheme": "https"}, {"scheme": "https"}),
         ({"scheme": "https"}, {"headers": [(FORWARDED, b"https")]}),
         ({"scheme": "https"}, {"headers": [(FORWARDED, b"wss")]}),
+        ({"scheme": "https"}, {"headers": [(FORWARDED, b"HTTPS")]}),
+        ({"scheme": "HTTPS"}, {"scheme": "https"}),
+        ({"scheme": "HTTP", "port": "080"}, {"authority": "foo:80"}),
         ({"scheme": "http", "port": "80"}, {"authority": "foo:80"}),
         ({"scheme": "https", "port": "8443"}, {"authority": "foo:8443", "scheme": "https"}),
     ],
@@ -82,6 +87,21 @@ async def test_statuses(method: str, permanent: bool, status: int, text: bytes) 
     assert (response.status, await response.body.read()) == (status, text)
 
 
-def test_a_scheme_is_required() -> None:
-    with pytest.raises(BuildError, match="scheme"):
-        build(Options(), BuildContext("m"))
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "scheme: must not be empty"),
+        ({"scheme": "https://"}, "scheme: 'https://' is no scheme; write http or https"),
+        ({"scheme": "a b"}, "scheme: 'a b'"),
+        ({"scheme": "https\r\nX: y"}, r"scheme: 'https\\r\\nX: y'"),
+        ({"scheme": "https", "port": "0"}, "port: '0' is not between 1 and 65535"),
+        ({"scheme": "https", "port": "65536"}, "port: '65536'"),
+        ({"scheme": "https", "port": "https"}, "port: 'https'"),
+        ({"scheme": "https", "port": "-1"}, "port: '-1'"),
+        ({"scheme": "https", "port": "٤٤٣"}, "port: "),
+        ({"scheme": "https", "port": "9" * 5000}, "port: "),
+    ],
+)
+def test_options_that_cannot_work(options: Any, words: str) -> None:
+    with pytest.raises(BuildError, match=words):
+        build(Options(**options), BuildContext("m"))

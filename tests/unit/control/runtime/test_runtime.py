@@ -17,6 +17,9 @@ from edgerouter.control.runtime.snapshot import snapshot_of
 SERVICE = {"loadBalancer": {"servers": [{"url": "http://10.0.0.2:80"}]}}
 
 
+PEM = "-----BEGIN CERTIFICATE-----"
+
+
 def static(raw: dict[str, Any] | None = None) -> StaticConfiguration:
     points = {"web": {"address": ":80"}, "two": {"address": ":81"}}
     decoded = decode(StaticConfiguration, {"entryPoints": points, **(raw or {})})
@@ -231,6 +234,20 @@ def test_observability_comes_from_the_entry_point_where_the_router_is_silent() -
         (
             {"redirectScheme": {"permanent": "true"}},
             "http.middlewares.m.redirectScheme.scheme: must not be empty; write http or https",
+        ),
+        (
+            {"forwardAuth": {"address": "http://a", "tls": {"ca": "/no/such/file"}}},
+            (
+                "http.middlewares.m.forwardAuth.tls.ca: /no/such/file is neither PEM text nor a "
+                "readable file: No such file or directory"
+            ),
+        ),
+        (
+            {"forwardAuth": {"address": "http://a", "tls": {"cert": PEM, "key": "geheim"}}},
+            (
+                "http.middlewares.m.forwardAuth.tls.key: it is neither PEM text nor a "
+                "readable file: No such file or directory"
+            ),
         ),
         ({"compress": "false"}, 'compress is switched off by "false"; remove the middleware'),
         ({"plugin": {"x": {}}}, "plugins are not supported"),
