@@ -66,6 +66,16 @@ async def data_plane(
     ``middlewares`` are types with their options as a file has them, the first outermost; the
     service is called ``all@file``.
     """
+    frame = snapshot(ports, timeouts or {}, balancer or {}, middlewares)
+    async with serving(frame, options) as plane:
+        yield plane
+
+
+@asynccontextmanager
+async def serving(
+    frame: Mapping[str, Any], options: Mapping[str, Any] | None = None
+) -> AsyncIterator[DataPlane]:
+    """Serve a snapshot of the entry point ``web``; nothing may be left running at the end."""
     entrypoint = EntryPoint("web", options or {})
     unmatched = Unmatched()
     builder = Builder(
@@ -75,7 +85,7 @@ async def data_plane(
         life_cycle=LifeCycle(),
         unmatched=unmatched,
     )
-    errors = builder.apply(snapshot(ports, timeouts or {}, balancer or {}, middlewares))
+    errors = builder.apply(frame)
     assert not errors
     plane = DataPlane(entrypoint, builder)
     loop = asyncio.get_running_loop()
