@@ -43,9 +43,12 @@ def status_text(status: int, option: str) -> bytes:
     """Return the reason phrase of ``status``.
 
     Raises:
-        BuildError: It is no registered status; the message names ``option``.
+        BuildError: It is no registered status of an answer; the message names ``option``.
     """
     try:
-        return HTTPStatus(status).phrase.encode()
+        found = HTTPStatus(status)
     except ValueError:
-        raise BuildError(f"{option}: {status} is not an HTTP status such as 403") from None
+        found = HTTPStatus.CONTINUE
+    if found < 200:
+        raise BuildError(f"{option}: {status} is not an HTTP status such as 403")
+    return found.phrase.encode()

@@ -64,6 +64,9 @@ def build(options: Options, context: BuildContext) -> Middleware:
         BuildError: The address, a header name or the expression cannot work.
     """
     check_address(options.address)
+    for name in options.auth_response_headers:
+        if not _may_be_copied(name.encode("utf-8", "replace")):
+            context.warn(f"authResponseHeaders: {name} has no effect: the router itself sets it")
     auth = _ForwardAuth(options, context)
 
     def forward_auth(handler: Handler) -> Handler:
@@ -215,16 +218,14 @@ class _ForwardAuth:
         kept = Headers([pair for pair in told.headers if _may_be_copied(pair[0])])
         location = kept.first(b"location")
         if location and not self._options.preserve_location_header:
-            absolute = urljoin(self._address, location.decode("latin-1"))
-            kept = kept.replaced(b"Location", absolute.encode("latin-1"))
+            kept = kept.replaced(b"Location", _joined(self._address, location))
         if content.on_disk:
             return when_done(Response(told.status, kept, content.body()), content.close)
         return Response(told.status, kept, FixedBody(content.whole()))
 
     def _redirection(self, request: Request) -> Response:
         path = "/" + request.path.lstrip("/")  # Two slashes would begin the name of a host.
-        location = urljoin(path, self._signin.decode("latin-1"))
-        return answer(302, b"", [(b"Location", location.encode("latin-1"))])
+        return answer(302, b"", [(b"Location", _joined(path, self._signin))])
 
 
 def _cache(options: Options, told: tuple[bytes, ...]) -> AuthCache | None:
@@ -261,6 +262,15 @@ def _may_be_copied(name: bytes) -> bool:
         fields.DATE,
         fields.ALIAS,
     )
+
+
+def _joined(base: str, location: bytes) -> bytes:
+    """Return ``location`` as seen from ``base``, as it is where it is no URL."""
+    try:
+        joined = urljoin(base, location.decode("utf-8", "surrogateescape"))
+        return joined.encode("utf-8", "surrogateescape")
+    except ValueError:
+        return location
 
 
 def _cookie(value: bytes) -> bytes:

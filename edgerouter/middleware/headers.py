@@ -5,6 +5,7 @@ then its host is checked; of an answer the security headers are set first, the
 custom ones replace them, CORS has the last word.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from edgerouter.http.handler import Handler, Middleware
@@ -18,6 +19,8 @@ from edgerouter.middleware.headers_options import Options
 from edgerouter.middleware.peers import changed_peer
 from edgerouter.middleware.security_headers import Security
 
+_HOST = re.compile(rb"[^\s/?#@\\]*").fullmatch
+
 
 def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
@@ -30,6 +33,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     security, cors = Security(options), Cors(options)
     wanted = written_map(options.custom_request_headers, "customRequestHeaders", context.warn)
     custom = written_map(options.custom_response_headers, "customResponseHeaders", context.warn)
+    _check_host(wanted)
     change_request = _request_changes(wanted)
     change_response = _response_changes(custom, cors)
     has_security, has_cors = bool(security), bool(cors)
@@ -80,6 +84,13 @@ def _customised(handler: Handler, custom: Mapping[bytes, bytes]) -> Handler:
         return changed
 
     return lambda request: amended(handler, request, change)
+
+
+def _check_host(wanted: Mapping[bytes, bytes]) -> None:
+    host = next((value for name, value in wanted.items() if name.lower() == b"host"), b"")
+    if not _HOST(host):
+        shown = host.decode("utf-8", "replace")
+        raise BuildError(f"customRequestHeaders.Host: {shown!r} is no host such as app.test:80")
 
 
 def _request_changes(wanted: Mapping[bytes, bytes]) -> Callable[[Request], Request] | None:

@@ -16,6 +16,7 @@ from edgerouter.http.date import http_date
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware.answer import amended
 from edgerouter.middleware.redis_buckets import BucketUnavailable, RedisBuckets
 from edgerouter.shared.buckets import Buckets
 
@@ -213,8 +214,11 @@ class Limits:
     async def _answer(self, request: Request, delay: float, taken: Sequence[float]) -> Response:
         if delay:
             await asyncio.sleep(delay)
-        response = await self.handler(request)
-        for limit, tokens in zip(self.limits, taken, strict=True):
-            if limit.shows:
-                response.headers = response.headers.extended(limit.fields(tokens))
-        return response
+        if not self._shows:
+            return await self.handler(request)
+        fields = [
+            field
+            for limit, tokens in zip(self.limits, taken, strict=True)
+            for field in limit.fields(tokens)
+        ]
+        return await amended(self.handler, request, lambda headers: headers.extended(fields))

@@ -17,6 +17,7 @@ from ipaddress import (
 from edgerouter.http.memory import remembered
 from edgerouter.http.message import Request
 from edgerouter.middleware.base import BuildError
+from edgerouter.middleware.field_names import field_name
 from edgerouter.routing.matchers.base import ArgumentError
 from edgerouter.routing.matchers.client_ip import network
 
@@ -57,14 +58,14 @@ def source_of(
     header here.
 
     Raises:
-        BuildError: The options exclude each other or are out of range.
+        BuildError: The options exclude each other, are out of range or no header name.
     """
     chosen = criterion if criterion is not None and criterion != SourceCriterion() else default
     _check_exclusive(chosen)
     if chosen.request_host:
         return lambda request: request.authority.encode("utf-8", "surrogateescape")
     if chosen.request_header_name:
-        name = chosen.request_header_name.lower().encode("utf-8", "replace")
+        name = field_name(chosen.request_header_name, "sourceCriterion.requestHeaderName").lower()
         return lambda request: request.headers.first(name) or b""
     if chosen.ip_strategy in (None, IPStrategy()):
         return lambda request: request.peer.ip_bytes

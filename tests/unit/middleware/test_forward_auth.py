@@ -234,6 +234,33 @@ async def test_cookies_of_its_answer_reach_the_client(guard: Guard) -> None:
     assert response.headers.all(b"set-cookie") == [b"theme=dark", b"session=new; Path=/"]
 
 
+@pytest.mark.parametrize(
+    ("signin", "location"),
+    [("login?é", b"/caf\xc3\xa9/\xff/login?\xc3\xa9"), ("http://[x", b"http://[x")],
+)
+async def test_a_sign_in_beside_any_path(guard: Guard, signin: str, location: bytes) -> None:
+    guard.answer = lambda: web.Response(status=401)
+    asked = request("/caf\udcc3\udca9/\udcff/x")
+    response, _ = await guard.ask(asked, auth_signin_url=signin)
+    assert (response.status, response.headers.first(b"location")) == (302, location)
+
+
+async def test_a_location_that_is_no_url_stays(guard: Guard) -> None:
+    guard.answer = lambda: web.Response(status=302, headers={"Location": "http://[x"})
+    response, _ = await guard.ask(request("/"))
+    assert (response.status, response.headers.first(b"location")) == (302, b"http://[x")
+
+
+def test_names_without_effect_are_told() -> None:
+    doubts: list[str] = []
+    options = Options(address="http://x", auth_response_headers=("X-User", "Connection", "host"))
+    build(options, BuildContext("auth@file", warn=doubts.append))
+    assert doubts == [
+        "authResponseHeaders: Connection has no effect: the router itself sets it",
+        "authResponseHeaders: host has no effect: the router itself sets it",
+    ]
+
+
 async def test_the_body_is_told_and_still_there(guard: Guard) -> None:
     sent = request("/", method="POST").evolve(body=FixedBody(b"hello"))
     server = Answers(200)

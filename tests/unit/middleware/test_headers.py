@@ -104,6 +104,8 @@ async def test_the_same_vary_is_not_repeated() -> None:
     [
         (Options(), "no option is set"),
         (Options(custom_request_headers={"a b": "c"}), "customRequestHeaders: 'a b'"),
+        (Options(custom_request_headers={"host": "a b"}), "customRequestHeaders.Host: 'a b'"),
+        (Options(custom_request_headers={"Host": "http://a"}), "customRequestHeaders.Host"),
         (Options(custom_response_headers={"A": "b\r\nC: d"}), "customResponseHeaders.A"),
         (Options(access_control_allow_origin_list_regex=("(",)), "OriginListRegex"),
         (Options(content_security_policy="a\nb"), "contentSecurityPolicy"),

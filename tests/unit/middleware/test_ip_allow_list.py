@@ -2,6 +2,7 @@
 
 import pytest
 
+from edgerouter.config.decode import decode
 from edgerouter.middleware import ip_white_list
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.ip_allow_list import Options, build
@@ -51,9 +52,45 @@ async def test_the_refusal() -> None:
     assert "192.0.2.1" in sent.exchange.error
 
 
-async def test_the_old_name() -> None:
-    build_old = ip_white_list.build(ip_white_list.Options(("10.0.0.1",)), CONTEXT)
-    assert (await build_old(Seen())(request())).status == 403
+@pytest.mark.parametrize(
+    ("ranges", "strategy", "forwarded"),
+    [
+        (("192.0.2.1",), None, ""),
+        (("10.0.0.1",), None, ""),
+        (("10.0.0.1",), None, "10.0.0.1"),
+        (("10.0.0.0/8",), IPStrategy(depth=1), "192.0.2.9, 10.0.0.1"),
+        (("10.0.0.0/8",), IPStrategy(depth=2), "192.0.2.9, 10.0.0.1"),
+        (("192.0.2.9",), IPStrategy(excluded_ips=("10.0.0.0/8",)), "192.0.2.9, 10.0.0.1"),
+    ],
+)
+async def test_the_old_name_does_the_same(
+    ranges: tuple[str, ...], strategy: IPStrategy | None, forwarded: str
+) -> None:
+    old = ip_white_list.build(ip_white_list.Options(ranges, strategy), CONTEXT)
+    headers = [(b"X-Forwarded-For", forwarded.encode())] if forwarded else []
+    sent = request(headers=headers)
+    response = await old(Seen())(sent)
+    assert response.status == await status(Options(ranges, strategy), forwarded)
+    if response.status == 403:
+        assert response.body.ready() == b"Forbidden"
+        assert "is in no range" in sent.exchange.error
+
+
+def test_the_old_name_has_the_same_mistakes() -> None:
+    for options, words in (
+        (ip_white_list.Options(()), "sourceRange: is empty"),
+        (ip_white_list.Options(("ten",)), "sourceRange"),
+        (ip_white_list.Options(("10.0.0.1",), IPStrategy(ipv6_subnet=129)), "ipv6Subnet"),
+    ):
+        with pytest.raises(BuildError, match=words):
+            ip_white_list.build(options, CONTEXT)
+    assert decode(ip_white_list.Options, {"rejectStatusCode": 404}).problems
+
+
+@pytest.mark.parametrize("code", [100, 101, 199, 999, -1])
+def test_what_is_no_status_of_a_refusal(code: int) -> None:
+    with pytest.raises(BuildError, match=f"rejectStatusCode: {code} is not an HTTP status"):
+        build(Options(("10.0.0.1",), None, code), CONTEXT)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from edgerouter.http.errors import NoServer
 from edgerouter.http.handler import Handler
+from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.rate_limit import Options, build
@@ -169,6 +171,18 @@ async def test_fields_tell_what_is_left() -> None:
     assert refused.status == 429
     assert refused.headers.first(b"ratelimit") == b'"limit@file";r=0;t=12'
     assert refused.headers.first(b"retry-after") == b"6"
+
+
+async def test_failures_have_the_fields_too() -> None:
+    async def failing(_: Request) -> Response:
+        raise NoServer("nobody there")
+
+    context = BuildContext("limit@file", shared=Shared.create(1))
+    handler = build(Options(average=10, period=60.0, headers=True), context)(failing)
+    with pytest.raises(NoServer) as raised:
+        await handler(request())
+    assert raised.value.amend is not None
+    assert raised.value.amend(Headers()).first(b"ratelimit") == b'"limit@file";r=0;t=6'
 
 
 async def test_places_in_the_line_are_left_too() -> None:

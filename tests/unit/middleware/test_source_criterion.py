@@ -72,6 +72,11 @@ def test_sources(criterion: SourceCriterion | None, expected: bytes) -> None:
     assert source_of(criterion)(sent) == expected
 
 
+def test_a_header_that_is_none() -> None:
+    with pytest.raises(BuildError, match="requestHeaderName: 'X Key' is no header name"):
+        source_of(SourceCriterion(request_header_name="X Key"))
+
+
 def test_the_default_is_the_middlewares() -> None:
     assert source_of(None, BY_HOST)(request()) == b"example.com"
     assert source_of(SourceCriterion(), BY_HOST)(request()) == b"example.com"
