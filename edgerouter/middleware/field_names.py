@@ -89,5 +89,5 @@ def written_map(
     for name in [name for name, value in made.items() if value and is_of_the_connection(name)]:
         del made[name]
         shown = name.decode()
-        warn(f"{option}.{shown} has no effect: the router itself sets {shown}; remove it")
+        warn(f"{option}.{shown}: has no effect, for the router itself sets this field; remove it")
     return made

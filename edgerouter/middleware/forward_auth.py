@@ -66,7 +66,9 @@ def build(options: Options, context: BuildContext) -> Middleware:
     check_address(options.address)
     for name in options.auth_response_headers:
         if not _may_be_copied(name.encode("utf-8", "replace")):
-            context.warn(f"authResponseHeaders: {name} has no effect: the router itself sets it")
+            context.warn(
+                f"authResponseHeaders: {name} has no effect, for the router itself sets it"
+            )
     auth = _ForwardAuth(options, context)
 
     def forward_auth(handler: Handler) -> Handler:

@@ -1,7 +1,10 @@
 """Middlewares between real sockets: what they must never break, and what they do to failures."""
 
 import asyncio
+import json
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,8 @@ from tests.support.data_plane import (
     until,
     upstream,
 )
+from tests.support.edgerouter_process import edgerouter
+from tests.support.raw_http import exchange
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter
@@ -270,3 +275,51 @@ async def test_headers_inside_do_not_decorate_what_stands_outside() -> None:
         answered, head, _ = await read_answer(reader)
         assert answered == 401
         assert not {b"x-custom", b"x-frame-options", b"vary"} & {*names(head)}
+
+
+# Options that nobody would write.
+
+
+def test_hostile_options_cost_a_process_nothing_else(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    hostile: dict[str, Any] = {
+        "deep": {"circuitBreaker": {"expression": "(" * 10_000}},
+        "nested": {"addPrefix": {"prefix": json.loads('{"a":' * 200 + "1" + "}" * 200)}},
+        "regex": {"redirectRegex": {"regex": "(" * 10_000, "replacement": "x"}},
+        "pipe": {"basicAuth": {"usersFile": str(pipe)}},
+        "device": {"forwardAuth": {"address": "https://a", "tls": {"ca": "/dev/zero"}}},
+        "list": {"realIp": {"trusted": [str(pipe)]}},
+        "nan": {"rateLimit": {"average": 1, "period": float("nan")}},
+        "inf": {"maintenance": {"retryAfter": float("inf")}},
+        "lines": {"redirectScheme": {"scheme": "https\r\nX-Forged: yes"}},
+        **{f"c{n}": {"chain": {"middlewares": [f"c{n + 1}"] * 2}} for n in range(60)},
+    }
+    routers = {
+        name: {"rule": f"Host(`{name}`)", "service": "noop@internal", "middlewares": [name]}
+        for name in (*hostile, "good")
+    }
+    sound = {"good": {"customResponseHeaders": {"X-Good": "1"}}}
+    dynamic = {
+        "http": {
+            "routers": routers,
+            "middlewares": {**hostile, **{name: {"headers": each} for name, each in sound.items()}},
+        }
+    }
+    with edgerouter(tmp_path / "router", ["web"], {}, dynamic) as process:
+        (good,) = exchange(process.ports["web"], b"GET / HTTP/1.1\r\nHost: good\r\n\r\n")
+        assert (good.status, good.get("x-good")) == (418, "1")
+        for name in hostile:
+            sent = f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode()
+            (answered,) = exchange(process.ports["web"], sent)
+            assert answered.status == 404
+            reason = answered.get("x-edgerouter-reason")  # So many are explained per second.
+            assert not reason or reason.startswith(f"router {name}@file matches")
+            assert not answered.get("x-forged")
+        shown = {item["name"]: item for item in process.get("/api/http/middlewares?per_page=1000")}
+        assert {item["status"] for item in shown.values()} == {"disabled", "enabled"}
+        found = {each["element"]: each for each in process.get("/api/edgerouter/diagnostics")}
+        for name in hostile:
+            assert shown[f"{name}@file"]["status"] == "disabled"
+            assert found[f"http.middlewares.{name}"]["key"].startswith(f"http.middlewares.{name}")
+        assert {each["restarts"] for each in process.get("/api/edgerouter/workers")} == {0}

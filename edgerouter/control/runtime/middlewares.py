@@ -1,7 +1,7 @@
 """Middlewares of the runtime view: options decoded and tried, chains followed."""
 
 import dataclasses
-import logging
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,8 +18,6 @@ from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.proxy.upstream.tls import client_tls
 from edgerouter.services.internal import noop
 
-log = logging.getLogger(__name__)
-
 _PLUGIN = "plugin"
 _MOST = 200
 """Middlewares one router or chain may come down to: a request passes them one inside the other."""
@@ -31,9 +29,7 @@ def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
         return []
     try:
         return _decoded(info)
-    except Exception as error:
-        # Whatever it is, it concerns this middleware alone.
-        log.warning("The middleware %s cannot be made", info.name, exc_info=error)
+    except Exception as error:  # noqa: BLE001 - it is told, and concerns this middleware alone.
         return _refuse(info, _unforeseen(error))
 
 
@@ -70,8 +66,9 @@ def _unknown(kind: str) -> str:
 
 def _unforeseen(error: Exception) -> str:
     """Return what to say of an error that nobody has thought of; its text may hold secrets."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
     return (
-        f"these options cannot be used ({type(error).__name__});"
+        f"these options cannot be used ({type(error).__name__} in {place.name});"
         " look for values that are far too long, too large or too deeply nested"
     )
 
@@ -120,8 +117,9 @@ def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> 
         return [dataclasses.replace(info.diagnostic("error", reason), key=key)]
     found = []
     for doubt in doubts:
-        info.warn(f"{path}: {doubt}")
-        found.append(dataclasses.replace(info.diagnostic("warning", doubt), key=path))
+        key, reason = as_written(doubt, options_of(name), raw, path)
+        info.warn(f"{key}: {reason}")
+        found.append(dataclasses.replace(info.diagnostic("warning", reason), key=key))
     return found
 
 

@@ -256,8 +256,8 @@ def test_names_without_effect_are_told() -> None:
     options = Options(address="http://x", auth_response_headers=("X-User", "Connection", "host"))
     build(options, BuildContext("auth@file", warn=doubts.append))
     assert doubts == [
-        "authResponseHeaders: Connection has no effect: the router itself sets it",
-        "authResponseHeaders: host has no effect: the router itself sets it",
+        "authResponseHeaders: Connection has no effect, for the router itself sets it",
+        "authResponseHeaders: host has no effect, for the router itself sets it",
     ]
 
 

@@ -131,7 +131,7 @@ async def test_fields_of_the_connection_are_told_and_not_written(name: str) -> N
     assert seen.request is not None
     assert seen.request.headers == response.headers == [(b"X-New", b"2")]
     assert doubts == [
-        f"{option}.{name} has no effect: the router itself sets {name}; remove it"
+        f"{option}.{name}: has no effect, for the router itself sets this field; remove it"
         for option in ("customRequestHeaders", "customResponseHeaders")
     ]
 
