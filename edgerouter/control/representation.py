@@ -3,10 +3,12 @@
 Names are camelCase, durations are Go's text, and what is unset or zero is left
 out, as Go's ``omitempty`` does: a zero is shown only where it is not the default.
 Options marked as secret (``metadata={"secret": True}``) are shown as ``xxxx``, and so are
-user and password in URLs (``"credentials"``).
+user and password in URLs (``"credentials"``), and the values of header fields that prove who one
+is (``"fields"``).
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from edgerouter.config.types import DurationMarker, camel_case, format_duration
 from edgerouter.http.urls import without_credentials
 
 _HIDDEN = "xxxx"
+_PROVES = re.compile(r"(?i)authorization|cookie|token|secret|password|credential|api-?key").search
 
 
 def represent(value: Any) -> Any:
@@ -50,10 +53,17 @@ def _dataclass_fields(instance: Any) -> Iterator[tuple[str, Any]]:
             name = field.metadata.get("alias") or camel_case(field.name)
             if field.metadata.get("secret"):
                 yield name, [_HIDDEN] * len(value) if isinstance(value, tuple) else _HIDDEN
+            elif field.metadata.get("fields"):
+                yield name, {key: _field(key, item) for key, item in value.items()}
             elif field.metadata.get("credentials"):
                 yield name, _without_credentials(value)
             else:
                 yield name, _shown(value, _marks_duration((), field.type))
+
+
+def _field(name: str, value: str) -> str:
+    """Return the value of a header field, hidden where it is there to prove who one is."""
+    return _HIDDEN if value and _PROVES(name) else value
 
 
 def _without_credentials(value: Any) -> Any:

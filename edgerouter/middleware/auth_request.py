@@ -47,8 +47,8 @@ def check_address(address: str) -> None:
     try:
         parts = urlsplit(address)
         port = parts.port
-    except ValueError as error:
-        raise BuildError(f"address: {shown!r} is no URL: {error}") from None
+    except ValueError:  # Its text holds what stands where a port should: part of a password.
+        raise BuildError(f"address: {shown!r} is no URL such as http://host:port") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise BuildError(f"address: {shown!r} is not http://host or https://host")
     if _CONTROL(address) or not _HOST(parts.hostname):

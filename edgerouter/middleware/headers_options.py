@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 class Options:
     """Traefik's options."""
 
-    custom_request_headers: dict[str, str] = field(default_factory=dict)
-    custom_response_headers: dict[str, str] = field(default_factory=dict)
+    custom_request_headers: dict[str, str] = field(default_factory=dict, metadata={"fields": True})
+    custom_response_headers: dict[str, str] = field(default_factory=dict, metadata={"fields": True})
     access_control_allow_credentials: bool = False
     access_control_allow_headers: tuple[str, ...] = ()
     access_control_allow_methods: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.redirection import client_query, redirection
-from edgerouter.middleware.urls import location
+from edgerouter.middleware.urls import has_control, location
 from edgerouter.routing.regex import RegexError
 from edgerouter.routing.replacement import Replacement
 
@@ -25,16 +25,20 @@ class Options:
     permanent: bool = False
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware.
 
     Raises:
-        BuildError: The expression cannot be used.
+        BuildError: The expression or the replacement cannot be used.
     """
     try:
         replace = Replacement(options.regex, options.replacement)
     except RegexError as error:
         raise BuildError(f"regex: {error}") from None
+    if has_control(options.replacement):
+        raise BuildError("replacement: holds a control character, so it makes no URL; remove it")
+    for reference in replace.unknown:
+        context.warn(f"replacement: {reference} is no group of the expression, so it stays empty")
 
     def redirect_regex(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:

@@ -33,6 +33,8 @@ def build(options: Options, context: BuildContext) -> Middleware:
         replace = Replacement(options.regex.strip(), options.replacement.strip())
     except RegexError as error:
         raise BuildError(f"regex: {error}") from None
+    for reference in replace.unknown:
+        context.warn(f"replacement: {reference} is no group of the expression, so it stays empty")
 
     with_slash = not context.as_traefik
 

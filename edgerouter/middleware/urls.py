@@ -65,6 +65,11 @@ def bad_escape(path: str) -> str | None:
     return found[0] if found else None
 
 
+def has_control(text: str) -> bool:
+    """Tell whether ``text`` holds control characters, which no URL does."""
+    return _CONTROL(text) is not None
+
+
 def location(url: str) -> str:
     """Return ``url`` as a ``Location``: its parts escaped where they are not yet.
 
@@ -72,7 +77,7 @@ def location(url: str) -> str:
         BadURL: It is no URL.
     """
     parts = _URL.fullmatch(url)
-    if parts is None or _CONTROL(url):
+    if parts is None or has_control(url):
         raise BadURL("the replacement makes no URL: it holds control characters")
     scheme, authority, path, query, fragment = parts.groups()
     if authority is not None and (

@@ -20,7 +20,7 @@ class Replacement:
     Texts are those of requests: bytes that are no UTF-8 are surrogate-escaped.
     """
 
-    __slots__ = ("_parts", "_search")
+    __slots__ = ("_parts", "_search", "unknown")
 
     def __init__(self, expression: str, template: str) -> None:
         """Prepare the two.
@@ -30,7 +30,9 @@ class Replacement:
         """
         compiled = compile_capturing(expression)
         self._search = compiled.search
-        self._parts = _parse(template, compiled)
+        self.unknown: list[str] = []
+        """References to groups that the expression does not have."""
+        self._parts = _parse(template, compiled, self.unknown)
 
     def __call__(self, text: str) -> str | None:
         """Return ``text`` with every match replaced, or None if nothing matches."""
@@ -68,8 +70,8 @@ def _width(data: bytes, position: int) -> int:
     return width
 
 
-def _parse(template: str, compiled: Any) -> list[bytes | int]:
-    """Split ``template`` into text and numbers of groups."""
+def _parse(template: str, compiled: Any, unknown: list[str]) -> list[bytes | int]:
+    """Split ``template`` into text and numbers of groups; add others to ``unknown``."""
     parts: list[bytes | int] = []
     position = 0
     for reference in _REFERENCE.finditer(template):
@@ -81,6 +83,8 @@ def _parse(template: str, compiled: Any) -> list[bytes | int]:
         number = _number(reference["bare"] or reference["braced"], compiled)
         if number is not None:
             parts.append(number)
+        else:
+            unknown.append(reference[0])
     parts.append(template[position:].encode("utf-8", "surrogateescape"))
     return [part for part in parts if part != b""]
 

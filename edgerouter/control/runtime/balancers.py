@@ -16,6 +16,7 @@ from edgerouter.config.dynamic.http import (
 )
 from edgerouter.config.types import camel_case, suggestion
 from edgerouter.control.runtime.model import missing
+from edgerouter.http.urls import without_credentials
 from edgerouter.services.sticky import SAME_SITE, cleaned
 
 STRATEGIES = ("wrr", "p2c", "hrw", "leasttime", "leastconn", "iphash", "headerhash")
@@ -177,20 +178,22 @@ def sticky_warnings(sticky: Sticky | None) -> Iterator[str]:
 
 def url_error(url: str) -> str:
     """Return why a server's URL cannot be used, or an empty string."""
+    shown = without_credentials(url)
     if _CONTROL_OR_TAB.search(url):
-        return f"the server URL {url!r} holds a control character"
+        return f"the server URL {shown!r} holds a control character"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        return f'the server URL "{url}" cannot be parsed: {error}'
+        reason = "its port is no number" if "@" in url else error  # It may be part of a password.
+        return f'the server URL "{shown}" cannot be parsed: {reason}'
     if parts.scheme == "h2c":
-        return f'"{url}" asks for HTTP/2, which is not spoken to servers yet; write http://'
+        return f'"{shown}" asks for HTTP/2, which is not spoken to servers yet; write http://'
     if _BAD_ESCAPE.search(parts.path):
-        return f'the path of "{url}" has a "%" without two hexadecimal digits; write %25'
+        return f'the path of "{shown}" has a "%" without two hexadecimal digits; write %25'
     spaced = " " in parts.netloc or url.startswith(" ")
     if parts.scheme not in SCHEMES or not parts.hostname or port == 0 or spaced:
-        return f'"{url}" is not a server URL such as http://10.0.0.2:8080'
+        return f'"{shown}" is not a server URL such as http://10.0.0.2:8080'
     return ""
 
 

@@ -13,7 +13,7 @@ from edgerouter.config.dynamic.http import (
 from edgerouter.config.static import EntryPoint
 from edgerouter.config.types import Duration
 from edgerouter.control.representation import represent
-from edgerouter.middleware import basic_auth, forward_auth
+from edgerouter.middleware import basic_auth, forward_auth, headers_options, redis_client
 from edgerouter.middleware.client_tls import ClientTLS
 
 
@@ -86,3 +86,19 @@ def test_secrets_are_not_shown() -> None:
 def test_credentials_in_addresses_are_not_shown() -> None:
     options = forward_auth.Options(address="http://bob:pass@auth.test:80/check")
     assert represent(options)["address"] == "http://xxxx@auth.test:80/check"
+
+
+def test_fields_that_prove_who_one_is_are_not_shown() -> None:
+    fields = {"Authorization": "Basic x", "X-Api-Key": "x", "X-Tenant": "blue", "Cookie": ""}
+    options = headers_options.Options(custom_request_headers=fields)
+    assert represent(options)["customRequestHeaders"] == {
+        "Authorization": "xxxx",
+        "X-Api-Key": "xxxx",
+        "X-Tenant": "blue",
+        "Cookie": "",
+    }
+
+
+def test_addresses_in_lists() -> None:
+    options = redis_client.Redis(endpoints=("redis://:pass@a:1", "b:1"))
+    assert represent(options)["endpoints"] == ["redis://xxxx@a:1", "b:1"]

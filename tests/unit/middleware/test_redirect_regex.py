@@ -41,6 +41,21 @@ async def test_a_replacement_that_makes_no_url_fails() -> None:
         await build(Options(".*", "http://a b/"), BuildContext("m"))(Seen())(request())
 
 
+def test_a_replacement_that_can_make_no_url_is_refused() -> None:
+    with pytest.raises(BuildError, match="replacement: holds a control character"):
+        build(Options(".*", "http://a/\r\nX: y"), BuildContext("m"))
+
+
+def test_groups_that_there_are_not_are_told() -> None:
+    doubts: list[str] = []
+    options = Options("(?P<name>a)(b)", "$1 ${2} $name ${3} $2x $$9")
+    build(options, BuildContext("m", warn=doubts.append))
+    assert doubts == [
+        f"replacement: {reference} is no group of the expression, so it stays empty"
+        for reference in ("${3}", "$2x")
+    ]
+
+
 def test_a_bad_expression_is_refused() -> None:
     with pytest.raises(BuildError, match="regex: bad regular expression"):
         build(Options("(", ""), BuildContext("m"))

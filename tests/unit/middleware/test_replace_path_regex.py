@@ -48,3 +48,9 @@ async def test_a_bad_escape_is_answered() -> None:
 def test_a_bad_expression_is_refused() -> None:
     with pytest.raises(BuildError, match="regex: bad regular expression"):
         build(Options("(", ""), BuildContext("m"))
+
+
+def test_groups_that_there_are_not_are_told() -> None:
+    doubts: list[str] = []
+    build(Options("^/a", "/$1"), BuildContext("m", warn=doubts.append))
+    assert doubts == ["replacement: $1 is no group of the expression, so it stays empty"]
