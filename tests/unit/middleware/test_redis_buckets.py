@@ -280,6 +280,7 @@ async def test_tls_with_files_and_with_text(
 def test_text_in_memory_goes_with_the_client(tmp_path: Path) -> None:
     pair = Authority(tmp_path).issue("localhost")
     texts = ClientTLS(cert=pair.certificate.read_text(), key=pair.key.read_text())
+    gc.collect()  # What other tests left must not go in between.
     before = set(Path("/proc/self/fd").iterdir())
     buckets = RedisBuckets(Redis(tls=texts))
     assert len(set(Path("/proc/self/fd").iterdir()) - before) == 2
