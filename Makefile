@@ -10,8 +10,9 @@ ARGS ?=
 EXTRA := $(if $(filter true,$(CI)),dev,test)
 SOURCES := edgerouter providers tests bench scripts
 UNIT := tests/unit tests/architecture
-# Two at a time: most tests wait for processes. What shares an engine or a module runs in turn.
-TWO := --numprocesses=2 --dist=loadgroup
+# Two at a time: most tests wait for processes. What shares an engine or a module runs in turn; those
+# on the engine take longest and begin, as they come first.
+TWO := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help run test unit integration lint types contracts compile bench image docs venv clean
 

@@ -12,7 +12,8 @@ COMPOSE=.tools/usr/libexec/docker/cli-plugins/docker-compose
 # command:package that provides it
 NEEDED="curl:curl openssl:openssl gcc:gcc nginx:nginx wrk:wrk ip:iproute2 iptables:iptables
 mmdebstrap:mmdebstrap setsid:util-linux htpasswd:apache2-utils taskset:util-linux
-redis-server:redis-server chromium:chromium redis-cli:redis-tools
+redis-server:redis-server chromium:chromium redis-cli:redis-tools host:bind9-host
+hexdump:bsdextrautils ps:procps
 pebble:pebble pebble-challtestsrv:pebble"
 
 have() {

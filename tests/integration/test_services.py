@@ -134,8 +134,7 @@ def test_a_thousand_reloads_leave_untouched_services_alone(
             content["http"]["services"]["other"] = other
             before = version(router)
             router.write(content)
-            while version(router) == before:
-                pass
+            eventually(lambda: version(router), before.__ne__)
         router.apply(content)
         assert _status(router) == known
         assert {ask(router.ports["web"]).status for _ in range(10)} == {200}

@@ -7,7 +7,6 @@ makes two upstreams different is part of the key it is looked up by.
 import asyncio
 import logging
 from collections.abc import Collection, Hashable
-from weakref import WeakSet
 
 from edgerouter.http.errors import HandshakeFailed
 from edgerouter.proxy.upstream.connect import Address, dial
@@ -23,7 +22,6 @@ class Pool:
     """The connections to one server."""
 
     __slots__ = (
-        "__weakref__",
         "_complaint",
         "_dial_timeout",
         "_dials",
@@ -143,8 +141,8 @@ class Pools:
 
     def __init__(self) -> None:
         self._pools: dict[Hashable, Pool] = {}
-        self._living: WeakSet[Pool] = WeakSet()
-        """Those too that no table uses any more, as long as they have connections."""
+        self._leaving: set[Pool] = set()
+        """Those that no table uses any more, as long as they have connections in use."""
 
     def get(self, address: Address, transport: str, options: dict[str, float]) -> Pool:
         """Return the pool of ``address`` under the transport named ``transport``.
@@ -160,12 +158,12 @@ class Pools:
                 idle_timeout=options.get("idleConnTimeout", 90.0),
                 max_idle=int(options.get("maxIdleConnsPerHost", 200)) or GO_MAX_IDLE,
             )
-            self._living.add(pool)
         return pool
 
     def in_use(self, addresses: Collection[str]) -> int:
         """Return how many connections to these addresses (``Address.key``) are in use."""
-        return sum(pool.in_use for pool in self._living if pool.address.key in addresses)
+        pools = (*self._pools.values(), *self._leaving)
+        return sum(pool.in_use for pool in pools if pool.address.key in addresses)
 
     def keep_only(self, pools: set[Pool]) -> None:
         """Close the pools that no table uses any more."""
@@ -174,7 +172,10 @@ class Pools:
     def discard(self, pools: set[Pool]) -> None:
         """Close these pools."""
         for key in [key for key, pool in self._pools.items() if pool in pools]:
-            self._pools.pop(key).close()
+            pool = self._pools.pop(key)
+            pool.close()
+            self._leaving.add(pool)
+        self._leaving = {pool for pool in self._leaving if pool.in_use}
 
     def close(self) -> None:
         self.keep_only(set())
