@@ -52,7 +52,6 @@ def _old_clients() -> list[Case]:
         case("1.0: keep-alive and close", f"{old}\nConnection: close, keep-alive", watch_close=0.3),
         case("1.0: chunked answer", f"{old}\n{_CHUNKED}", watch_close=2),
         case("1.0: chunked answer, keep-alive", f"{keep}\n{_CHUNKED}", watch_close=2),
-        case("1.0: chunked and empty, keep-alive", f"{keep}\n{echo(chunked=True, body='')}", watch_close=2),
         case("1.0: HEAD, keep-alive", f"HEAD / HTTP/1.0\nHost: a.test\nConnection: keep-alive\n{echo(length=9)}", watch_close=0.3),
         case("1.0: body", "POST / HTTP/1.0\nHost: a.test\nContent-Length: 5", "hello", watch_close=2),
         case("1.0: early hints", f"{old}\n{echo(interim=[[103, []]], body='x')}", watch_close=2),
