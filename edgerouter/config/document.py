@@ -109,20 +109,29 @@ def _toml_path(text: str, counts: Mapping[str, int]) -> str:
 
 def _yaml(text: str, *, folds_case: bool) -> Document:
     try:
-        loader = _CaselessLoader(text) if folds_case else _Loader(text)
-        try:
-            node = loader.get_single_node()
-            if node is None:
-                return Document({}, {})
-            lines = dict(_yaml_lines(node, "", ()))
-            values = loader.construct_document(node)
-        finally:
-            loader.dispose()
+        return _read(_FastLoader, text, folds_case=folds_case)
+    except yaml.YAMLError:
+        pass
+    try:  # Again: the slow one says better what is wrong.
+        return _read(_Loader, text, folds_case=folds_case)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
         problem = getattr(error, "problem", None) or str(error)
         raise DocumentError(f"not valid YAML: {problem}", line, column) from error
+
+
+def _read(kind: Any, text: str, *, folds_case: bool) -> Document:
+    loader = kind(text)
+    loader.folds_case = folds_case
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return Document({}, {})
+        lines = dict(_yaml_lines(node, "", ()))
+        values = loader.construct_document(node)
+    finally:
+        loader.dispose()
     if values is None:
         return Document({}, {})
     if not isinstance(values, dict):
@@ -150,15 +159,10 @@ def _yaml_lines(
             yield from _yaml_lines(item, f"{path}[{index}]", above)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars, text keys, no key twice."""
+class _Mappings(yaml.constructor.SafeConstructor):
+    """Text keys, no key twice."""
 
-    hint = ""
-
-    @staticmethod
-    def folded(name: str) -> str:
-        """Return what has to be unique."""
-        return name
+    folds_case = False
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -167,16 +171,28 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None, None, "a name must be a text", key.start_mark
                 )
-            name = self.folded(key.value)
+            name = key.value.lower() if self.folds_case else key.value
             if name in seen:
+                hint = " (names have no case)" if self.folds_case else ""
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'"{key.value}" stands twice{self.hint}', key.start_mark
+                    None, None, f'"{key.value}" stands twice{hint}', key.start_mark
                 )
             seen.add(name)
         self.flatten_mapping(node)
         return {
             str(key.value): self.construct_object(value, deep=True) for key, value in node.value
         }
+
+
+class _Loader(_Mappings, yaml.SafeLoader):
+    """YAML 1.2 scalars; in Python."""
+
+
+_LibYaml: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _FastLoader(_Mappings, _LibYaml):  # type: ignore[misc]
+    """The same with libyaml, of which Go's reader is a translation, where PyYAML has it."""
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -190,13 +206,4 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first)
     )
-
-
-class _CaselessLoader(_Loader):
-    """The same where names have no case."""
-
-    hint = " (names have no case)"
-
-    @staticmethod
-    def folded(name: str) -> str:
-        return name.lower()
+_FastLoader.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
