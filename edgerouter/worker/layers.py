@@ -1,6 +1,6 @@
 """Routers below routers (``parentRefs``): what is asked once a parent's middlewares have run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from edgerouter.http.message import Request, Response
@@ -54,14 +54,21 @@ def ordered(names: Iterable[str], definitions: Mapping[str, Definition]) -> list
                 wanted[parent] = None
                 queue.append(parent)
     result: dict[str, None] = {}
-
-    def add(name: str) -> None:
-        for child in definitions.get(name, {}).get("children") or ():
-            if child in wanted and child not in result:
-                add(child)
-        result[name] = None
-
     for name in wanted:
         if name not in result:
-            add(name)
+            _add(name, definitions, wanted, result)
     return list(result)
+
+
+def _add(
+    name: str,
+    definitions: Mapping[str, Definition],
+    wanted: Container[str],
+    result: dict[str, None],
+) -> None:
+    """Add a router after those below it."""
+    # No closure: one that calls itself would keep every old configuration until the collector runs.
+    for child in definitions.get(name, {}).get("children") or ():
+        if child in wanted and child not in result:
+            _add(child, definitions, wanted, result)
+    result[name] = None
