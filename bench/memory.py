@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.builds import python_path
 from bench.harness import Series, Settings, running_upstream
-from bench.processes import resident
+from bench.processes import resident_parts
 from bench.routers import host
 from edgerouter.config.static import EntryPoint, StaticConfiguration
 from edgerouter.control.supervisor import ALLOCATOR
@@ -23,24 +23,27 @@ TITLE = "Memory over table swaps"
 TEXT = (
     "One worker of edgerouter gets table after table over its channel, 100 routers each. In every"
     " one a router, a service with another server, and a middleware are new and the last ones gone;"
-    " requests come in between. Growth is what resident memory is above that after the first tenth."
+    " requests come in between. Growth is what the worker's own memory is above that after the"
+    " first tenth. What limits count is in memory of fixed size that all workers share: its pages become"
+    " resident when they are first used."
 )
 ROUTERS = 100
 
 
 def measure(settings: Settings) -> list[Series]:
     with running_upstream() as upstream:
-        before, after, swaps = asyncio.run(_swap(upstream, settings.table_swaps))
+        before, after, shared, swaps = asyncio.run(_swap(upstream, settings.table_swaps))
     growth = (after / before - 1) * 100
     return [
         Series("Swaps", "", {"edgerouter": [swaps]}),
         Series("Memory after the first tenth", "MB", {"edgerouter": [before]}),
         Series("Memory at the end", "MB", {"edgerouter": [after]}),
         Series("Growth", "%", {"edgerouter": [growth]}),
+        Series("Shared memory in use at the end", "MB", {"edgerouter": [shared]}),
     ]
 
 
-async def _swap(upstream: int, count: int) -> tuple[float, float, int]:
+async def _swap(upstream: int, count: int) -> tuple[float, float, float, int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         async with _worker(listener) as (channel, process):
@@ -56,10 +59,10 @@ async def _swap(upstream: int, count: int) -> tuple[float, float, int]:
                 if version % 5 == 0:
                     await asyncio.to_thread(_ask, connection, version)
                 if version == max(1, count // 10):
-                    before = resident(process.pid)
-            after = resident(process.pid)
+                    before, _ = resident_parts(process.pid)
+            after, shared = resident_parts(process.pid)
             connection.close()
-    return before, after, count
+    return before, after, shared, count
 
 
 def _ask(connection: http.client.HTTPConnection, version: int) -> None:

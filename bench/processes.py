@@ -136,6 +136,14 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * TICK
 
 
+def resident_parts(pid: int) -> tuple[float, float]:
+    """Return MB of resident memory: of the process's own, and shared with others of its kind."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    own, shared = (int(fields[name].split()[0]) * 1024 / 1e6 for name in ("RssAnon", "RssShmem"))
+    return own, shared
+
+
 def resident(pid: int) -> float:
     """Return MB of resident memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e6
