@@ -24,8 +24,8 @@ TEXT = (
     "One worker of edgerouter gets table after table over its channel, 100 routers each. In every"
     " one a router, a service with another server, and a middleware are new and the last ones gone;"
     " requests come in between. Growth is what the worker's own memory is above that after the"
-    " first tenth. What limits count is in memory of fixed size that all workers share: its pages become"
-    " resident when they are first used."
+    " first tenth. What limits count is in memory of fixed size that all workers share: its pages"
+    " become resident when they are first used."
 )
 ROUTERS = 100
 
