@@ -105,8 +105,13 @@ class Pool:
             self._sweeper.cancel()
             self._sweeper = None
         for connection in self._idle:
-            connection.close()
+            self._leave(connection)
         self._idle.clear()
+
+    def _leave(self, connection: UpstreamH1) -> None:
+        """Close a connection that is free: from here on it is none."""
+        self._open.discard(connection)
+        connection.close()
 
     def _released(self, connection: UpstreamH1) -> None:
         if connection.closed:
@@ -114,7 +119,7 @@ class Pool:
             if connection in self._idle:
                 self._idle.remove(connection)
         elif self._max_idle < 0 or (self._max_idle and len(self._idle) >= self._max_idle):
-            connection.close()
+            self._leave(connection)
         else:
             self._idle.append(connection)
             if self._idle_timeout:
@@ -129,7 +134,7 @@ class Pool:
         kept = [c for c in self._idle if c.idle_since > limit]
         for connection in self._idle:
             if connection.idle_since <= limit:
-                connection.close()
+                self._leave(connection)
         self._idle = kept
         if kept:
             wait = min(c.idle_since for c in kept) - limit
