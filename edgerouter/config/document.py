@@ -110,7 +110,7 @@ def _toml_path(text: str, counts: Mapping[str, int]) -> str:
 def _yaml(text: str, *, folds_case: bool) -> Document:
     try:
         return _read(_FastLoader, text, folds_case=folds_case)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeEncodeError):  # libyaml is given UTF-8.
         pass
     try:  # Again: the slow one says better what is wrong.
         return _read(_Loader, text, folds_case=folds_case)

@@ -1,5 +1,6 @@
 import pytest
 
+from edgerouter.config import document as documents
 from edgerouter.config.document import DocumentError, parse_document
 
 YAML = """\
@@ -110,3 +111,29 @@ def test_what_is_nested_too_deeply(extension: str) -> None:
     text = f"a: {nested}" if extension == ".yml" else f"a = {nested}"
     with pytest.raises(DocumentError, match="nested too deeply"):
         parse_document(text, extension)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        YAML,
+        "a: &x {b: 1, c: [yes, 012, ~]}\nd: {<<: *x, c: 2}\ne: *x\n",
+        "# first\na: |\n  two\n  lines\nb: >-\n  one\n  line\n\n'c d': \"\\u00e9\" # last\n",
+        "é: ü\r\nlist:\r\n- 1.5\r\n- - x\r\n  - y\r\n",
+        "",
+        "---\n...\n",
+    ],
+    ids=["routers", "anchors", "texts", "unicode", "empty", "nothing"],
+)
+@pytest.mark.parametrize("folds_case", [False, True])
+def test_both_readers_of_yaml_read_the_same(text: str, folds_case: bool) -> None:
+    fast, slow = (
+        documents._read(kind, text, folds_case=folds_case)
+        for kind in (documents._FastLoader, documents._Loader)
+    )
+    assert fast == slow
+
+
+def test_text_that_is_no_unicode() -> None:
+    with pytest.raises(DocumentError, match="not valid YAML"):
+        parse_document("a: \ud800", ".yml")
