@@ -49,13 +49,13 @@ class Peer:
         self.entrypoint = entrypoint
         self.trusted = trusted
         """Whether its ``X-Forwarded-*`` fields are believed."""
-        self.look: Callable[[], None] = _nowhere
+        self.look: Callable[[], None] = nowhere
         """Has its connection end if it has closed, which nobody sees while nothing is read."""
         self.tls = tls
         """TLS facts (version, cipher, SNI, client certificates) or None on plain connections."""
 
 
-def _nowhere() -> None:
+def nowhere() -> None:
     """Look after nobody."""
 
 

@@ -1,11 +1,13 @@
 """What an exchange carries, byte for byte, over real sockets: HTTP/1.1's many shapes."""
 
 import asyncio
+import gc
 import json
 import re
 
 import pytest
 
+from edgerouter.proxy.downstream.h1 import DownstreamH1
 from tests.support.data_plane import (
     answer,
     connected,
@@ -320,3 +322,19 @@ async def test_http_1_0_keeps_the_connection_when_it_asks_to() -> None:
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         assert (await read_answer(reader))[0] == 200
         assert await reader.read() == b""
+
+
+async def test_connections_that_are_over_leave_nothing_to_the_collector() -> None:
+    """One may stay: its last exchange is still known to the connection to the server."""
+    with EchoServer(["a"]) as echo:
+        async with data_plane(echo.ports["a"]) as plane:
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(20):
+                    await asyncio.to_thread(exchange, plane.port, GET)
+                await until(lambda: not plane.clients() and not exchange_tasks())
+                left = [each for each in gc.get_objects() if isinstance(each, DownstreamH1)]
+            finally:
+                gc.enable()
+            assert len(left) <= 1

@@ -6,6 +6,10 @@ from collections.abc import Callable
 FOREVER = float("inf")
 
 
+def _nothing() -> None:
+    """Be late for nothing."""
+
+
 class Deadline:
     """When the current phase of a connection has to be over.
 
@@ -37,8 +41,9 @@ class Deadline:
         self._when = FOREVER
 
     def cancel(self) -> None:
-        """Never call back again."""
+        """Never call back again, and know nobody to call: the connection is freed at once."""
         self._when = FOREVER
+        self._expired = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -18,7 +18,7 @@ from edgerouter.http.errors import (
     ExchangeError,
     RequestTimeout,
 )
-from edgerouter.http.message import Peer, Request, Response
+from edgerouter.http.message import Peer, Request, Response, nowhere
 from edgerouter.http.tls import TlsFacts
 from edgerouter.http.tunnel import Tunnel
 from edgerouter.proxy import complaints
@@ -68,8 +68,7 @@ class DownstreamH1(FlowControlled):
 
         # Per connection.
         ip, port = client
-        trusted = ip in entrypoint.forwarded.trusted
-        peer = Peer(ip, port, entrypoint.name, trusted=trusted, tls=tls)
+        peer = Peer(ip, port, entrypoint.name, trusted=ip in entrypoint.forwarded.trusted, tls=tls)
         peer.appends_forwarded_for = entrypoint.append_forwarded_for
         peer.look = self.look
         self._peer = peer
@@ -102,6 +101,7 @@ class DownstreamH1(FlowControlled):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
         self._deadline.cancel()
+        self._peer.look = nowhere
         if self._body is not None:
             self._body.fail(ClientDisconnected("the client closed the connection"))
         if self._tunnel is not None:

@@ -49,6 +49,7 @@ async def test_idle_connections_of_a_server_that_goes_are_closed(listening: sock
     pool, connection, server = await kept(listening)
     with server:
         pool.close_idle()
+        assert pool.in_use == 0, "what is being closed carries nothing"
         assert pool.take_idle() is None
         await asyncio.sleep(0)
         assert connection.closed
