@@ -62,7 +62,7 @@ class Backend:
 
 
 @asynccontextmanager
-async def open_tunnel(
+async def asked_for_tunnel(
     backend: Backend, protocol: bytes = b"websocket"
 ) -> AsyncIterator[tuple[DataPlane, int, Reader, Writer]]:
     async with (
@@ -74,6 +74,14 @@ async def open_tunnel(
         assert tunnels is not None
         tunnels.grace = GRACE
         writer.write(upgrade(protocol))
+        yield plane, port, reader, writer
+
+
+@asynccontextmanager
+async def open_tunnel(
+    backend: Backend, protocol: bytes = b"websocket"
+) -> AsyncIterator[tuple[DataPlane, int, Reader, Writer]]:
+    async with asked_for_tunnel(backend, protocol) as (plane, port, reader, writer):
         assert (await read_head(reader)).startswith(b"HTTP/1.1 101 ")
         yield plane, port, reader, writer
 
@@ -265,15 +273,7 @@ async def test_a_server_that_was_removed_before_it_switched() -> None:
             await super().__call__(reader, writer)
 
     backend = Late()
-    async with (
-        upstream(backend) as port,
-        data_plane(port) as plane,
-        client(plane.port) as (reader, writer),
-    ):
-        tunnels = plane.builder.services.tunnels
-        assert tunnels is not None
-        tunnels.grace = GRACE
-        writer.write(upgrade(b"websocket"))
+    async with asked_for_tunnel(backend) as (plane, _, reader, _):
         await asked.wait()
         plane.builder.apply({**snapshot((), {}, {}), "version": 2})
         await asyncio.sleep(2 * GRACE)
