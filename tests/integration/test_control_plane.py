@@ -33,6 +33,13 @@ class Plane:
         self.process = process
         self.ports = ports
 
+    async def has_obeyed(self) -> None:
+        """Wait until the order to stop has been taken."""
+        async with asyncio.timeout(10):
+            assert self.process.stdout is not None
+            while b"Ordered to stop" not in await self.process.stdout.readline():
+                pass
+
     async def get(self, path: str, name: str = "traefik", host: str = "a") -> tuple[int, bytes]:
         """Return status and body of the answer to one request on a connection of its own."""
         async with asyncio.timeout(10):
@@ -316,10 +323,7 @@ async def test_a_second_order_by_sigterm_changes_nothing(tmp_path: Path) -> None
         slow = asyncio.create_task(running.get("/slow", "web"))
         await asyncio.wait_for(server.asked.wait(), 10)
         running.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
-            assert running.process.stdout is not None
-            while b"Ordered to stop" not in await running.process.stdout.readline():
-                pass
+        await running.has_obeyed()
         running.process.send_signal(signal.SIGTERM)
         await running.api("/api/version")  # The control plane is at work: it has seen the signal.
         server.release.set()
@@ -334,6 +338,7 @@ async def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         await asyncio.wait_for(server.asked.wait(), 10)
         pids = await running.workers()
         running.process.send_signal(signal.SIGTERM)
+        await running.has_obeyed()  # Of two that wait, the system delivers SIGINT first.
         running.process.send_signal(signal.SIGINT)
         await running.ended()
         assert not any(lives(pid) for pid in pids)
