@@ -1,4 +1,4 @@
-"""`python -m bench.exchange [requests]`: one small request inside one process, without sockets.
+"""`python -m bench.exchange [requests [routers]]`: one small request in one process, no sockets.
 
 Says what the router's own code costs; the kernel's part is not in it. After `make compile`,
 `PYTHONPATH=build/compiled:. python -P -m bench.exchange` measures the compiled build. On a busy
@@ -26,7 +26,6 @@ from edgerouter.worker.builder import Builder
 from edgerouter.worker.main import relax_collector
 from edgerouter.worker.unmatched import Unmatched
 
-ROUTERS = 10
 ANSWER = (
     "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 30 Nov 2026 00:00:00 GMT\r\n"
     "Content-Type: application/octet-stream\r\n"
@@ -48,7 +47,7 @@ class Wire(asyncio.Transport):
         return False
 
 
-def snapshot() -> dict[str, Any]:
+def snapshot(count: int) -> dict[str, Any]:
     routers = {
         f"app-{n}@file": {
             "entryPoints": ["web"],
@@ -60,7 +59,7 @@ def snapshot() -> dict[str, Any]:
             "service": f"app-{n}@file",
             "observability": {"accessLogs": True},
         }
-        for n in range(ROUTERS)
+        for n in range(count)
     }
     options = {"servers": [{"url": "http://127.0.0.1:9", "weight": 1}], "passHostHeader": True}
     service = {"type": "loadBalancer", "options": {**options, "serversTransport": ""}}
@@ -72,16 +71,16 @@ def snapshot() -> dict[str, Any]:
     }
 
 
-def requests() -> list[bytes]:
+def requests(count: int) -> list[bytes]:
     fields = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-    return [f"GET / HTTP/1.1\r\nHost: {host(n)}\r\n{fields}\r\n".encode() for n in range(ROUTERS)]
+    return [f"GET / HTTP/1.1\r\nHost: {host(n)}\r\n{fields}\r\n".encode() for n in range(count)]
 
 
 def answer(loop: asyncio.AbstractEventLoop, server: UpstreamH1, _: bytes) -> None:
     loop.call_soon(server.data_received, ANSWER)
 
 
-async def main(count: int) -> None:
+async def main(count: int = 200_000, routers: int = 10) -> None:
     loop = asyncio.get_running_loop()
     entrypoint = EntryPoint("web", {})
     builder = Builder(
@@ -91,7 +90,7 @@ async def main(count: int) -> None:
         life_cycle=LifeCycle(),
         unmatched=Unmatched(),
     )
-    errors = builder.apply(snapshot())
+    errors = builder.apply(snapshot(routers))
     assert not errors, errors
     for pool in builder.pools._pools.values():
         server = UpstreamH1(pool._released)
@@ -99,7 +98,7 @@ async def main(count: int) -> None:
         server.exchanges, server._keep_alive = 1, True
         pool._open.add(server)
         pool._released(server)
-    heads = requests()
+    heads = requests(routers)
     over = loop.create_future()
     answered = 0
 
@@ -107,7 +106,7 @@ async def main(count: int) -> None:
         nonlocal answered
         answered += 1
         if answered < count:
-            loop.call_soon(client.data_received, heads[answered % ROUTERS])
+            loop.call_soon(client.data_received, heads[answered % routers])
         else:
             over.set_result(None)
 
@@ -121,4 +120,4 @@ async def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000))
+    uvloop.run(main(*map(int, sys.argv[1:])))

@@ -23,7 +23,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
 from edgerouter.proxy import complaints
 from edgerouter.proxy.errorpage import error_response, explained
-from edgerouter.proxy.forwarded import ForwardedHeaders, Host, Networks
+from edgerouter.proxy.forwarded import ForwardedHeaders, KnownHosts, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
 from edgerouter.routing.route import Route
 from edgerouter.routing.table import RouteTable
@@ -121,8 +121,7 @@ class EntryPoint:
         self.closing = False
         """Whether connections are to be closed after the current request (draining)."""
 
-        self.hosts: dict[str, dict[bytes, Host]] = {"http": {}, "https": {}}
-        """What is known of values of ``Host``, by scheme."""
+        self.hosts = KnownHosts()
         self.forwarded = ForwardedHeaders(options.get("forwardedHeaders") or {})
         self.append_forwarded_for = not (options.get("forwardedHeaders") or {}).get(
             "notAppendXForwardedFor"

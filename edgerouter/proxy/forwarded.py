@@ -12,8 +12,19 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from edgerouter.http.headers import Headers
+from edgerouter.http.lines import FEWEST_HOSTS
 
-_HOSTNAME = socket.gethostname().encode()
+_SERVER = (b"X-Forwarded-Server", socket.gethostname().encode())
+_PROTO = {
+    (websocket, secure): (b"X-Forwarded-Proto", scheme)
+    for websocket, secure, scheme in (
+        (False, False, b"http"),
+        (False, True, b"https"),
+        (True, False, b"ws"),
+        (True, True, b"wss"),
+    )
+}
+_DEFAULT_PORT = {False: (b"X-Forwarded-Port", b"80"), True: (b"X-Forwarded-Port", b"443")}
 
 
 class Networks:
@@ -50,6 +61,17 @@ class Host:
         """What servers are told besides ``X-Real-Ip``."""
 
 
+class KnownHosts:
+    """What is known of values of ``Host`` at one entry point."""
+
+    __slots__ = ("by_scheme", "most")
+
+    def __init__(self) -> None:
+        self.by_scheme: dict[str, dict[bytes, Host]] = {"http": {}, "https": {}}
+        self.most = FEWEST_HOSTS
+        """How many are kept, of each scheme."""
+
+
 class ForwardedHeaders:
     """The ``forwardedHeaders`` options of one entry point."""
 
@@ -65,12 +87,12 @@ class ForwardedHeaders:
         self, authority: bytes, *, secure: bool, websocket: bool
     ) -> list[tuple[bytes, bytes]]:
         """Return the fields but ``X-Real-Ip`` for a request that brought none that is believed."""
-        scheme = ("ws" if websocket else "http") + ("s" if secure else "")
+        port = port_of(authority)
         return [
-            (b"X-Forwarded-Proto", scheme.encode()),
-            (b"X-Forwarded-Port", port_of(authority) or (b"443" if secure else b"80")),
+            _PROTO[websocket, secure],
+            (b"X-Forwarded-Port", port) if port else _DEFAULT_PORT[secure],
             *([(b"X-Forwarded-Host", authority)] if authority else []),
-            (b"X-Forwarded-Server", _HOSTNAME),
+            _SERVER,
         ]
 
     def complete(

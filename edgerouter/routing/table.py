@@ -56,6 +56,11 @@ class RouteTable:
                 index = indexes.get(host) or indexes.setdefault(host, PathIndex())
             index.add(claim, proven if claim.exact else asked)
 
+    @property
+    def hosts(self) -> int:
+        """How many hosts are named in full."""
+        return len(self._hosts)
+
     def updated(self, removed: Collection[Route], added: Collection[Route]) -> Self:
         """Return this table without ``removed``, which are in it, and with ``added``.
 

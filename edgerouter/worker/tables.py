@@ -6,6 +6,7 @@ A change costs what it concerns: a route whose handler alone is new stays where 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from edgerouter.http import lines
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.routing.compiled import CompiledRule, compile_anew
 from edgerouter.routing.lexer import RuleError
@@ -87,12 +88,16 @@ class Tables:
                 secure[entrypoint][name] = (new[0][0], new[1]) if comes and new else None
 
     def _install(self, challenges: Mapping[str, str]) -> None:
+        secure = {name: routes.table for name, routes in self._secure.items()}
+        hosts = sum(table.hosts for table in (*self._plain.values(), *secure.values()))
+        most = lines.serve_hosts(hosts)
         for name, entrypoint in self._entrypoints.items():
             answers = challenges if entrypoint.answers_challenges else {}
             self._secure[name].install(entrypoint, answers)
             entrypoint.table = with_challenges(self._plain[name], answers)
+            entrypoint.hosts.most = most
         self._unmatched.tables = dict(self._plain)
-        self._unmatched.secure = {name: routes.table for name, routes in self._secure.items()}
+        self._unmatched.secure = secure
 
     def _note_disabled(self, definitions: Sequence[Definition]) -> None:
         tables: dict[str, list[Route]] = {}

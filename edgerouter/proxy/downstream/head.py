@@ -49,8 +49,6 @@ class RequestHead:
         self.chunked = False
 
 
-HOSTS = 1024
-"""Values of ``Host`` that are remembered, per entry point."""
 LONGEST_HOST = 255
 MAX_LENGTH = 2**63 - 1
 """Bytes of a body; servers and what stands before them count in 64 bits, many with a sign."""
@@ -66,7 +64,7 @@ class HeadReader:
         self._peer = peer
         self._secure = bool(peer.tls)
         self._scheme = "https" if peer.tls else "http"
-        self._hosts: dict[bytes, Host] = entrypoint.hosts[self._scheme]
+        self._hosts: dict[bytes, Host] = entrypoint.hosts.by_scheme[self._scheme]
         self._real_ip = (b"X-Real-Ip", peer.ip_bytes)
 
     def read(self, found: Head) -> RequestHead:
@@ -150,7 +148,7 @@ class HeadReader:
         added = self._entrypoint.forwarded.added(authority, secure=self._secure, websocket=False)
         host = Host(authority.decode("latin-1"), name, added)
         if len(authority) <= LONGEST_HOST:
-            if len(self._hosts) >= HOSTS:
+            if len(self._hosts) >= self._entrypoint.hosts.most:
                 self._hosts.clear()
             self._hosts[authority] = host
         return host

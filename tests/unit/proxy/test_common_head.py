@@ -183,8 +183,27 @@ def test_credentials_and_long_lines_are_not_remembered(line: bytes, kept: bool) 
 
 
 def test_the_memory_is_bounded() -> None:
+    most = lines.ENTRIES + lines.serve_hosts(0)
     for number in range(2 * lines.ENTRIES):
         assert line_of(b"X-Number: %d" % number) is not None
-        assert len(lines.SEEN) <= lines.ENTRIES
+        assert line_of(b"Host: %d.test" % number) is not None
+        assert len(lines.SEEN) <= most
         common_head.read(b"GET /%d HTTP/1.1\r\nHost: a" % number)
         assert len(common_head._first_lines) <= common_head._FIRST_LINES
+
+
+def test_the_lines_of_all_hosts_that_are_served_are_remembered() -> None:
+    most = lines.serve_hosts(lines.ENTRIES)
+    hosts = [b"Host: %d.served.test" % number for number in range(lines.ENTRIES)]
+    assert most > len(hosts)
+    assert line_of(b"Host: the.first.test") is not None
+    known = [line_of(line) for line in hosts]
+    assert [line_of(line) for line in hosts] == known
+
+
+def test_hosts_do_not_push_other_lines_out_of_the_memory() -> None:
+    most = lines.serve_hosts(0)
+    known = line_of(b"X-Stays: 1")
+    for number in range(2 * most):
+        assert line_of(b"Host: %d.other.test" % number) is not None
+    assert line_of(b"X-Stays: 1") is known

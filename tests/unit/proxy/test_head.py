@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from edgerouter.http.errors import BadRequest
+from edgerouter.http.lines import FEWEST_HOSTS
 from edgerouter.http.message import Peer
 from edgerouter.http.tls import TlsFacts
 from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.head import (
-    HOSTS,
     ExpectationFailed,
     HeadReader,
     RequestHead,
@@ -80,10 +80,10 @@ def test_hosts_of_two_requests_on_a_connection_are_not_mixed_up() -> None:
 
 def test_values_of_host_are_remembered_within_bounds() -> None:
     heads = reader()
-    for number in range(2 * HOSTS):
+    for number in range(2 * FEWEST_HOSTS):
         request = heads.read(parsed((b"Host", b"h%d.test" % number))).request
         assert request.headers.all(b"x-real-ip") == [b"192.0.2.1"]
-        assert len(heads._hosts) <= HOSTS
+        assert len(heads._hosts) <= FEWEST_HOSTS
     before = len(heads._hosts)
     heads.read(parsed((b"Host", b"a." * 200 + b"test")))
     assert len(heads._hosts) == before

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgerouter.http import lines
 from edgerouter.http.errors import NoServer
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
@@ -381,3 +382,15 @@ async def test_what_nobody_foresaw_costs_one_middleware_and_its_routers(plane: P
         "routers/a@file": ["its middleware odd@file could not be built"],
     }
     assert plane.entrypoint.table.match(request("b")) is not None
+
+
+async def test_there_is_room_for_what_is_known_of_all_hosts(plane: Plane) -> None:
+    hosts = [f"h{number}.test" for number in range(lines.FEWEST_HOSTS)]
+    few = plane.entrypoint.hosts.most
+    plane.apply(
+        routers={f"{host}@file": router(host) for host in hosts},
+        services={"s@file": service("http://192.0.2.1")},
+    )
+    assert plane.entrypoint.hosts.most >= 2 * len(hosts) > few
+    plane.apply(routers={}, services={})
+    assert plane.entrypoint.hosts.most == few
