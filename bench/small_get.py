@@ -12,13 +12,13 @@ TEXT = (
 ROUTERS = 10
 
 
-def measure(settings: Settings, routers: int = ROUTERS) -> list[Series]:
+def measure(settings: Settings) -> list[Series]:
     cpu = Series("CPU per request", "µs")
     rate = Series("Requests per second", "1/s")
     latency = Series("Latency, 99th percentile", "ms")
     failed = Series("Failed requests", "")
     with running_upstream() as upstream:
-        routes = Routes(routers, upstream)
+        routes = Routes(ROUTERS, upstream)
 
         def once(contestant: str) -> None:
             with started(contestant, routes) as (running, directory):
