@@ -4,6 +4,7 @@ import argparse
 import importlib
 from dataclasses import fields
 
+from bench.builds import python_path
 from bench.harness import Settings, say
 from bench.report import Report
 from bench.routers import CONTESTANTS
@@ -57,6 +58,7 @@ def main() -> None:
         certificates=arguments.certificates,
     )
     report = Report()
+    python_path()  # Compiles, which no scenario is to measure.
     for name in arguments.scenarios or SCENARIOS:
         scenario = importlib.import_module(f"bench.{name}")
         say(f"{scenario.TITLE}")

@@ -19,6 +19,7 @@ from edgerouter.config.schema import (
     is_struct,
     names_of,
     plain_type,
+    pydantic_aliases,
     strip_annotation,
 )
 from edgerouter.config.types import (
@@ -186,14 +187,14 @@ class _Decoder:
     def _construct_pydantic(self, model: Any, values: dict[str, Any], path: str) -> Any:
         from pydantic import ValidationError  # noqa: PLC0415 - workers have no pydantic.
 
-        aliases = {name: info.alias or name for name, info in model.model_fields.items()}
-        by_alias = {alias.lower(): name for name, alias in aliases.items()}
+        aliases = pydantic_aliases(model)
         while True:
             given = {aliases[name]: value for name, value in values.items()}
             try:
                 return model.model_validate(given)
             except ValidationError as error:
                 dropped = False
+                by_alias = {alias.lower(): name for name, alias in aliases.items()}
                 for detail in error.errors(include_url=False):
                     place = ".".join(str(part) for part in detail["loc"])
                     self._fail(_join(path, place) if place else path, _limit_of(detail))

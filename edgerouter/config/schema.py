@@ -76,6 +76,12 @@ def _names(model: Any, text: bool) -> dict[str, tuple[FieldSpec, bool]]:
     return names
 
 
+@functools.cache
+def pydantic_aliases(model: Any) -> dict[str, str]:
+    """Return under which key a pydantic model wants each of its fields, by the field's name."""
+    return {name: info.alias or name for name, info in model.model_fields.items()}
+
+
 def is_struct(annotation: Any) -> bool:
     """Tell whether ``annotation`` is a class that the decoder takes field by field."""
     return isinstance(annotation, type) and (
@@ -88,6 +94,7 @@ def plain_type(annotation: Any) -> Any:
     return strip_annotation(annotation)[0]
 
 
+@functools.cache
 def strip_annotation(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return the annotation without ``Annotated`` and ``| None``, and the metadata found."""
     metadata: tuple[Any, ...] = ()

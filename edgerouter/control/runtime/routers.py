@@ -8,6 +8,7 @@ from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic.http import Router, RouterObservability, RouterTLS
 from edgerouter.config.qualify import qualified, qualified_all
 from edgerouter.config.static import EntryPoint, StaticConfiguration
+from edgerouter.config.static.entrypoints import EntryPointObservability
 from edgerouter.config.static.internal import INTERNAL_ENTRY_POINT
 from edgerouter.config.types import MAX_INT, suggestion
 from edgerouter.control.runtime.internal import PROVIDER, UNSERVED
@@ -217,10 +218,12 @@ def split(info: RouterInfo, static: StaticConfiguration, defaults: list[str]) ->
     return parts
 
 
+_STANDARD = EntryPointObservability()
+
+
 def _adds(point: EntryPoint) -> bool:
-    standard = type(point.observability)()
     http = point.http
-    return bool(http.middlewares) or http.tls is not None or point.observability != standard
+    return bool(http.middlewares) or http.tls is not None or point.observability != _STANDARD
 
 
 def _copy(info: RouterInfo, name: str, using: list[str]) -> RouterInfo:
