@@ -17,13 +17,13 @@ import uvloop
 
 from bench.load import HEADERS
 from bench.routers import SMALL, host
+from edgerouter.collector import relax_collector
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from edgerouter.services.internal import LifeCycle
 from edgerouter.worker.builder import Builder
-from edgerouter.worker.main import relax_collector
 from edgerouter.worker.unmatched import Unmatched
 
 ANSWER = (

@@ -10,6 +10,8 @@ from typing import Any
 
 import uvloop
 
+from edgerouter.collector import relax_collector
+
 
 def load() -> Callable[[int], Coroutine[Any, Any, None]]:
     """Import the worker, and of aiohttp the parsers alone; return what serves.
@@ -33,6 +35,7 @@ def main() -> None:
     # itself would leave its share of new connections waiting.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    relax_collector()
     serve = load()
     descriptor = int(sys.argv[sys.argv.index("--channel") + 1])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -37,8 +37,6 @@ from edgerouter.worker.on_demand import OnDemand
 from edgerouter.worker.unmatched import Unmatched
 
 BACKLOG = 4096
-GC_THRESHOLD = 20_000
-"""New container objects between two runs of the garbage collector."""
 log = logging.getLogger(__name__)
 
 
@@ -283,14 +281,6 @@ def _facts(snapshot: Message) -> dict[str, Any]:
     return {"version": snapshot["version"], "routers": len(snapshot.get("routers") or ())}
 
 
-def relax_collector() -> None:
-    """Collect less often: an exchange leaves no cycles, only connections do.
-
-    With the default of 700 new objects the collector would run every dozen requests.
-    """
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
-
-
 async def serve(descriptor: int) -> None:
     """Run a worker on the channel ``descriptor`` until it has drained."""
     channel = await Channel.open(socket.socket(fileno=descriptor))
@@ -298,5 +288,4 @@ async def serve(descriptor: int) -> None:
     if start is None:
         return
     logs.configure_logging(start["static"].get("log") or {}, f"worker-{start['worker']}")
-    relax_collector()
     await Worker(channel, start).run()
