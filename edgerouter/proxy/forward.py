@@ -200,10 +200,10 @@ def _escaped(path: str) -> str:
 
 def server_key(url: str) -> str:
     """Return the key of the address (``Address.key``) to which a server URL leads, if to any."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return parts.path
-    with suppress(ValueError):  # A port that is none.
+    with suppress(ValueError):  # It is no URL, or its port is none.
+        parts = urlsplit(url)
+        if parts.scheme == "unix":
+            return parts.path
         return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
     return ""
 

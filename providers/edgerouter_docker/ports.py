@@ -238,7 +238,7 @@ class Ports:
         pause = FIRST_STEP
         while True:
             async with self._attempts:
-                with suppress(OSError, TimeoutError):
+                with suppress(OSError, TimeoutError, UnicodeError):  # The last: no name of a host.
                     async with asyncio.timeout(ATTEMPT):
                         _, writer = await asyncio.open_connection(host, port)
                     writer.close()

@@ -7,6 +7,7 @@ chosen becomes a problem of that service alone.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from edgerouter.config.diagnostics import Severity
 from edgerouter.config.dynamic import DynamicConfiguration
@@ -162,11 +163,11 @@ class _Filler:
         if server.url:
             if server.port or server.scheme:
                 raise NoChoice("server.url goes with neither server.port nor server.scheme")
-            self.result.urls.add(server.url)
-            return server
-        target = self._target(element, server.port, "tcp")
-        url = f"{server.scheme or 'http'}://{target}"
-        self.result.urls.add(url)
+            url = server.url
+        else:
+            url = f"{server.scheme or 'http'}://{self._target(element, server.port, 'tcp')}"
+        if _can_be_asked(url):
+            self.result.urls.add(url)
         return _with(server, url=url, port="", scheme="")
 
     def _with_replica(self, server: Server, balancer: ServersLoadBalancer) -> Server:
@@ -248,6 +249,14 @@ class _Filler:
         label = f"traefik.{element}.loadbalancer.server.port"
         problem = Problem(element, message.replace("{label}", label), severity)
         self.result.problems.append(problem)
+
+
+def _can_be_asked(url: str) -> bool:
+    """Tell whether a URL can be taken apart; what is wrong with others is told with the service."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _certain(candidates: Candidates) -> Choice:

@@ -1,6 +1,7 @@
 """Faults and storms, with a daemon that can be made to show them."""
 
 import asyncio
+import json
 import ssl
 import subprocess
 import threading
@@ -109,6 +110,27 @@ async def test_one_odd_container_spoils_nothing(daemon: FakeDocker) -> None:
             said = await context.until(lambda c: c.newest.diagnostics)
             assert said.servers("odd") == ["http://10.0.0.3:80"]
             assert "container odd: the container cannot be inspected, its last" in said.texts()
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://a:99999", "http://a..b:80"])
+async def test_a_server_that_nobody_can_ask_spoils_nothing(daemon: FakeDocker, url: str) -> None:
+    label = "traefik.http.services.odd.loadbalancer.server.url"
+    async with running(provider(daemon, portWait=0.1)) as context:
+        await context.until(lambda c: c.newest.servers("api"))
+        daemon.add(container_data("odd", "10.0.0.3", **{label: url}))
+        daemon.emit("start", "odd")
+        await context.until(lambda c: c.newest.servers("odd") == [url])
+        daemon.send(_left_network("odd"))
+        daemon.add(container_data("late", "127.0.0.1"))
+        daemon.emit("start", "late")
+        await context.until(lambda c: c.newest.servers("late"))
+        assert not context.troubles
+
+
+def _left_network(name: str) -> bytes:
+    attributes = {"container": f"{name:0>64}"}
+    actor = {"ID": "id-web", "Attributes": attributes}
+    return json.dumps({"Type": "network", "Action": "disconnect", "Actor": actor}).encode()
 
 
 async def test_an_odd_row_is_inspected(daemon: FakeDocker) -> None:

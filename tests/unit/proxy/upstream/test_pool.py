@@ -84,6 +84,7 @@ async def test_what_is_under_way_is_counted_though_its_pool_was_replaced(
         ("http://user@[::1]:8080", "::1:8080"),
         ("unix:///run/app.sock", "/run/app.sock"),
         ("h2c://10.0.0.1:99999", ""),
+        ("http://[::1", ""),
     ],
 )
 def test_the_key_of_a_server(url: str, key: str) -> None:
