@@ -69,7 +69,7 @@ def listen(
             place = sockets[0].getsockname()
         for opened in sockets:
             opened.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         for opened in sockets:
             opened.close()
         raise ListenError(_explain(name, address, error)) from error
@@ -120,11 +120,11 @@ def _bind(family: int, place: Place, *, reuse_port: bool) -> socket.socket:
     return opened
 
 
-def _explain(name: str, address: EntryPointAddress, error: OSError) -> str:
+def _explain(name: str, address: EntryPointAddress, error: OSError | UnicodeError) -> str:
     host = f"[{address.host}]" if ":" in address.host else address.host
     start = f'entry point "{name}" cannot listen on {host}:{address.port}: '
     option = f"--entryPoints.{name}.address"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):  # The latter: it can be no name at all.
         return f'{start}the host "{address.host}" is unknown; correct {option}'
     if error.errno == errno.EADDRINUSE:
         return f"{start}the port is taken by another program; stop that, or change {option}"

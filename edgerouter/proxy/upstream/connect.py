@@ -56,9 +56,10 @@ async def dial(address: Address, factory: Callable[[], P], seconds: float) -> P:
                 keepalive.keep_alive(transport.get_extra_info("socket"), keepalive.SERVERS)
     except TimeoutError as error:
         raise _too_slow(address, seconds) from error
-    except OSError as error:
-        reason = f"{error.strerror or error}{_way_out(error)}"
-        raise ConnectFailed(f"no connection to the server {address.key}: {reason}") from error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        message = f"no connection to the server {address.key}: {reason}{_way_out(error)}"
+        raise ConnectFailed(message) from error
     return protocol
 
 
@@ -70,9 +71,9 @@ def _too_slow(address: Address, seconds: float) -> ConnectTimeout:
     return ConnectTimeout(message)
 
 
-def _way_out(error: OSError) -> str:
+def _way_out(error: OSError | UnicodeError) -> str:
     """Return what to do about an error, as the end of a sentence."""
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):  # The latter: it can be no name at all.
         return "; correct the host in its URL"
     if error.errno == errno.ECONNREFUSED:
         return "; is the port right (server.port), and does the server listen on every address?"

@@ -34,7 +34,11 @@ def test_the_kernel_looks_after_connections_to_servers(
 
 @pytest.mark.parametrize(
     ("host", "remedy"),
-    [("127.0.0.1", "is the port right (server.port)"), ("nobody.invalid", "correct the host")],
+    [
+        ("127.0.0.1", "is the port right (server.port)"),
+        ("nobody.invalid", "correct the host"),
+        ("no..name", "correct the host"),
+    ],
 )
 async def test_a_refusal_says_what_may_help(host: str, remedy: str) -> None:
     (port,) = free_ports(1)
