@@ -32,6 +32,11 @@ async def take_upload(reader: Reader, writer: Writer) -> None:
     writer.write(answer(b"%d" % len(await reader.readexactly(size))))
 
 
+async def take_uploads(reader: Reader, writer: Writer) -> None:
+    while True:
+        await take_upload(reader, writer)
+
+
 def responding(**timeouts: float) -> dict[str, object]:
     return {"transport": {"respondingTimeouts": timeouts}}
 
@@ -62,6 +67,55 @@ async def test_read_timeout_is_for_the_whole_request() -> None:
             await asyncio.sleep(0.02)
         assert (await got)[0] == 408
         assert 0.25 < time.monotonic() - start < 1.5
+        await until(lambda: not exchange_tasks() and not plane.in_use())
+
+
+async def test_read_timeout_is_for_each_request_of_a_connection() -> None:
+    """Whether a connection waits for a request has nothing to do with how long that may take."""
+    for idle, read, status in ((30, 0.3, 408), (0.2, 5, 200)):
+        async with (
+            upstream(take_uploads) as port,
+            data_plane(port, options=responding(idleTimeout=idle, readTimeout=read)) as plane,
+            client(plane.port) as (reader, writer),
+        ):
+            for size in (1, 40):
+                start = time.monotonic()
+                writer.write(UPLOAD % size)
+                got = asyncio.ensure_future(read_answer(reader))
+                for _ in range(size):
+                    writer.write(b"x")
+                    if size > 1:
+                        await asyncio.sleep(0.02)
+                answered = (await got)[0]
+            assert answered == status
+            assert time.monotonic() - start < 3
+
+
+async def test_write_timeout_does_not_lift_the_read_timeout() -> None:
+    async with (
+        upstream(take_upload) as port,
+        data_plane(port, options=responding(readTimeout=0.2, writeTimeout=20)) as plane,
+        client(plane.port) as (reader, writer),
+    ):
+        writer.write(UPLOAD % 10 + b"x")
+        assert (await asyncio.wait_for(read_answer(reader), 3))[0] == 408
+
+
+async def test_write_timeout_counts_from_the_head_however_long_the_body_is() -> None:
+    async with (
+        upstream(take_upload) as port,
+        data_plane(port, options=responding(writeTimeout=0.3)) as plane,
+        client(plane.port) as (reader, writer),
+    ):
+        writer.write(UPLOAD % 1000)
+        ended = asyncio.ensure_future(reader.read())
+        start = time.monotonic()
+        while not ended.done() and time.monotonic() < start + 3:
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+        (said,) = await asyncio.gather(ended, return_exceptions=True)
+        assert said == b"" or isinstance(said, ConnectionError)
+        assert time.monotonic() - start < 2
         await until(lambda: not exchange_tasks() and not plane.in_use())
 
 

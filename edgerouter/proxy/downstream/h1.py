@@ -76,6 +76,7 @@ class DownstreamH1(FlowControlled):
         self._heads = HeadParser(loop, entrypoint.max_header_bytes, as_traefik=self._as_traefik)
         self._pending = b""
         self._deadline = Deadline(loop, self._expired)
+        self._answer_deadline = Deadline(loop, self.abort) if entrypoint.write_timeout else None
         self._opened = opened
         self._requests = 0
         self._lingering = False
@@ -101,6 +102,8 @@ class DownstreamH1(FlowControlled):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
         self._deadline.cancel()
+        if self._answer_deadline is not None:
+            self._answer_deadline.cancel()
         self._peer.look = nowhere
         if self._body is not None:
             self._body.fail(ClientDisconnected("the client closed the connection"))
@@ -136,10 +139,10 @@ class DownstreamH1(FlowControlled):
         under_way = self._heads.size
         try:
             found = self._heads.feed(data)
+            if not under_way and (found is None or self._entrypoint.read_timeout is not None):
+                self._deadline.set(self._entrypoint.head_timeout)
             if found is not None:
                 self._begin(*found)
-            elif not under_way:
-                self._deadline.set(self._entrypoint.head_timeout)
         except ExchangeError as error:
             self._refuse(error)
 
@@ -163,9 +166,9 @@ class DownstreamH1(FlowControlled):
             self._begin_body(head, rest)
         elif rest:
             self._pending = rest
-        if self._entrypoint.write_timeout:
-            self._deadline.set(self._entrypoint.write_timeout)
-        elif self._body is None:
+        if self._answer_deadline is not None:
+            self._answer_deadline.set(self._entrypoint.write_timeout)
+        if self._body is None:
             self._deadline.clear()
         self._answer(request)
 
@@ -205,10 +208,10 @@ class DownstreamH1(FlowControlled):
                 self._deadline.set(self._entrypoint.head_timeout)
             return
         self._body = None
-        if not self._entrypoint.write_timeout:
-            self._deadline.clear()
+        self._deadline.clear()
         self._pending = rest
-        self._resume_unless_much_waits()
+        if len(rest) <= PIPELINE_LIMIT:
+            self._resume()
 
     def _refuse(self, error: ExchangeError) -> None:
         """Answer a head that is not served, and close."""
@@ -236,10 +239,6 @@ class DownstreamH1(FlowControlled):
         self._keep_alive = False
         if self._entrypoint.read_timeout is None:
             self._deadline.clear()
-
-    def _resume_unless_much_waits(self) -> None:
-        if len(self._pending) <= PIPELINE_LIMIT:
-            self._resume()
 
     # Exchanges.
 
@@ -331,15 +330,13 @@ class DownstreamH1(FlowControlled):
         chunked = body.length is None and request.version >= (1, 1)
         if body.length is None and not chunked:
             self._keep_alive = False
-        head = self._head(request, response)
-        exchange = request.exchange
         transport = self._transport
-        self._head_sent = True
         # With the first bytes if they are there, alone if not: an event source is open at its head.
-        self._waiting_head = head
+        self._waiting_head = self._head(request, response)
+        self._head_sent = True
         self._loop.call_soon(self._send_waiting_head)
         while data := await body.read():
-            exchange.response_size += len(data)
+            request.exchange.response_size += len(data)
             if chunked:
                 data = chunk(data)
             if self._waiting_head:
@@ -361,6 +358,8 @@ class DownstreamH1(FlowControlled):
         assert upstream is not None  # noqa: S101 - for the type checker; the caller has looked
         self._keep_alive = False
         self._deadline.clear()
+        if self._answer_deadline is not None:
+            self._answer_deadline.clear()
         self._tunnel = tunnel = DownstreamTunnel(self._transport, self._drain, self._pause_for)
         method, as_traefik = request.method, self._as_traefik
         head = response_head(response, method, (1, 1), keep_alive=True, as_traefik=as_traefik)
@@ -385,8 +384,9 @@ class DownstreamH1(FlowControlled):
     def _end(self) -> None:
         """Close, or go on with what the client has sent meanwhile."""
         self._task = None
-        transport = self._transport
-        if transport.is_closing():
+        if self._answer_deadline is not None:
+            self._answer_deadline.clear()
+        if self._transport.is_closing():
             return
         if self._body is not None or not self._keep_alive or self._entrypoint.closing:
             self._close_gently()
@@ -395,8 +395,8 @@ class DownstreamH1(FlowControlled):
         if self._pending:
             data, self._pending = self._pending, b""
             self._read_head(data)
-        if self._paused:
-            self._resume_unless_much_waits()
+        if self._paused and len(self._pending) <= PIPELINE_LIMIT:
+            self._resume()
 
     # Life cycle.
 
