@@ -41,6 +41,8 @@ from edgerouter.proxy.upstream.head import (
 
 MAX_HEAD = 1024 * 1024
 """Bytes of a response head, as Go's transport allows by default."""
+MAX_INTERIM = 1024 * 1024
+"""Bytes of all interim heads before a final one: the client may read slower than they come."""
 MAX_FIELDS = 1000
 PERHAPS = "; is the port right (server.port), and does it speak HTTP, not TLS (https://)?"
 WRITE_HIGH_WATER = 256 * 1024
@@ -75,6 +77,7 @@ class UpstreamH1(FlowControlled):
         self._method = ""
         self._inform: Inform | None = None
         self._interim: asyncio.Event | None = None
+        self._interim_size = 0
         self._body: IncomingBody | None = None
         self._tunnel: UpstreamTunnel | None = None
         self._keep_alive = False
@@ -99,6 +102,7 @@ class UpstreamH1(FlowControlled):
         self._method = method
         self._inform = inform
         self._received = False
+        self._interim_size = 0
         self._keep_alive = False
         self._uploading = uploads
         # Made here, because the answer may come before ``upload`` has begun to run.
@@ -282,6 +286,10 @@ class UpstreamH1(FlowControlled):
             self._fail(UpstreamProtocolError(f"the server's answer has the status {message.code}"))
             return None
         if message.code < 200 and message.code != 101:
+            self._interim_size += len(text)
+            if self._interim_size > MAX_INTERIM:
+                self._fail(UpstreamProtocolError("the server sends interim answers without end"))
+                return None
             self._interim_response(message)
             return rest
         try:

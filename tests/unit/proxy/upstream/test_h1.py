@@ -8,7 +8,7 @@ import pytest
 
 from edgerouter.http.errors import UpstreamProtocolError
 from edgerouter.http.message import Response
-from edgerouter.proxy.upstream.h1 import MAX_HEAD, UpstreamH1
+from edgerouter.proxy.upstream.h1 import MAX_HEAD, MAX_INTERIM, UpstreamH1
 from tests.support.data_plane import upstream
 
 
@@ -69,4 +69,16 @@ async def test_a_head_without_an_end_is_given_up(connection: UpstreamH1) -> None
     for _ in range(MAX_HEAD // 65536 + 1):
         connection.data_received(b"a" * 65536)
     with pytest.raises(UpstreamProtocolError):
+        await future
+
+
+async def test_interim_answers_without_end_are_given_up(connection: UpstreamH1) -> None:
+    """They are passed on as they come; a client that reads nothing would have them pile up here."""
+    told: list[int] = []
+    future = connection.begin("GET", lambda status, _: told.append(status))
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: <%b>\r\n\r\n" % (b"a" * 10_000)
+    while not future.done():
+        connection.data_received(interim)
+        assert len(told) * len(interim) <= MAX_INTERIM
+    with pytest.raises(UpstreamProtocolError, match="interim answers without end"):
         await future
