@@ -66,7 +66,7 @@ def parse_document(text: str, extension: str, *, folds_case: bool = False) -> Do
 
 def _toml(text: str) -> Document:
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(text.removeprefix("\ufeff"))  # Which YAML readers skip themselves.
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found[1]) if found else len(text.splitlines())

@@ -81,7 +81,8 @@ def _redirection(
     if not redirection.to:
         yield f"{path}.to", "is missing; name an entry point, or a port such as :443"
     elif redirection.to.startswith(":"):
-        if not (redirection.to[1:].isdigit() and 0 < int(redirection.to[1:]) <= 65535):
+        port = redirection.to[1:]
+        if not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
             yield f"{path}.to", f'"{redirection.to}" is not a port such as :443'
     elif redirection.to not in configuration.entry_points:
         yield f"{path}.to", _no_entry_point(redirection.to, configuration)

@@ -40,6 +40,11 @@ def test_yaml_lines() -> None:
     assert document.line_of("tcp") == 0
 
 
+@pytest.mark.parametrize(("text", "extension"), [(YAML, ".yml"), (TOML, ".toml")])
+def test_a_byte_order_mark_is_no_content(text: str, extension: str) -> None:
+    assert parse_document(f"\ufeff{text}", extension) == parse_document(text, extension)
+
+
 def test_toml_lines() -> None:
     document = parse_document(TOML, ".toml")
     assert document.line_of("http.routers.api.rule") == 3

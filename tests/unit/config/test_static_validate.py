@@ -65,6 +65,11 @@ def test_right(raw: dict[str, object]) -> None:
             "is not a port",
         ),
         (
+            {"entryPoints": {"a": to(":8²")}},
+            "entryPoints.a.http.redirections.entryPoint.to",
+            "is not a port",
+        ),
+        (
             {"entryPoints": {"a": to(":443", scheme="htps")}},
             "entryPoints.a.http.redirections.entryPoint.scheme",
             'expected http or https; got "htps"',
