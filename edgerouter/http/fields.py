@@ -43,6 +43,7 @@ _KINDS: dict[bytes, int] = {
 # The family as Traefik's forwarded-headers handler knows it; ``_`` counts as ``-`` because many
 # backends (CGI, WSGI) cannot tell the two apart.
 _FORWARDED_PREFIX = b"x-forwarded-"
+_ALIKE = (b"x-real-ip", b"x-scheme")
 _BELIEVED = frozenset(
     b"x-forwarded-proto x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-server "
     b"x-forwarded-uri x-forwarded-method x-forwarded-prefix x-forwarded-tls-client-cert "
@@ -67,7 +68,7 @@ def classify(name: bytes) -> int:
     lower = name.lower()
     dashed = lower.replace(b"_", b"-")
     result = _KINDS.get(lower, END_TO_END)
-    if dashed.startswith(_FORWARDED_PREFIX) or dashed == b"x-real-ip":
+    if dashed.startswith(_FORWARDED_PREFIX) or dashed in _ALIKE:
         result = FORWARDED
     elif result == END_TO_END and not _PLAIN_NAME(name):
         result = UNDERSCORE if b"_" in name else ALIAS

@@ -14,6 +14,10 @@ from typing import Any
 from edgerouter.http.headers import Headers
 from edgerouter.http.lines import FEWEST_HOSTS
 
+SCHEME_FIELDS = frozenset((b"x-forwarded-scheme", b"x-scheme"))
+"""What ``addXForwardedSchemeHeaders`` says besides ``X-Forwarded-Proto``."""
+
+# What hosts have in common exists once, so that it stays in the processor's caches.
 _SERVER = (b"X-Forwarded-Server", socket.gethostname().encode())
 _PROTO = {
     (websocket, secure): (b"X-Forwarded-Proto", scheme)
@@ -82,15 +86,27 @@ class ForwardedHeaders:
         self.kept_connection_tokens = frozenset(
             name.lower().encode() for name in options.get("connection") or ()
         )
+        adds_scheme = bool(options.get("addXForwardedSchemeHeaders"))
+        self._scheme_fields = SCHEME_FIELDS if adds_scheme else frozenset()
+
+    def is_set_here(self, name: bytes) -> bool:
+        """Tell whether ``addXForwardedSchemeHeaders`` sets this field, whatever clients say."""
+        return name.lower().replace(b"_", b"-") in self._scheme_fields
 
     def added(
-        self, authority: bytes, *, secure: bool, websocket: bool
+        self, authority: bytes, *, secure: bool, websocket: bool, scheme: bytes = b""
     ) -> list[tuple[bytes, bytes]]:
-        """Return the fields but ``X-Real-Ip`` for a request that brought none that is believed."""
+        """Return the fields but ``X-Real-Ip`` for a request that brought none that is believed.
+
+        A believed ``scheme`` is the one that ``addXForwardedSchemeHeaders`` repeats.
+        """
+        proto = (b"X-Forwarded-Proto", scheme) if scheme else _PROTO[websocket, secure]
+        repeated = [(b"X-Forwarded-Scheme", proto[1]), (b"X-Scheme", proto[1])]
         port = port_of(authority)
         return [
-            _PROTO[websocket, secure],
+            proto,
             (b"X-Forwarded-Port", port) if port else _DEFAULT_PORT[secure],
+            *(repeated if self._scheme_fields else []),
             *([(b"X-Forwarded-Host", authority)] if authority else []),
             _SERVER,
         ]
@@ -99,13 +115,13 @@ class ForwardedHeaders:
         self, headers: Headers, authority: bytes, ip: bytes, *, secure: bool, websocket: bool
     ) -> Headers:
         """Return ``headers`` of a trusted peer with the missing fields added."""
-        proto = headers.first(b"x-forwarded-proto")
+        proto = headers.first(b"x-forwarded-proto") or b""
         secure = proto in (b"https", b"wss") if proto else secure
-        present = {name.lower() for name, value in headers if value}
-        result = headers.without(b"x-forwarded-server")
-        added = self.added(authority, secure=secure, websocket=websocket)
+        result = headers.without(b"x-forwarded-server", *self._scheme_fields)
+        present = {name.lower() for name, value in result if value}
+        added = self.added(authority, secure=secure, websocket=websocket, scheme=proto)
         for name, value in [(b"X-Real-Ip", ip), *added]:
-            if name.lower() not in present or name == b"X-Forwarded-Server":
+            if name.lower() not in present:
                 result.append((name, value))
         return result
 

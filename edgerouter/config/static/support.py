@@ -11,7 +11,6 @@ UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("accesslog.otlp", "the access log is not sent to a collector"),
     ("api.debug", "/debug is not served"),
     ("certificatesresolvers.*.tailscale", "certificates of Tailscale are not obtained"),
-    ("entrypoints.*.forwardedheaders.addxforwardedschemeheaders", "these headers are not sent"),
     ("entrypoints.*.http2", "HTTP/2 is not served"),
     ("entrypoints.*.http3", "HTTP/3 is not served"),
     ("entrypoints.*.observability.metrics", "no metrics are recorded"),

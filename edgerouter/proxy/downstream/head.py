@@ -194,7 +194,9 @@ class HeadReader:
             if b"_" in pair[0] and not self._keeps_name(fields.UNDERSCORE, pair[0]):
                 return False
             return self._peer.trusted or (
-                self._entrypoint.as_traefik and not fields.is_managed_by_traefik(pair[0])
+                self._entrypoint.as_traefik
+                and not fields.is_managed_by_traefik(pair[0])
+                and not self._entrypoint.forwarded.is_set_here(pair[0])
             )
         return kind in (fields.UNDERSCORE, fields.ALIAS) and self._keeps_name(kind, pair[0])
 

@@ -78,6 +78,31 @@ def test_the_server_is_always_this_one() -> None:
     assert result.first(b"x-forwarded-server") != b"other"
 
 
+SCHEMES = ForwardedHeaders({"addXForwardedSchemeHeaders": True})
+
+
+@pytest.mark.parametrize(
+    ("pairs", "scheme"),
+    [
+        ([], b"wss"),
+        ([(b"X-Scheme", b"gopher"), (b"x-forwarded-scheme", b"gopher")], b"wss"),
+        ([(b"X-Forwarded-Proto", b"https")], b"https"),
+    ],
+)
+def test_the_scheme_is_repeated_when_told_so(
+    pairs: list[tuple[bytes, bytes]], scheme: bytes
+) -> None:
+    told = SCHEMES.complete(Headers(pairs), b"a.test", b"192.0.2.1", secure=True, websocket=True)
+    for name in (b"x-forwarded-proto", b"x-forwarded-scheme", b"x-scheme"):
+        assert told.all(name) == [scheme]
+
+
+def test_the_scheme_of_a_client_that_is_not_trusted_is_repeated_too() -> None:
+    added = Headers(SCHEMES.added(b"a.test", secure=False, websocket=False))
+    assert added.all(b"x-forwarded-scheme") == added.all(b"x-scheme") == [b"http"]
+    assert not complete().has(b"x-scheme")
+
+
 @pytest.mark.parametrize(
     ("authority", "port"),
     [

@@ -123,11 +123,24 @@ def test_configured_connection_tokens_are_kept() -> None:
     assert not request.request.headers.has(b"x-gone")
 
 
-@pytest.mark.parametrize("name", [b"X-Forwarded-For", b"x_forwarded_for", b"X-Real_Ip"])
+@pytest.mark.parametrize(
+    "name", [b"X-Forwarded-For", b"x_forwarded_for", b"X-Real_Ip", b"X_Scheme"]
+)
 def test_a_stranger_is_not_believed(name: bytes) -> None:
     headers = read((name, b"203.0.113.9")).request.headers
     assert b"203.0.113.9" not in [value for _, value in headers]
     assert headers.all(b"x-real-ip") == [b"192.0.2.1"]
+
+
+@pytest.mark.parametrize("as_traefik", [False, True])
+def test_the_scheme_is_said_once_and_by_us(as_traefik: bool) -> None:
+    options = {"forwardedHeaders": {"addXForwardedSchemeHeaders": True}}
+    entry_point = EntryPoint("web", options, as_traefik=as_traefik)
+    client = HeadReader(entry_point, Peer("192.0.2.1", 1234, "web"))
+    spoken = [(name, b"https") for name in (b"X-Scheme", b"X-Forwarded-Scheme", b"x_scheme")]
+    headers = client.read(parsed(HOST, *spoken)).request.headers
+    assert headers.all(b"x-scheme") == headers.all(b"x-forwarded-scheme") == [b"http"]
+    assert not headers.has(b"x_scheme")
 
 
 @pytest.mark.parametrize(
