@@ -212,6 +212,9 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "A `replacePath`": (_NO_PATH, *_NO_URLS),
         "`errors` leaves": (_NO_PAGE,),
+        "Of services": (f"{_OURS}test_failover_needs_no_health_checks",),
+        "Of TLS": ("oracle/test_tls.py::test_difference",),
+        "The access log": ("oracle/test_settings.py::test_access_log",),
     },
     "Middlewares": {
         "`basicAuth`, `digestAuth`: a `usersFile`": (
