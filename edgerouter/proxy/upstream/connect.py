@@ -57,8 +57,7 @@ async def dial(address: Address, factory: Callable[[], P], seconds: float) -> P:
     except TimeoutError as error:
         raise _too_slow(address, seconds) from error
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", "") or str(error)
-        message = f"no connection to the server {address.key}: {reason}{_way_out(error)}"
+        message = f"no connection to the server {address.key}: {_reason(error)}{_way_out(error)}"
         raise ConnectFailed(message) from error
     return protocol
 
@@ -71,9 +70,15 @@ def _too_slow(address: Address, seconds: float) -> ConnectTimeout:
     return ConnectTimeout(message)
 
 
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):  # Of the codec for names.
+        return "no host can have such a name"
+    return error.strerror or str(error)
+
+
 def _way_out(error: OSError | UnicodeError) -> str:
     """Return what to do about an error, as the end of a sentence."""
-    if isinstance(error, socket.gaierror | UnicodeError):  # The latter: it can be no name at all.
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "; correct the host in its URL"
     if error.errno == errno.ECONNREFUSED:
         return "; is the port right (server.port), and does the server listen on every address?"

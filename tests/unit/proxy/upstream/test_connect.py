@@ -37,7 +37,7 @@ def test_the_kernel_looks_after_connections_to_servers(
     [
         ("127.0.0.1", "is the port right (server.port)"),
         ("nobody.invalid", "correct the host"),
-        ("no..name", "correct the host"),
+        ("no..name", "no host can have such a name; correct the host"),
     ],
 )
 async def test_a_refusal_says_what_may_help(host: str, remedy: str) -> None:
