@@ -135,9 +135,11 @@ class HeadParser:
                 self._parser = self._new_parser()
                 return plain_head.parse(head, as_traefik=self._as_traefik)
             raise _translated(error) from error
-        if not messages:
-            text = "the request head does not end with CRLF CRLF"
-            raise BadRequest(text)
+        if not messages:  # RFC 9113, section 3.4: the parser stops at the preface of HTTP/2.
+            is_preface = head.startswith(b"PRI ")
+            raise BadRequest(
+                "HTTP/2 is not spoken here; send HTTP/1.1" if is_preface else "the head is empty"
+            )
         message = messages[0][0]
         # The C parser skips further spaces, and takes a line without a version.
         end = len(message.method)

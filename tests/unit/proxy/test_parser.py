@@ -123,3 +123,8 @@ def test_whatever_comes_is_a_head_or_an_error_of_ours(parts: list[bytes], as_tra
 
     with contextlib.suppress(ExchangeError):
         asyncio.run(run())
+
+
+def test_a_client_that_speaks_http_2_at_once_is_told() -> None:
+    with pytest.raises(BadRequest, match="HTTP/2 is not spoken here"):
+        feed(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
