@@ -1,6 +1,7 @@
 """Accounts at DNS providers: where TXT records are written. Blocking."""
 
 import subprocess
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -67,7 +68,11 @@ def make_account(provider: str, environ: Mapping[str, str]) -> Account:
 
 
 def _row_of_the_library(provider: str, environ: Mapping[str, str]) -> Row | None:
-    """Return what ``LEXICON_<PROVIDER>_*`` say of a provider that only the library knows."""
+    """Return what ``LEXICON_<PROVIDER>_*`` say of a provider that only the library knows.
+
+    Raises:
+        ValueError: They say nothing.
+    """
     prefix = f"LEXICON_{provider}_".upper()
     options = {
         name.removeprefix(prefix).removesuffix("_FILE").lower(): (name.removesuffix("_FILE"),)
@@ -75,9 +80,16 @@ def _row_of_the_library(provider: str, environ: Mapping[str, str]) -> Row | None
         if name.startswith(prefix)
     }
     try:
-        _library_provider(provider)
+        known = _library_provider(provider)
     except (ImportError, AttributeError):
         return None
+    if not options:
+        parser = ArgumentParser(add_help=False)
+        known.configure_parser(parser)
+        names = [f"{prefix}{option}".upper() for option in vars(parser.parse_args([]))]
+        raise ValueError(
+            f'the DNS provider "{provider}" needs environment variables: some of {", ".join(names)}'
+        )
     return Row(provider, options, prefixes=(prefix.removesuffix("_"),))
 
 

@@ -6,7 +6,7 @@ it, the first that is set. A provider or variable that lego does not know keeps 
 name: ``LEXICON_<PROVIDER>_<OPTION>``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from edgerouter.acme.dns_environment import variable
@@ -23,6 +23,8 @@ class Row:
     optional: frozenset[str] = frozenset()
     fixed: Mapping[str, str] = field(default_factory=dict)
     """Options that always have this value."""
+    unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Options that are left out when one of these variables is set."""
     formats: Mapping[str, str] = field(default_factory=dict)
     """How the library wants a value, ``{}`` being the variable's."""
     timing: Timing = USUAL
@@ -36,13 +38,13 @@ def _row(
     *required: str,
     optional: str = "",
     fixed: str = "",
+    unless: str = "",
     formats: Mapping[str, str] | None = None,
     timing: Timing = USUAL,
     prefix: str = "",
 ) -> Row:
     """Read ``option=VARIABLE|OTHER`` texts; ``prefix`` where it is not a variable's first word."""
-    pairs = [text.split("=") for text in (*required, *optional.split())]
-    options = {option: tuple(names.split("|")) for option, names in pairs}
+    options = _variables((*required, *optional.split()))
     extra = frozenset(text.split("=")[0] for text in optional.split())
     words = [name.partition("_")[0] for names in options.values() for name in names]
     return Row(
@@ -50,13 +52,28 @@ def _row(
         options,
         extra,
         dict(text.split("=") for text in fixed.split()),
+        _variables(unless.split()),
         formats or {},
         timing,
         (prefix,) if prefix else tuple(dict.fromkeys(words)),
     )
 
 
+def _variables(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    pairs = (text.split("=") for text in texts)
+    return {option: tuple(names.split("|")) for option, names in pairs}
+
+
 _MINUTE, _HOUR = 60.0, 3600.0
+
+_AZURE = _row(
+    "azure",
+    "auth_client_id=AZURE_CLIENT_ID",
+    "auth_client_secret=AZURE_CLIENT_SECRET",
+    "auth_tenant_id=AZURE_TENANT_ID",
+    "auth_subscription_id=AZURE_SUBSCRIPTION_ID",
+    "resource_group=AZURE_RESOURCE_GROUP",
+)
 
 PROVIDERS: Mapping[str, Row] = {
     "alidns": _row(
@@ -72,18 +89,14 @@ PROVIDERS: Mapping[str, Row] = {
         "auth_secret_key=AURORA_SECRET",
         timing=Timing(ttl=300),
     ),
-    "azuredns": _row(
-        "azure",
-        "auth_client_id=AZURE_CLIENT_ID",
-        "auth_client_secret=AZURE_CLIENT_SECRET",
-        "auth_tenant_id=AZURE_TENANT_ID",
-        "auth_subscription_id=AZURE_SUBSCRIPTION_ID",
-        "resource_group=AZURE_RESOURCE_GROUP",
-    ),
+    "azure": _AZURE,
+    "azuredns": _AZURE,
     "cloudflare": _row(
         "cloudflare",
         "auth_token=CF_DNS_API_TOKEN|CLOUDFLARE_DNS_API_TOKEN|CF_API_KEY|CLOUDFLARE_API_KEY",
         optional="auth_username=CF_API_EMAIL|CLOUDFLARE_EMAIL",
+        # With an address the library takes a token for the key of the whole account.
+        unless="auth_username=CF_DNS_API_TOKEN|CLOUDFLARE_DNS_API_TOKEN",
     ),
     "cloudns": _row(
         "cloudns",
@@ -213,6 +226,14 @@ PROVIDERS: Mapping[str, Row] = {
     ),
     "njalla": _row("njalla", "auth_token=NJALLA_TOKEN", timing=Timing(ttl=300)),
     "ns1": _row("nsone", "auth_token=NS1_API_KEY"),
+    "oraclecloud": _row(
+        "oci",
+        "auth_user=OCI_USER_OCID",
+        "auth_tenancy=OCI_TENANCY_OCID",
+        "auth_fingerprint=OCI_PUBKEY_FINGERPRINT",
+        "auth_key_file=OCI_PRIVKEY_FILE",
+        optional="auth_pass_phrase=OCI_PRIVKEY_PASS auth_region=OCI_REGION",
+    ),
     "ovh": _row(
         "ovh",
         "auth_entrypoint=OVH_ENDPOINT",
@@ -246,11 +267,19 @@ PROVIDERS: Mapping[str, Row] = {
     ),
     "rcodezero": _row("rcodezero", "auth_token=RCODEZERO_API_TOKEN"),
     "regfish": _row("regfish", "auth_api_key=REGFISH_API_KEY"),
+    "rimuhosting": _row(
+        "zonomi",
+        "auth_token=RIMUHOSTING_API_KEY",
+        fixed="auth_entrypoint=rimuhosting",
+        timing=Timing(ttl=3600),
+    ),
     "route53": _row(
         "route53",
-        "auth_access_key=AWS_ACCESS_KEY_ID",
-        "auth_access_secret=AWS_SECRET_ACCESS_KEY",
-        optional="zone_id=AWS_HOSTED_ZONE_ID",
+        # Without keys boto3 looks for a profile or the role of the machine, as lego does.
+        optional="auth_access_key=AWS_ACCESS_KEY_ID auth_access_secret=AWS_SECRET_ACCESS_KEY"
+        " zone_id=AWS_HOSTED_ZONE_ID",
+        # The library cannot hand a session over; boto3 finds all three of them itself.
+        unless="auth_access_key=AWS_SESSION_TOKEN auth_access_secret=AWS_SESSION_TOKEN",
     ),
     "safedns": _row("safedns", "auth_token=SAFEDNS_AUTH_TOKEN"),
     "sakuracloud": _row(
@@ -259,6 +288,12 @@ PROVIDERS: Mapping[str, Row] = {
         "auth_secret=SAKURACLOUD_ACCESS_TOKEN_SECRET",
     ),
     "scaleway": _row("scaleway", "auth_secret_key=SCW_SECRET_KEY|SCALEWAY_API_TOKEN"),
+    "tencentcloud": _row(
+        "qcloud",
+        "secret_id=TENCENTCLOUD_SECRET_ID",
+        "secret_key=TENCENTCLOUD_SECRET_KEY",
+        timing=Timing(ttl=600),
+    ),
     "timewebcloud": _row("timeweb", "auth_token=TIMEWEBCLOUD_AUTH_TOKEN"),
     "transip": _row(
         "transip",
@@ -277,6 +312,12 @@ PROVIDERS: Mapping[str, Row] = {
         "auth_pass=WEDOS_WAPI_PASSWORD",
         timing=Timing(300, 10 * _MINUTE, 10),
     ),
+    "zonomi": _row(
+        "zonomi",
+        "auth_token=ZONOMI_API_KEY",
+        fixed="auth_entrypoint=zonomi",
+        timing=Timing(ttl=3600),
+    ),
 }
 
 
@@ -289,6 +330,8 @@ def library_options(provider: str, row: Row, environ: Mapping[str, str]) -> dict
     values = dict(row.fixed)
     missing = []
     for option, names in row.options.items():
+        if variable(environ, *row.unless.get(option, ())):
+            continue
         own = f"LEXICON_{row.library}_{option}".upper()
         value = variable(environ, *names, own)
         if value:

@@ -21,6 +21,9 @@ from edgerouter.acme.dns_timing import Timing
 from edgerouter.acme.keys import new_key, to_pem
 from edgerouter.config.static.acme import DNSChallenge
 
+NOT_INSTALLED = {"oraclecloud", "tencentcloud"}
+"""Their packages are larger than everything else together."""
+
 
 def options(provider: str, **environ: str) -> dict[str, str]:
     return library_options(provider, PROVIDERS[provider], environ)
@@ -43,9 +46,12 @@ def test_the_library_can_use_the_account(name: str, tmp_path: Path) -> None:
     service = {"client_email": "a@b", "private_key": key, "private_key_id": "1", "project_id": "p"}
     (tmp_path / "file").write_text(json.dumps(service) if name == "gcloud" else key)
     row = PROVIDERS[name]
-    account = make_account(
-        name, {names[0]: str(tmp_path / "file") for names in row.options.values()}
-    )
+    environ = {names[0]: str(tmp_path / "file") for names in row.options.values()}
+    if name in NOT_INSTALLED:
+        with pytest.raises(ValueError, match=rf'pip install "dns-lexicon\[{row.library}\]"'):
+            make_account(name, environ)
+        return
+    account = make_account(name, environ)
     assert isinstance(account, LibraryAccount)
     account.provider_for("example.com")
 
@@ -89,10 +95,19 @@ def test_variables_become_options() -> None:
         "auth_username": "e",
         "auth_token": "k",
     }
+    assert options("cloudflare", CF_API_EMAIL="e", CF_DNS_API_TOKEN="t") == {"auth_token": "t"}
     assert options("gandiv5", GANDIV5_API_KEY="k") == {"auth_token": "k", "api_protocol": "rest"}
     assert options("gcloud", GCE_SERVICE_ACCOUNT_FILE="/x.json") == {
         "auth_service_account_info": "file::/x.json"
     }
+
+
+def test_amazon_without_keys_or_with_a_session_is_left_to_boto3() -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_HOSTED_ZONE_ID": "z"}
+    zone = {"zone_id": "z"}
+    assert options("route53", **keys) == {"auth_access_key": "k", "auth_access_secret": "s", **zone}
+    assert options("route53", **keys, AWS_SESSION_TOKEN="t") == zone
+    assert options("route53", AWS_PROFILE="dns") == {}
 
 
 def test_values_from_files(tmp_path: Path) -> None:
@@ -107,6 +122,8 @@ def test_what_is_missing_is_named() -> None:
         make_account("godaddy", {})
     with pytest.raises(ValueError, match="CF_DNS_API_TOKEN or CLOUDFLARE_DNS_API_TOKEN or"):
         make_account("cloudflare", {})
+    with pytest.raises(ValueError, match="LEXICON_DNSPOD_AUTH_USERNAME, LEXICON_DNSPOD_AUTH_TOKEN"):
+        make_account("dnspod", {"DNSPOD_API_KEY": "1,2"})
     for provider, name in (
         ("rfc2136", "RFC2136_NAMESERVER"),
         ("exec", "EXEC_PATH"),
