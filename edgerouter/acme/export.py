@@ -64,17 +64,29 @@ def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.envi
 def _write(options: Export, stored: Stored, directory: Path) -> bool:
     # What is there is compared by a digest: PFX files differ each time.
     mark = directory / ".exported"
-    content = f"{stored.chain}{stored.key}{options.formats}{options.password}"
+    content = f"{stored.chain}{stored.key}{options.formats}{options.password}{options.group}"
     digest = hashlib.sha256(content.encode()).hexdigest()
     if mark.exists() and mark.read_text() == digest:
         return False
+    written = [directory]
     if "pem" in options.formats:
+        written += [directory / "key.pem", directory / "certificate.pem"]
         write_private(directory / "key.pem", stored.key)
         write_private(directory / "certificate.pem", stored.chain)
     if "pfx" in options.formats:
+        written.append(directory / "certificate.pfx")
         write_private_bytes(directory / "certificate.pfx", _pfx(stored, options.password))
+    if options.group is not None:
+        _open_to(options.group, written)
     write_private(mark, digest)
     return True
+
+
+def _open_to(group: int, paths: Iterable[Path]) -> None:
+    """Let a group read files and look into directories."""
+    for path in paths:
+        os.chown(path, -1, group)
+        path.chmod(0o750 if path.is_dir() else 0o640)
 
 
 def _pfx(stored: Stored, password: str) -> bytes:

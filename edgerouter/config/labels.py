@@ -31,6 +31,7 @@ KNOWN_LABELS = frozenset(
         "certificate.names",
         "certificate.signal",
         "certificate.exec",
+        "certificate.restart",
     }
 )
 """Labels below a root that are no configuration but are read by the Docker provider."""

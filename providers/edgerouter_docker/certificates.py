@@ -1,7 +1,7 @@
 """Containers that are to be told when the copy of a certificate has changed, by their labels.
 
-``certificate.names`` says which names it is about, ``certificate.signal`` and
-``certificate.exec`` what is done to the container then.
+``certificate.names`` says which names it is about, ``certificate.signal``, ``certificate.exec``
+and ``certificate.restart`` what is done to the container then.
 """
 
 import logging
@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from edgerouter.config.types import parse_bool
 from edgerouter_docker.engine import Engine, EngineUnavailable
 from edgerouter_docker.inventory import Container
 from edgerouter_docker.network import container_label
@@ -17,6 +18,7 @@ from edgerouter_docker.network import container_label
 log = logging.getLogger(__name__)
 
 NAMES, SIGNAL, EXEC = "certificate.names", "certificate.signal", "certificate.exec"
+RESTART = "certificate.restart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Reaction:
     """``SIGHUP``, ..."""
     command: tuple[str, ...] = ()
     """A program in the container, with its arguments."""
+    restart: bool = False
 
     def concerns(self, certified: Iterable[str]) -> bool:
         """Whether a certificate for these names is one of those the container uses."""
@@ -42,21 +45,31 @@ def reaction_of(labels: Mapping[str, str]) -> Reaction | None:
     Raises:
         ValueError: A label is malformed; the message names it.
     """
-    names, number, command = (
-        container_label(labels, name).strip() for name in (NAMES, SIGNAL, EXEC)
+    names, number, command, restarted = (
+        container_label(labels, name).strip() for name in (NAMES, SIGNAL, EXEC, RESTART)
     )
-    if not (names or number or command):
+    if not (names or number or command or restarted):
         return None
     if not names:
         raise ValueError(f"{NAMES} is missing; it says whose certificate the container uses")
-    if not (number or command):
-        raise ValueError(f"{SIGNAL} or {EXEC} is missing; they say what is done after a change")
+    restart = _is_on(restarted) if restarted else False
+    if not (number or command or restart):
+        raise ValueError(
+            f"{SIGNAL}, {EXEC} or {RESTART}=true is missing; they say what is done after a change"
+        )
     listed = tuple(name.strip().lower() for name in names.split(",") if name.strip())
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:
         raise ValueError(f"{EXEC}: {error}; check the quotes") from error
-    return Reaction(listed, _signal(number) if number else "", words)
+    return Reaction(listed, _signal(number) if number else "", words, restart)
+
+
+def _is_on(text: str) -> bool:
+    try:
+        return parse_bool(text)
+    except ValueError as error:
+        raise ValueError(f"{RESTART}: {error}") from error
 
 
 def _signal(text: str) -> str:
@@ -111,6 +124,8 @@ def _react(
             engine.signal(container.id, reaction.signal)
         if reaction.command:
             engine.execute(container.id, reaction.command)
+        if reaction.restart:
+            engine.restart(container.id, container.stop_timeout)
     except EngineUnavailable as error:
         log.error(
             "The %s is not told of the new certificate for %s: %s",
@@ -119,5 +134,6 @@ def _react(
             error,
         )
     else:
-        done = " and ".join(filter(None, (reaction.signal, shlex.join(reaction.command))))
+        acts = (reaction.signal, shlex.join(reaction.command), "restart" * reaction.restart)
+        done = " and ".join(filter(None, acts))
         log.info("The %s is told of the new certificate for %s: %s", container, certified[0], done)

@@ -2,9 +2,9 @@
 
 Every failure to reach the engine becomes ``EngineUnavailable``, with a remedy
 when the reason is known. Needed rights: ``/_ping /version /events
-/containers/json /containers/{id}/json``, and for labels ``certificate.signal`` and
-``certificate.exec`` those that act on a container. The API version is the engine's own
-answer, never a constant.
+/containers/json /containers/{id}/json``, and for labels ``certificate.signal``, ``.exec`` and
+``.restart`` those that act on a container. The API version is the engine's own answer, never a
+constant.
 """
 
 import os
@@ -166,6 +166,15 @@ class Engine:
                 time.sleep(EXEC_POLL)
         if state["ExitCode"]:
             raise EngineUnavailable(f"{command[0]} ended with status {state['ExitCode']}")
+
+    def restart(self, container_id: str, stop_timeout: float) -> None:
+        """Stop a container, killing it after ``stop_timeout`` seconds, and start it again.
+
+        Raises:
+            EngineUnavailable: The engine does not do it, or cannot be reached.
+        """
+        with self._translated(), _permitted("POST /containers/{id}/restart"):
+            self._connected.restart(container_id, round(stop_timeout))
 
     def events(self, since: int) -> EventStream:
         """Open the stream of events from ``since`` (the engine's Unix seconds) on.

@@ -65,6 +65,7 @@ def test_a_name_gets_its_certificate(
         with router:
             began = int(time.time())
             mail = run_container(labels=USER_OF_A_COPY)
+            mqtt = run_container(labels=RESTARTED_FOR_A_COPY)
             shop = run_container(labels=labels_of(services))
             roots = pebble.root()
             answer = eventually(
@@ -80,6 +81,7 @@ def test_a_name_gets_its_certificate(
             eventually(copy.exists, bool)
             assert x509.load_pem_x509_certificate(copy.read_bytes()) == answer.certificate
             eventually(lambda: acts_on(mail, since=began), lambda acts: ("kill", "1") in acts)
+            eventually(lambda: acts_on(mqtt, since=began), lambda acts: ("restart", "") in acts)
             # There is no such program in the image; the engine's answer names it.
             log = eventually(router.log.read_text, lambda text: "is not told" in text)
             assert "/reload" in log
@@ -90,6 +92,12 @@ USER_OF_A_COPY = {
     "edgerouter.certificate.names": "shop.example.com",
     "edgerouter.certificate.signal": "HUP",
     "edgerouter.certificate.exec": "/reload now",
+}
+
+RESTARTED_FOR_A_COPY = {
+    "traefik.enable": "false",
+    "edgerouter.certificate.names": "shop.example.com",
+    "edgerouter.certificate.restart": "true",
 }
 
 

@@ -43,7 +43,7 @@ class FakeDocker:
         self.inspected: Counter[str] = Counter()
         self.requests: list[web.Request] = []
         self.acts: list[tuple[str, str]] = []
-        """Signals that were sent and programs that were run, by container."""
+        """Signals that were sent, programs that were run and restarts, by container."""
         self.exit_code = 0
         self._path = path
         self._streams: list[asyncio.Queue[bytes | None]] = []
@@ -86,6 +86,8 @@ class FakeDocker:
             return "list", self._list
         if path.endswith("/kill"):
             return "kill", self._kill
+        if path.endswith("/restart"):
+            return "restart", self._restart
         if "exec" in path.split("/"):
             return "exec", self._exec
         return "inspect", self._inspect
@@ -109,6 +111,11 @@ class FakeDocker:
 
     async def _kill(self, request: web.Request) -> web.Response:
         self.acts.append((request.path.split("/")[-2].lstrip("0"), request.query["signal"]))
+        return web.Response(status=204)
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        timeout = request.query["t"]
+        self.acts.append((request.path.split("/")[-2].lstrip("0"), f"restart in {timeout} s"))
         return web.Response(status=204)
 
     async def _exec(self, request: web.Request) -> web.Response:

@@ -80,6 +80,9 @@ class Export(Section):
     directory: str = Field("", description="Directory for copies of certificates; empty: none.")
     formats: list[Literal["pem", "pfx"]] = Field(["pem"], description="pem, pfx or both.")
     password: str = Field("", exclude=True, description="Password of PFX files.")
+    group: int | None = Field(
+        None, ge=0, description="Number of a group that may read the copies, too."
+    )
     command: str = Field(
         "", description="Program that is run after a change, with the directory as argument."
     )

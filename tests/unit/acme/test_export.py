@@ -1,5 +1,6 @@
 """Copies of certificates for other programs."""
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,21 @@ def test_both_formats_and_a_program_told_of_changes(tmp_path: Path, program: Pat
     export(options, second)
     assert len(calls.read_text().splitlines()) == 2
     assert belong_together((directory / "certificate.pem").read_text(), second.key)
+
+
+def test_a_group_may_read_the_copies(tmp_path: Path) -> None:
+    options = Export(directory=str(tmp_path), formats=["pem", "pfx"])
+    export(options, stored("a.org"))
+    group = max(os.getgroups(), default=os.getgid())
+    export(options.model_copy(update={"group": group}), stored("a.org"))
+    for name, mode in {
+        "": 0o750,
+        "key.pem": 0o640,
+        "certificate.pem": 0o640,
+        "certificate.pfx": 0o640,
+    }.items():
+        found = (tmp_path / "a.org" / name).stat()
+        assert (found.st_gid, stat.S_IMODE(found.st_mode)) == (group, mode), name
 
 
 def test_the_newest_has_the_directory() -> None:

@@ -1,4 +1,4 @@
-"""Containers that are told of new certificates by a signal or a program."""
+"""Containers that are told of new certificates by a signal, a program or a restart."""
 
 import logging
 from collections.abc import Mapping
@@ -34,6 +34,11 @@ def labels(**named: str) -> dict[str, str]:
             labels(names="a.org", exec="sh -c 'reload all'"),
             Reaction(("a.org",), "", ("sh", "-c", "reload all")),
         ),
+        (labels(names="a.org", restart="true"), Reaction(("a.org",), restart=True)),
+        (
+            labels(names="a.org", signal="HUP", restart="false"),
+            Reaction(("a.org",), "SIGHUP"),
+        ),
     ],
 )
 def test_labels(written: dict[str, str], expected: Reaction | None) -> None:
@@ -44,7 +49,9 @@ def test_labels(written: dict[str, str], expected: Reaction | None) -> None:
     ("written", "message"),
     [
         (labels(signal="HUP"), "certificate.names is missing"),
-        (labels(names="a.org"), "certificate.signal or certificate.exec is missing"),
+        (labels(names="a.org"), "certificate.signal, certificate.exec or certificate.restart=tr"),
+        (labels(names="a.org", restart="false"), "certificate.restart=true is missing"),
+        (labels(names="a.org", restart="always"), "certificate.restart: .*always"),
         (labels(names="a.org", signal="HUPP"), "there is no signal HUPP"),
         (labels(names="a.org", signal="9999"), "there is no signal 9999"),
         (labels(names="a.org", exec="sh -c 'open"), "certificate.exec: No closing quotation"),
@@ -76,7 +83,7 @@ async def changed(
         async def refuse() -> web.StreamResponse:
             return web.json_response({"message": "not allowed"}, status=status)
 
-        docker.faults |= {"kill": refuse, "exec": refuse}
+        docker.faults |= {"kill": refuse, "exec": refuse, "restart": refuse}
     async with docker.serving():
         options = Options(endpoint=docker.endpoint, exposed_by_default=False)
         provider = DockerProvider("docker", options)
@@ -91,11 +98,29 @@ async def test_those_that_use_it_are_told(tmp_path: Path) -> None:
         tmp_path,
         {
             "mail": labels(names="mail.a.org", signal="HUP", exec="postfix reload"),
+            "mqtt": labels(names="mail.a.org", restart="true"),
             "other": labels(names="b.org", signal="HUP"),
             "web": {},
         },
     )
-    assert docker.acts == [("mail", "SIGHUP"), ("mail", "postfix reload")]
+    assert docker.acts == [
+        ("mail", "SIGHUP"),
+        ("mail", "postfix reload"),
+        ("mqtt", "restart in 0 s"),
+    ]
+
+
+async def test_a_restart_gives_a_container_its_own_time_to_stop(tmp_path: Path) -> None:
+    docker = FakeDocker(tmp_path / "docker.sock")
+    data = container_data("mqtt", **labels(names="mail.a.org", restart="true"))
+    data["Config"]["StopTimeout"] = 60
+    docker.add(data)
+    async with docker.serving():
+        provider = DockerProvider("docker", Options(endpoint=docker.endpoint))
+        async with running(provider) as context:
+            await context.until(lambda each: each.publications)
+            await provider.certificate_changed(["mail.a.org"])
+    assert docker.acts == [("mqtt", "restart in 60 s")]
 
 
 async def test_a_socket_that_is_read_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,10 +130,11 @@ async def test_a_socket_that_is_read_only(tmp_path: Path, caplog: pytest.LogCapt
             {
                 "imap": labels(names="mail.a.org", exec="reload"),
                 "mail": labels(names="mail.a.org", signal="HUP"),
+                "mqtt": labels(names="mail.a.org", restart="true"),
             },
             status=403,
         )
-    for name, calls in (("imap", "/exec"), ("mail", "/kill")):
+    for name, calls in (("imap", "/exec"), ("mail", "/kill"), ("mqtt", "/restart")):
         found = [text for text in caplog.messages if f"container {name}" in text]
         assert "the engine answered 403: not allowed" in found[0]
         assert f"a socket proxy has to allow POST /containers/{{id}}{calls}" in found[0]
@@ -124,4 +150,4 @@ async def test_mistakes_are_reported_whether_the_container_is_routed_or_not(tmp_
     docker, diagnostics = await changed(tmp_path, {"mail": labels(names="mail.a.org")})
     assert docker.acts == []
     assert [found.source for found in diagnostics] == ["container mail"]
-    assert "not told of new certificates: certificate.signal or" in diagnostics[0].message
+    assert "not told of new certificates: certificate.signal, " in diagnostics[0].message
