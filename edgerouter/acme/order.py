@@ -8,7 +8,7 @@ limits.
 import logging
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -214,8 +214,16 @@ class Order:
                     raise self._verdict(order)
         finally:
             if challenges:
-                with suppress(CertificateError):
-                    self.solver.clean_up(challenges)
+                self._clean_up(challenges)
+
+    def _clean_up(self, challenges: Sequence[Challenge]) -> None:
+        try:
+            self.solver.clean_up(challenges)
+        except CertificateError as error:
+            log.warning(
+                "The answer to a challenge is left behind",
+                extra=fields(domains=",".join(self.wanted.names), reason=str(error)),
+            )
 
     def _answer(self, authorization: str, challenge: Challenge) -> None:
         """Have the CA look, unless it does or has done so since before a restart."""

@@ -91,6 +91,55 @@ def test_the_whole_answer_has_its_time(
         assert time.monotonic() - begin < 2
 
 
+@contextmanager
+def tunnelling(target: int) -> Iterator[str]:
+    """Yield the URL of a proxy that takes one CONNECT, whatever it names, to a port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pass_on(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        client, _ = listener.accept()
+        with client, socket.create_connection(("127.0.0.1", target)) as server:
+            client.recv(65536)
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=pass_on, args=(server, client))
+            back.start()
+            pass_on(client, server)
+            back.join()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join()
+        listener.close()
+
+
+def test_the_cas_of_the_option_are_trusted_behind_a_proxy_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b'{"newNonce": "x"}'
+    answer = say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    with serving(tmp_path, answer) as server:
+        port = int(server.url.split(":")[2].removesuffix("/dir"))
+        with tunnelling(port) as proxy:
+            for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+                monkeypatch.delenv(name, raising=False)
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+            authority = Authority(
+                "https://ca.invalid/dir", 5, 5, (server.trusted,), server_name="127.0.0.1"
+            )
+            connection = Connection(authority, Account.new(authority.directory, ""))
+            connection.close()
+    assert connection.directory == {"newNonce": "x"}
+
+
 def problem(status: str, kind: str) -> bytes:
     body = f'{{"type": "urn:ietf:params:acme:error:{kind}", "detail": "why"}}'.encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\n"
