@@ -39,8 +39,11 @@ def is_covered(names: Iterable[str], available: Iterable[str]) -> bool:
 
 
 def widened(names: Iterable[str], domains: Iterable[str]) -> tuple[str, ...]:
-    """Return the names with a wildcard in the place of those directly below one of ``domains``."""
-    known = {domain.lower().strip(".") for domain in domains}
+    """Return the names with a wildcard in the place of those directly below one of ``domains``.
+
+    A domain may be written as its wildcard, too.
+    """
+    known = {domain.lower().removeprefix("*.").strip(".") for domain in domains}
     parents = ((name, name.partition(".")[2]) for name in names)
     return tuple(
         dict.fromkeys(f"*.{parent}" if parent in known else name for name, parent in parents)

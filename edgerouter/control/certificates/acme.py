@@ -21,12 +21,12 @@ from edgerouter.acme.storage import Stored
 from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
-from edgerouter.control.certificates.names import ascii_name, is_local
 from edgerouter.control.certificates.options import usable
 from edgerouter.control.certificates.places import Places
 from edgerouter.control.certificates.publication import Publication
 from edgerouter.control.certificates.sharing import Sharing
 from edgerouter.control.publisher import Publisher
+from edgerouter.control.tls.names import ascii_name, is_local
 from edgerouter.control.tls.source import Certificate, Challenges, Demand, KeyPair
 from edgerouter.observability.logs import fields
 
@@ -228,7 +228,7 @@ class AcmeSource:
     def _certified_names(self, demand: Demand) -> tuple[str, ...]:
         own = self._configuration.edgerouter.certificates_resolvers.get(demand.resolver)
         domains = own.wildcards if own is not None else ()
-        return widened(tuple(map(ascii_name, demand.names)), domains)
+        return widened(demand.names, map(ascii_name, domains))
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callback = callback

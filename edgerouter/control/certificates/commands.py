@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgerouter.acme.errors import CertificateError
 from edgerouter.control.certificates.inventory import Inventory, planned
-from edgerouter.control.certificates.names import ascii_name
+from edgerouter.control.tls.names import ascii_name
 from edgerouter.observability.logs import fields
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ class Commands:
     async def _revoke(self, name: str, reason: str) -> dict[str, Any]:
         if reason not in REASONS:
             return {"error": f"{reason} is no reason; use one of {', '.join(REASONS)}"}
-        if self._manager is None or not (held := self._manager.held(name)):
+        ascii_form = ascii_name(name.lower())
+        if self._manager is None or not (held := self._manager.held(ascii_form)):
             raise CertificateError(
                 f"no resolver has a certificate for {name}; see edgerouter cert ls"
             )
@@ -139,6 +140,6 @@ class Commands:
         if problems:
             raise CertificateError("; ".join(problems))
         return {
-            "plans": [planned(managed) for managed in self._manager.find(name)],
+            "plans": [planned(managed) for managed in self._manager.find(ascii_form)],
             "revoked": [stored.facts.serial for stored in held],
         }

@@ -13,9 +13,9 @@ from edgerouter.acme.internal_ca import InternalCA, Leaf
 from edgerouter.acme.plan import UNUSED
 from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
-from edgerouter.control.certificates.names import is_local
 from edgerouter.control.certificates.publication import Publication
 from edgerouter.control.publisher import Publisher
+from edgerouter.control.tls.names import is_local
 from edgerouter.control.tls.source import Certificate, Challenges, Demand
 
 log = logging.getLogger(__name__)

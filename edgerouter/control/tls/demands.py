@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from edgerouter.config.dynamic import TLSConfiguration
+from edgerouter.config.dynamic.base import Domain
 from edgerouter.control.runtime.model import RouterInfo
 from edgerouter.control.runtime.tls import options_name
+from edgerouter.control.tls.names import ascii_name
 from edgerouter.control.tls.source import Demand
 from edgerouter.routing.compiled import compile_rule
 from edgerouter.routing.hosts import hosts_of
@@ -26,8 +28,9 @@ def demands_of(routers: Iterable[RouterInfo], tls: TLSConfiguration) -> list[Dem
     store = tls.stores.get("default")
     generated = store.default_generated_cert if store is not None else None
     if generated is not None and generated.domain is not None and generated.domain.main:
-        domain = generated.domain
-        demands.append(Demand(generated.resolver, domain.main, tuple(domain.sans), default=True))
+        names = tuple(_names(generated.domain))
+        if names:
+            demands.append(Demand(generated.resolver, names[0], names[1:], default=True))
     return demands
 
 
@@ -40,10 +43,7 @@ def _is_strict(info: RouterInfo, tls: TLSConfiguration) -> bool:
 def _sets(info: RouterInfo) -> list[list[str]]:
     """Return the sets of names: ``tls.domains``, else the hosts of the rule as one set."""
     assert info.tls is not None  # noqa: S101 - for the type checker; the caller has looked
-    named = [
-        list(dict.fromkeys(name.lower() for name in (domain.main, *domain.sans) if name))
-        for domain in info.tls.domains
-    ]
+    named = [_names(domain) for domain in info.tls.domains]
     if any(named):
         return [names for names in named if names]
     try:
@@ -51,3 +51,9 @@ def _sets(info: RouterInfo) -> list[list[str]]:
     except RuleError:
         return []
     return [hosts] if hosts else []
+
+
+def _names(domain: Domain) -> list[str]:
+    """Return the names of a domain as certificates have them."""
+    written = (name.lower().removesuffix(".") for name in (domain.main, *domain.sans))
+    return list(dict.fromkeys(ascii_name(name) for name in written if name))

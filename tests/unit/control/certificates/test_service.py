@@ -168,6 +168,17 @@ def test_making_it_reads_no_storage(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_name_beyond_ascii_is_found(tmp_path: Path) -> None:
+    name = "xn--mller-kva.example"
+    storage = Storage(tmp_path / "acme.json.d", "le")
+    storage.open()
+    storage.save([name], make_certificate([name]), "")
+    made = make(tmp_path, {"le": {"tlsChallenge": {}}})
+    async with running(made):
+        answer = await made.commands.answer({"command": "revoke", "name": "Müller.example"})
+    assert "the CA does not answer" in answer["error"]
+
+
 def entry(name: str) -> dict[str, Any]:
     issued = make_certificate([name])
     texts = {"certificate": issued.chain, "key": issued.key}

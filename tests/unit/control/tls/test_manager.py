@@ -104,6 +104,26 @@ def test_certificates_of_the_user_come_before_those_of_sources() -> None:
     assert [each["origin"] for each in tls["certificates"]] == ["the PEM text", "source"]
 
 
+def test_names_are_wanted_as_certificates_have_them() -> None:
+    source = Source()
+    manager = TlsManager([source])
+    domain = {"main": "Bücher.Test.", "sans": ["WWW.bücher.test", "bücher.test"]}
+    router = {"rule": "PathPrefix(`/`)", "tls": {"certResolver": "le", "domains": [domain]}}
+    stores = {"default": {"defaultGeneratedCert": {"resolver": "le", "domain": domain}}}
+    view = runtime({"stores": stores}, a=router)
+    assert not section(manager, view)[1]
+    manager.tell()
+    names = ("xn--bcher-kva.test", "www.xn--bcher-kva.test")
+    assert [each.names for each in source.demands] == [names] * 2
+    source.pairs = [certificate(make_pair(*names), *names)]
+    assert section(manager, view)[0]["default"]["origin"] == "source"
+
+    nothing = {"default": {"defaultGeneratedCert": {"resolver": "le", "domain": {"main": "."}}}}
+    section(manager, runtime({"stores": nothing}))
+    manager.tell()
+    assert source.demands == []
+
+
 def test_what_a_source_refuses_marks_the_routers() -> None:
     source = Source()
     source.reasons = {"*.x.test": "no wildcards here"}
