@@ -28,7 +28,7 @@ from edgerouter.config.static.providers import (
     Providers,
 )
 from edgerouter.config.static.support import removed_hint, unsupported
-from edgerouter.config.static.validate import findings
+from edgerouter.config.static.validate import doubts, findings
 from edgerouter.config.types import parse_bool, suggestion
 
 PROVIDER_GROUP = "edgerouter.providers"
@@ -99,6 +99,8 @@ class _Load:
         configuration = with_defaults(self._decode())
         for path, message in findings(configuration):
             self._at("error", path, message)
+        for path, message in doubts(configuration):
+            self._at("warning", path, message)
         self._check_precedence(configuration.providers)
         self._warn_unsupported(configuration)
         if self._errors:

@@ -27,6 +27,47 @@ def findings(configuration: StaticConfiguration) -> Iterator[Finding]:
         yield from _status_codes(configuration.access_log.filters.status_codes)
 
 
+def doubts(configuration: StaticConfiguration) -> Iterator[Finding]:
+    """Yield options about certificates that do nothing as they are."""
+    yield from _own_resolvers(configuration)
+    yield from _on_demand(configuration)
+    export = configuration.edgerouter.certificates_export
+    if export.command and not export.directory:
+        path = "edgerouter.certificatesExport"
+        yield f"{path}.command", f"has no effect without {path}.directory"
+
+
+def _own_resolvers(configuration: StaticConfiguration) -> Iterator[Finding]:
+    resolvers = configuration.certificates_resolvers
+    for name, own in configuration.edgerouter.certificates_resolvers.items():
+        path, other = f"edgerouter.certificatesResolvers.{name}", f"certificatesResolvers.{name}"
+        resolver = resolvers.get(name)
+        if resolver is None:
+            if own.internal is None:
+                hint = suggestion(name, resolvers)
+                yield path, f"has no effect, for there is no {other}{hint}"
+        elif own.internal is not None:
+            yield f"{path}.internal", f"has no effect, for there is {other}"
+        elif own.dns_accounts and (resolver.acme is None or resolver.acme.dns_challenge is None):
+            yield f"{path}.dnsAccounts", f"has no effect without {other}.acme.dnsChallenge"
+
+
+def _on_demand(configuration: StaticConfiguration) -> Iterator[Finding]:
+    path, options = "edgerouter.onDemand", configuration.edgerouter.on_demand
+    own = configuration.edgerouter.certificates_resolvers
+    known = {*configuration.certificates_resolvers, *own}
+    allows = bool(options.ask or options.hosts)
+    if not options.resolver:
+        if allows:
+            yield path, f"has no effect without {path}.resolver"
+    elif options.resolver not in known:
+        hint = suggestion(options.resolver, known)
+        message = f'there is no certificate resolver "{options.resolver}"{hint}'
+        yield f"{path}.resolver", message
+    elif not allows:
+        yield path, "allows nobody a certificate; set hosts or ask"
+
+
 def _addresses(configuration: StaticConfiguration) -> Iterator[Finding]:
     used: dict[EntryPointAddress, str] = {}
     for name, entry_point in configuration.entry_points.items():

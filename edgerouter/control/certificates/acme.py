@@ -19,6 +19,7 @@ from edgerouter.acme.preflight import make_preflight
 from edgerouter.acme.resolver import Options, Resolver, make_solver
 from edgerouter.acme.storage import Stored
 from edgerouter.acme.threads import in_daemon_thread
+from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.acme import ACME
 from edgerouter.control.certificates.options import usable
@@ -90,6 +91,7 @@ class AcmeSource:
                 "The certificate resolver cannot be used",
                 extra=fields(resolver=name, reason=reason),
             )
+            self._callback()  # Its routers say so.
 
     def _make(self, name: str, acme: ACME) -> Resolver:
         own = self._configuration.edgerouter.certificates_resolvers.get(name)
@@ -198,12 +200,22 @@ class AcmeSource:
             answers.http01, {host: KeyPair(*pair) for host, pair in answers.acme_tls.items()}
         )
 
+    def problems(self) -> list[Diagnostic]:
+        """Return what is wrong with resolvers and their storages now."""
+        broken = [
+            Diagnostic("error", reason, key=f"certificatesResolvers.{name}")
+            for name, reason in sorted(self.broken.items())
+        ]
+        return [*broken, *self.places.problems()]
+
     def refusal(self, demand: Demand) -> str:
+        if all(map(is_local, demand.names)):
+            return ""
+        if reason := self.broken.get(demand.resolver):
+            return f'the certificate resolver "{demand.resolver}" cannot be used: {reason}'
         resolver = self.resolvers.get(demand.resolver)
         wildcard = next((each for each in demand.names if each.startswith("*.")), "")
-        if resolver is None or resolver.solver.kind == DNS_01:
-            return ""
-        if not wildcard or all(map(is_local, demand.names)):
+        if not wildcard or resolver is None or resolver.solver.kind == DNS_01:
             return ""
         return (
             f"{wildcard} cannot be certified by {resolver.solver.kind}, which the certificate"

@@ -4,7 +4,6 @@ ACME and its libraries are loaded only when there is a resolver for it.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
@@ -18,13 +17,10 @@ from edgerouter.control.certificates.inventory import Inventory
 from edgerouter.control.directory import CONTROL_SOCKET
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import CertificateSource
-from edgerouter.observability.logs import fields
 
 if TYPE_CHECKING:
     from edgerouter.acme.on_demand import OnDemand
     from edgerouter.control.certificates.acme import AcmeSource
-
-log = logging.getLogger(__name__)
 
 
 class RunningSource(CertificateSource, Protocol):
@@ -49,7 +45,7 @@ class Certificates:
         broken = self.acme.broken if self.acme is not None else {}
         self.inventory = Inventory(manager, broken, self._internal.renewals)
         if self.acme is not None:
-            self.inventory.problems = self.acme.places.problems
+            self.inventory.problems = self.acme.problems
         self.commands = Commands(self.inventory, manager)
         self.commands.others["root"] = self._internal.root
         self._note_use: Callable[[str], None] = lambda _name: None
@@ -68,11 +64,7 @@ class Certificates:
             obtain = self.acme.obtain
             self._note_use = self.acme.manager.used
         else:
-            log.error(
-                "There are no certificates on demand: the resolver is not there",
-                extra=fields(resolver=options.resolver, option="edgerouter.onDemand.resolver"),
-            )
-            return None
+            return None  # It is not there, or broken, which has been said.
         module = import_module("edgerouter.acme.on_demand")
         made: OnDemand = module.OnDemand(options, obtain)
         return made

@@ -5,15 +5,19 @@ import pytest
 from edgerouter.config.decode import decode
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.config.static.defaults import with_defaults
-from edgerouter.config.static.validate import findings
+from edgerouter.config.static.validate import doubts, findings
 
 WEB = {"address": ":80"}
 
 
-def found(raw: dict[str, object]) -> list[tuple[str, str]]:
+def configuration(raw: dict[str, object]) -> StaticConfiguration:
     decoded = decode(StaticConfiguration, raw)
     assert decoded.problems == []
-    return list(findings(with_defaults(decoded.value)))
+    return with_defaults(decoded.value)
+
+
+def found(raw: dict[str, object]) -> list[tuple[str, str]]:
+    return list(findings(configuration(raw)))
 
 
 def to(target: str, **more: str) -> dict[str, object]:
@@ -107,3 +111,63 @@ def test_wrong(raw: dict[str, object], path: str, words: str) -> None:
     ((where, message),) = found(raw)
     assert where == path
     assert words in message
+
+
+LE = {"le": {"acme": {"tlsChallenge": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("own", "path", "words"),
+    [
+        (
+            {"certificatesResolvers": {"lee": {"preflight": "off"}}},
+            "edgerouter.certificatesResolvers.lee",
+            'has no effect, for there is no certificatesResolvers.lee; did you mean "le"?',
+        ),
+        (
+            {"certificatesResolvers": {"le": {"internal": {}}}},
+            "edgerouter.certificatesResolvers.le.internal",
+            "has no effect, for there is certificatesResolvers.le",
+        ),
+        (
+            {"certificatesResolvers": {"le": {"dnsAccounts": {"a": {"provider": "exec"}}}}},
+            "edgerouter.certificatesResolvers.le.dnsAccounts",
+            "has no effect without certificatesResolvers.le.acme.dnsChallenge",
+        ),
+        (
+            {"onDemand": {"hosts": "*.x.org"}},
+            "edgerouter.onDemand",
+            "has no effect without edgerouter.onDemand.resolver",
+        ),
+        (
+            {"onDemand": {"hosts": "*.x.org", "resolver": "lee"}},
+            "edgerouter.onDemand.resolver",
+            'there is no certificate resolver "lee"; did you mean "le"?',
+        ),
+        ({"onDemand": {"resolver": "le"}}, "edgerouter.onDemand", "set hosts or ask"),
+        (
+            {"certificatesExport": {"command": "/reload"}},
+            "edgerouter.certificatesExport.command",
+            "has no effect without edgerouter.certificatesExport.directory",
+        ),
+    ],
+)
+def test_doubtful(own: dict[str, object], path: str, words: str) -> None:
+    raw = configuration({"certificatesResolvers": LE, "edgerouter": own})
+    ((where, message),) = doubts(raw)
+    assert where == path
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {"certificatesResolvers": {"le": {"preflight": "off"}, "intern": {"internal": {}}}},
+        {"onDemand": {"ask": "http://x/", "resolver": "intern"}}
+        | {"certificatesResolvers": {"intern": {"internal": {}}}},
+        {"certificatesExport": {"command": "/reload", "directory": "/export"}},
+    ],
+)
+def test_nothing_doubtful(own: dict[str, object]) -> None:
+    assert list(doubts(configuration({"certificatesResolvers": LE, "edgerouter": own}))) == []

@@ -102,6 +102,17 @@ async def test_a_resolver_that_cannot_be_used_leaves_the_others(
         assert list(made.acme.manager.resolvers) == ["good"]
 
 
+def test_routers_of_a_resolver_that_cannot_be_used_say_so(tmp_path: Path) -> None:
+    made = make(tmp_path, {"bad": {}, "good": {"tlsChallenge": {}}})
+    assert made.acme is not None
+    refusal = made.acme.refusal(Demand("bad", "a.org", (), ("a@docker",)))
+    assert (
+        'the certificate resolver "bad" cannot be used: certificatesResolvers.bad.acme' in refusal
+    )
+    assert made.acme.refusal(Demand("good", "a.org")) == ""
+    assert made.acme.refusal(Demand("bad", "localhost")) == "", "it is the internal CA's"
+
+
 async def test_nothing_is_ordered_while_an_acme_json_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,12 +130,15 @@ async def test_nothing_is_ordered_while_an_acme_json_cannot_be_read(
         assert "acme.json is no JSON" in plan["reason"]
         assert "repair the file or empty it" in plan["reason"]
         assert made.acme.certificates() == []
+        assert "certificatesResolvers.le" in {each.key for each in made.inventory.problems()}
 
+        changed.clear()  # It was set for the routers that say so.
         (tmp_path / "acme.json").write_text(good)
         async with asyncio.timeout(10):
             await changed.wait()
         assert [each.names for each in made.acme.certificates()] == [("a.org",)]
         assert "acme.json" not in str(made.inventory.plans())
+        assert "certificatesResolvers.le" not in {each.key for each in made.inventory.problems()}
 
 
 async def test_an_acme_json_is_taken_over_once(tmp_path: Path) -> None:
@@ -232,12 +246,11 @@ def test_an_unknown_kind_of_keys_is_rsa4096_as_in_traefik(
     assert "certificatesResolvers.le.acme.keyType" in str(said) or not is_said
 
 
-async def test_certificates_on_demand(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_certificates_on_demand(tmp_path: Path) -> None:
     off = make(tmp_path, {"le": {"tlsChallenge": {}}})
     assert await off.on_demand("a.org") == "there are no certificates on demand"
     unknown = make(tmp_path, {}, onDemand={"resolver": "le"})
     assert await unknown.on_demand("a.org") == "there are no certificates on demand"
-    assert "the resolver is not there" in caplog.text
     on = make(tmp_path, {"le": {"tlsChallenge": {}}}, onDemand={"resolver": "le"})
     assert await on.on_demand("a.org") == "it is none of edgerouter.onDemand.hosts"
 
