@@ -116,3 +116,10 @@ class StaticConfiguration(Section):
     core: Core = Field(default_factory=Core, description="Core.")
     global_: Global = Field(default_factory=Global, alias="global", description="Global.")
     edgerouter: Own = Field(default_factory=Own, description="Options Traefik does not have.")
+
+    @property
+    def resolver_names(self) -> frozenset[str]:
+        """The names of all certificate resolvers, those of the internal CA too."""
+        own = self.edgerouter.certificates_resolvers
+        internal = {name for name, each in own.items() if each.internal is not None}
+        return frozenset(internal.union(self.certificates_resolvers))

@@ -54,8 +54,7 @@ def _own_resolvers(configuration: StaticConfiguration) -> Iterator[Finding]:
 
 def _on_demand(configuration: StaticConfiguration) -> Iterator[Finding]:
     path, options = "edgerouter.onDemand", configuration.edgerouter.on_demand
-    own = configuration.edgerouter.certificates_resolvers
-    known = {*configuration.certificates_resolvers, *own}
+    known = configuration.resolver_names
     allows = bool(options.ask or options.hosts)
     if not options.resolver:
         if allows:

@@ -50,7 +50,7 @@ def _generated(tls: TLSConfiguration, static: StaticConfiguration) -> Iterator[D
 
 
 def _no_resolver(name: str, static: StaticConfiguration) -> str:
-    known = {**static.certificates_resolvers, **static.edgerouter.certificates_resolvers}
+    known = static.resolver_names
     if name in known:
         return ""
     return f'the certificate resolver "{name}" does not exist{suggestion(name, known)}'

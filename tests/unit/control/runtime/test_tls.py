@@ -29,6 +29,9 @@ def runtime(
             "entryPoints": {"web": {"address": ":1"}, "other": {"address": ":2"}},
             "core": {"strictTLSOptions": strict},
             "certificatesResolvers": {"le": {"acme": {"email": "a@b.test"}}},
+            "edgerouter": {
+                "certificatesResolvers": {"intern": {"internal": {}}, "none": {"preflight": "off"}}
+            },
         }
     )
     return build_runtime(static, {"file": decoded})
@@ -45,8 +48,10 @@ def test_references_that_lead_nowhere() -> None:
         a={"rule": "Host(`a`)", "tls": {"options": "oo"}},
         b={"rule": "Host(`b`)", "tls": {"certResolver": "letsencrypt"}},
         c={"rule": "PathPrefix(`/`)", "tls": {"options": "o"}},
+        d={"rule": "Host(`d`)", "tls": {"certResolver": "none"}},
+        e={"rule": "Host(`e`)", "tls": {"certResolver": "intern"}},
     )
-    errors = {name: info.errors for name, info in view.http.routers.items()}
+    errors = {name: info.errors for name, info in view.http.routers.items() if info.errors}
     assert errors == {
         "a@file": [
             (
@@ -61,9 +66,10 @@ def test_references_that_lead_nowhere() -> None:
                 " which options hold is decided by the name in the handshake"
             )
         ],
+        "d@file": ['the certificate resolver "none" does not exist'],
     }
-    assert {info.status for info in view.http.routers.values()} == {"warning"}
-    assert len(view.diagnostics) == 3
+    assert {view.http.routers[name].status for name in errors} == {"warning"}
+    assert len(view.diagnostics) == 4
 
 
 def test_a_generated_default_certificate_needs_a_resolver_and_a_name() -> None:
