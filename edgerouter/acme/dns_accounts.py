@@ -195,6 +195,14 @@ class UpdateAccount:
         )
 
 
+def _refuse_raw_mode(name: str, environ: Mapping[str, str]) -> None:
+    if variable(environ, name).upper() == "RAW":
+        raise ValueError(
+            f"{name}=RAW is not supported; leave it out, and take name and value of the record"
+            " instead of domain, token and key authorization"
+        )
+
+
 class ProgramAccount:
     """A program of the user's: ``EXEC_PATH present|cleanup <name>. <value>`` (lego)."""
 
@@ -202,6 +210,7 @@ class ProgramAccount:
         self._path = variable(environ, "EXEC_PATH")
         if not self._path:
             raise ValueError('the DNS provider "exec" needs the environment variable EXEC_PATH')
+        _refuse_raw_mode("EXEC_MODE", environ)
         self._environ = dict(environ)
         self.timing = USUAL.adapted(["EXEC"], environ)
 
@@ -242,6 +251,7 @@ class RequestAccount:
             raise ValueError(
                 'the DNS provider "httpreq" needs the environment variable HTTPREQ_ENDPOINT'
             )
+        _refuse_raw_mode("HTTPREQ_MODE", environ)
         user = variable(environ, "HTTPREQ_USERNAME")
         password = variable(environ, "HTTPREQ_PASSWORD")
         self._auth = (user, password) if user or password else None

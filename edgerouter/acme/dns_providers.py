@@ -141,7 +141,7 @@ PROVIDERS: Mapping[str, Row] = {
     ),
     "gcloud": _row(
         "googleclouddns",
-        "auth_service_account_info=GCE_SERVICE_ACCOUNT_FILE",
+        "auth_service_account_info=GCE_SERVICE_ACCOUNT_FILE|GOOGLE_APPLICATION_CREDENTIALS",
         formats={"auth_service_account_info": "file::{}"},
     ),
     "glesys": _row(

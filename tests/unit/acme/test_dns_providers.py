@@ -100,6 +100,9 @@ def test_variables_become_options() -> None:
     assert options("gcloud", GCE_SERVICE_ACCOUNT_FILE="/x.json") == {
         "auth_service_account_info": "file::/x.json"
     }
+    assert options("gcloud", GOOGLE_APPLICATION_CREDENTIALS="/y.json") == {
+        "auth_service_account_info": "file::/y.json"
+    }
 
 
 def test_amazon_without_keys_or_with_a_session_is_left_to_boto3() -> None:
@@ -138,6 +141,15 @@ def test_kinds_of_accounts() -> None:
     assert isinstance(make_account("httpreq", {"HTTPREQ_ENDPOINT": "http://x"}), RequestAccount)
     assert isinstance(make_account("rfc2136", {"RFC2136_NAMESERVER": "::1"}), UpdateAccount)
     assert isinstance(make_account("dinahosting", {"LEXICON_DINAHOSTING_X": "1"}), LibraryAccount)
+
+
+def test_the_raw_modes_of_lego_are_refused() -> None:
+    for provider, environ in (
+        ("exec", {"EXEC_PATH": "/x", "EXEC_MODE": "RAW"}),
+        ("httpreq", {"HTTPREQ_ENDPOINT": "http://x", "HTTPREQ_MODE": "raw"}),
+    ):
+        with pytest.raises(ValueError, match="_MODE=RAW is not supported; leave it out"):
+            make_account(provider, environ)
 
 
 def test_unknown_providers() -> None:
