@@ -19,6 +19,7 @@ from edgerouter.acme.order import Issued
 from edgerouter.acme.resolver import Resolver
 from edgerouter.acme.storage import Storage
 from edgerouter.observability.logs import fields
+from edgerouter.tls.names import ascii_name
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def _entries(part: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, 
         domain = _mapping(entry.get("domain"))
         sans = domain.get("sans")
         names = [domain.get("main"), *(sans if isinstance(sans, list) else ())]
-        yield tuple(dict.fromkeys(str(name).lower() for name in names if name)), entry
+        yield tuple(dict.fromkeys(ascii_name(str(name).lower()) for name in names if name)), entry
 
 
 def _mapping(content: object) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _reason(plan: Mapping[str, Any]) -> str:
 
 
 def _show(answer: Mapping[str, Any], wanted: str) -> int:
-    from edgerouter.control.tls.names import ascii_name  # noqa: PLC0415 - see orders.py.
+    from edgerouter.tls.names import ascii_name  # noqa: PLC0415 - see orders.py.
 
     name = ascii_name(wanted.lower())
     # A certificate of its own, or else one for any label in its place.

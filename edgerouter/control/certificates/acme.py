@@ -27,9 +27,9 @@ from edgerouter.control.certificates.places import Places
 from edgerouter.control.certificates.publication import Publication
 from edgerouter.control.certificates.sharing import Sharing
 from edgerouter.control.publisher import Publisher
-from edgerouter.control.tls.names import ascii_name, is_local
 from edgerouter.control.tls.source import Certificate, Challenges, Demand, KeyPair
 from edgerouter.observability.logs import fields
+from edgerouter.tls.names import ascii_name, is_local
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgerouter.acme.errors import CertificateError
 from edgerouter.control.certificates.inventory import Inventory, planned
-from edgerouter.control.tls.names import ascii_name
 from edgerouter.observability.logs import fields
+from edgerouter.tls.names import ascii_name
 
 if TYPE_CHECKING:
     from edgerouter.acme.manager import Managed, Manager

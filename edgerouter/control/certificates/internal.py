@@ -15,8 +15,8 @@ from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.certificates.publication import Publication
 from edgerouter.control.publisher import Publisher
-from edgerouter.control.tls.names import is_local
 from edgerouter.control.tls.source import Certificate, Challenges, Demand
+from edgerouter.tls.names import is_local
 
 log = logging.getLogger(__name__)
 

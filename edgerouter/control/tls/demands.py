@@ -6,11 +6,11 @@ from edgerouter.config.dynamic import TLSConfiguration
 from edgerouter.config.dynamic.base import Domain
 from edgerouter.control.runtime.model import RouterInfo
 from edgerouter.control.runtime.tls import options_name
-from edgerouter.control.tls.names import ascii_name
 from edgerouter.control.tls.source import Demand
 from edgerouter.routing.compiled import compile_rule
 from edgerouter.routing.hosts import hosts_of
 from edgerouter.routing.lexer import RuleError
+from edgerouter.tls.names import ascii_name
 
 
 def demands_of(routers: Iterable[RouterInfo], tls: TLSConfiguration) -> list[Demand]:

@@ -71,6 +71,15 @@ def test_certificates_and_account(storage: Storage) -> None:
     assert load_key(kept.key).key_size == 2048
 
 
+def test_names_are_kept_as_routers_want_them(storage: Storage) -> None:
+    """Traefik writes them as they were configured, and its certificates have them in ASCII."""
+    found = entry("xn--bcher-kva.org")
+    found["domain"]["main"] = "Bücher.org"
+    done = import_resolver({"le": {"Certificates": [found]}}, storage, CA)
+    assert done.certificates == (("xn--bcher-kva.org",),)
+    assert storage.load(["xn--bcher-kva.org"]) is not None
+
+
 def test_an_account_of_another_ca_is_left(storage: Storage) -> None:
     part = {"Account": account("acme-staging-v02.api.letsencrypt.org"), "Certificates": None}
     assert not import_resolver({"le": part}, storage, CA).has_account

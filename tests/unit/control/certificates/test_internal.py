@@ -9,8 +9,8 @@ import pytest
 from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.certificates import internal
 from edgerouter.control.certificates.internal import DEFAULT_NAMES, InternalSource
-from edgerouter.control.tls.names import ascii_name, is_local
 from edgerouter.control.tls.source import Demand
+from edgerouter.tls.names import ascii_name, is_local
 
 
 class Bench:
