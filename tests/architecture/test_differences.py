@@ -270,8 +270,12 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "unit/control/runtime/test_runtime.py::test_reasons_to_disable_a_service",
         ),
         "`strategy: p2c`": ("unit/services/test_strategies.py::test_p2c_minds_weights",),
-        "A mirror that": (
+        "A service that does not exist": (
             "unit/control/runtime/test_runtime.py::test_a_mirror_that_cannot_be_takes_nothing_along",
+            (
+                "unit/control/runtime/test_runtime.py"
+                "::test_what_is_missing_is_left_out_while_others_can_answer"
+            ),
         ),
         "A mirror without": ("oracle/test_services.py::test_mirrors_without_bodies",),
     },

@@ -100,7 +100,7 @@ class ServiceInfo(ElementInfo):
     in_use: bool = False
     """Whether some router can come to it, be it by other services."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """Why some mirrors get no copies, by qualified name."""
+    """Services it is made of that get no requests, by qualified name, and why."""
 
     @property
     def has_health_check(self) -> bool:

@@ -122,23 +122,26 @@ def composition_warnings(service: Service) -> Iterator[str]:
 
 
 def check_children(services: Mapping[str, ServiceInfo]) -> list[Diagnostic]:
-    """Disable services made of services that are missing, disabled, or themselves.
+    """Look at the services that services are made of.
 
-    Mirrors that are missing or disabled are left out instead: nobody waits for their answers.
+    What is missing or disabled is left out as long as the others can answer; only mirrors never
+    do. Services that contain themselves are disabled.
     """
-    found: list[Diagnostic] = []
     heights: dict[str, int] = {}
-    for info in services.values():
-        if info.is_served and (reason := _child_error(info, services, (), heights)):
-            found += _refuse(info, reason)
-    for info in services.values():
-        if info.left_out and info.is_served:
-            messages = [f"{reason}; the mirror is left out" for reason in info.left_out.values()]
-            found += _warn(info, messages)
+    tangles = [
+        (info, reason)
+        for info in services.values()
+        if info.is_served and (reason := _tangle(info, services, (), heights))
+    ]
+    found = [finding for info, reason in tangles for finding in _refuse(info, reason)]
+    # From below, so that it is known of each service what becomes of those it is made of.
+    for name in sorted(heights, key=heights.__getitem__):
+        if heights[name]:
+            found += _leave_out(services[name], services)
     return found
 
 
-def _child_error(
+def _tangle(
     info: ServiceInfo,
     services: Mapping[str, ServiceInfo],
     trail: tuple[str, ...],
@@ -156,15 +159,12 @@ def _child_error(
     mirrors = _mirrors(info)
     for name in children(info):
         child = services.get(name)
-        if child is None:
-            reason = missing("service", name, services)
-        elif not child.is_served:
-            reason = f'the service "{name}" is disabled: {child.errors[0]}'
-        else:
-            reason = _child_error(child, services, trail, heights)
-        if not reason:
+        if child is None or not child.is_served:
+            height = max(height, 1)
+        elif not (reason := _tangle(child, services, trail, heights)):
             height = max(height, heights[name] + 1)
         elif name in mirrors:
+            height = max(height, 1)
             info.left_out[name] = reason
         else:
             return reason
@@ -176,6 +176,25 @@ def _too_deep(trail: tuple[str, ...], height: int) -> str:
     if len(trail) + height <= MAX_DEPTH:
         return ""
     return f"more than {MAX_DEPTH} services stand one above the other; leave some out"
+
+
+def _leave_out(info: ServiceInfo, services: Mapping[str, ServiceInfo]) -> list[Diagnostic]:
+    """Leave out what ``info`` is made of and is not there; disable it if nobody else can answer."""
+    for name in children(info):
+        if name not in info.left_out and (reason := _absence(name, services)):
+            info.left_out[name] = reason
+    answering = set(children(info)) - _mirrors(info)
+    if answering <= info.left_out.keys():
+        return _refuse(info, next(info.left_out[n] for n in children(info) if n in answering))
+    return _warn(info, [f"{reason}; it is left out" for reason in info.left_out.values()])
+
+
+def _absence(name: str, services: Mapping[str, ServiceInfo]) -> str:
+    """Return why a service cannot be asked, or an empty string."""
+    info = services.get(name)
+    if info is None:
+        return missing("service", name, services)
+    return "" if info.is_served else f'the service "{name}" is disabled: {info.errors[0]}'
 
 
 def _mirrors(info: ServiceInfo) -> set[str]:

@@ -1,7 +1,7 @@
 """The runtime view as workers get it: what is in service, ready to be written as JSON."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgerouter.config.dynamic.http import Router
@@ -88,16 +88,27 @@ def _service(info: ServiceInfo) -> dict[str, Any]:
         options["servers"] = [
             _server(server) for server in options["servers"] if not url_error(server["url"])
         ]
-    if info.left_out:
-        options["mirrors"] = [
-            mirror
-            for mirror in options["mirrors"]
-            if qualified(mirror["name"], info.provider) not in info.left_out
-        ]
     service = {"type": info.kind, "options": options}
+    if info.left_out:
+        service = _remaining(info, options)
     if info.middlewares:
         service["middlewares"] = info.middlewares
     return service
+
+
+def _remaining(info: ServiceInfo, options: dict[str, Any]) -> dict[str, Any]:
+    """Return a service without those it is made of that are left out."""
+
+    def stay(children: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        names = info.left_out
+        return [each for each in children if qualified(each["name"], info.provider) not in names]
+
+    if info.kind == "failover":  # Of two one is left: all requests are for it.
+        both = [{"name": options[place], "weight": 1} for place in ("service", "fallback")]
+        alone = {"services": stay(both), "healthCheck": options["healthCheck"]}
+        return {"type": "weighted", "options": alone}
+    group = "mirrors" if info.kind == "mirroring" else "services"
+    return {"type": info.kind, "options": {**options, group: stay(options[group])}}
 
 
 def _server(server: dict[str, Any]) -> dict[str, Any]:

@@ -610,11 +610,27 @@ def test_reasons_to_disable_a_service(service: dict[str, Any], reason: str) -> N
         ),
         (
             {"mirroring": {"service": "s", "mirrors": [{"name": "none", "percent": 1}]}},
-            'the service "none@file" does not exist; the mirror is left out',
+            'the service "none@file" does not exist; it is left out',
         ),
         (
             {"mirroring": {"service": "s", "mirrors": [{"name": "x", "percent": 1}]}},
-            "the service contains itself: x@file -> x@file; the mirror is left out",
+            "the service contains itself: x@file -> x@file; it is left out",
+        ),
+        (
+            {"weighted": {"services": [{"name": "s"}, {"name": "none"}]}},
+            'the service "none@file" does not exist; it is left out',
+        ),
+        (
+            {"highestRandomWeight": {"services": [{"name": "none"}, {"name": "s"}]}},
+            'the service "none@file" does not exist; it is left out',
+        ),
+        (
+            {"failover": {"service": "none", "fallback": "s"}},
+            'the service "none@file" does not exist; it is left out',
+        ),
+        (
+            {"failover": {"service": "s", "fallback": "none"}},
+            'the service "none@file" does not exist; it is left out',
         ),
         (
             {"failover": {"service": "s", "fallback": "s"}},
@@ -641,6 +657,35 @@ def test_a_mirror_that_cannot_be_takes_nothing_along() -> None:
     options = snapshot_of(view, 1)["services"]["x@file"]["options"]
     assert [mirror["name"] for mirror in options["mirrors"]] == ["s"]
     assert view.http.services["w@file"].status == "disabled"
+
+
+def test_what_is_missing_is_left_out_while_others_can_answer() -> None:
+    services = {
+        "front": {"failover": {"service": "shares", "fallback": "sorry", "healthCheck": {}}},
+        "shares": {"weighted": {"services": [{"name": "shop@docker"}, {"name": "bad"}]}},
+        "hashed": {"highestRandomWeight": {"services": [{"name": "shop@docker"}, {"name": "s"}]}},
+        "careful": {"failover": {"service": "s", "fallback": "bad"}},
+        "bad": {"loadBalancer": {"strategy": "none"}},
+        "sorry": SERVICE,
+        "s": SERVICE,
+    }
+    view = runtime({"services": services})
+    built = snapshot_of(view, 1)["services"]
+    assert built["front@file"] == {
+        "type": "weighted",
+        "options": {"services": [{"name": "sorry", "weight": 1}], "healthCheck": {}},
+    }
+    assert built["careful@file"]["options"] == {
+        "services": [{"name": "s", "weight": 1}],
+        "healthCheck": None,
+    }
+    assert built["hashed@file"]["options"]["services"] == [{"name": "s", "weight": 1}]
+    assert view.http.services["shares@file"].errors == [
+        'the service "shop@docker" does not exist'
+    ], "nobody is left to answer"
+    (warning,) = view.http.services["front@file"].errors
+    assert warning.startswith('the service "shares@file" is disabled: the service "shop@docker"')
+    assert warning.endswith("it is left out")
 
 
 def served(view: RuntimeConfiguration) -> list[str]:
