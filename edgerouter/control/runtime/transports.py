@@ -7,11 +7,12 @@ other and workers need no access to the files.
 from collections.abc import Mapping
 from typing import Any
 
-from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.config.diagnostics import Diagnostic, Severity
 from edgerouter.config.dynamic import DynamicConfiguration
-from edgerouter.config.dynamic.http import ServersTransport
+from edgerouter.config.dynamic.http import ForwardingTimeouts, ServersTransport
 from edgerouter.config.qualify import provider_of
 from edgerouter.config.static import StaticConfiguration
+from edgerouter.config.types import camel_case
 from edgerouter.control.runtime.balancers import DEFAULT_TRANSPORT
 from edgerouter.proxy.upstream.tls import TransportError, client_tls, read_pem
 
@@ -28,7 +29,9 @@ def transports_of(
     transports: dict[str, ServersTransport] = {}
     broken: dict[str, str] = {}
     found: list[Diagnostic] = []
-    for name, transport in written.items():
+    for name, given in written.items():
+        transport, doubtful = _with_default_times(given)
+        found += [_diagnostic("warning", name, message, merged.sources) for message in doubtful]
         transports[name] = transport
         if errors := merged.errors.get(f"http.serversTransports.{name}"):
             broken[name] = errors[0]
@@ -37,8 +40,23 @@ def transports_of(
             transports[name] = _resolved(transport)
         except TransportError as error:
             broken[name] = str(error)
-            found.append(_diagnostic(name, str(error), merged.sources))
+            found.append(_diagnostic("error", name, str(error), merged.sources))
     return transports, broken, found
+
+
+def _with_default_times(transport: ServersTransport) -> tuple[ServersTransport, list[str]]:
+    """Return ``transport`` with the default for each negative time, and what to say of them."""
+    times = transport.forwarding_timeouts
+    negative = [name for name, seconds in times if seconds < 0]
+    if not negative:
+        return transport, []
+    defaults = ForwardingTimeouts()
+    times = times.model_copy(update={name: getattr(defaults, name) for name in negative})
+    return transport.model_copy(update={"forwarding_timeouts": times}), [
+        f"forwardingTimeouts.{camel_case(name)}: a negative time is taken for the default;"
+        " write a time such as 10s"
+        for name in negative
+    ]
 
 
 def _resolved(transport: ServersTransport) -> ServersTransport:
@@ -73,9 +91,11 @@ def _has_tls_options(transport: ServersTransport) -> bool:
     return transport != plain
 
 
-def _diagnostic(name: str, reason: str, sources: Mapping[str, Any]) -> Diagnostic:
+def _diagnostic(
+    severity: Severity, name: str, reason: str, sources: Mapping[str, Any]
+) -> Diagnostic:
     if name == DEFAULT_TRANSPORT:
-        return Diagnostic("error", reason, key="serversTransport")
+        return Diagnostic(severity, reason, key="serversTransport")
     path = f"http.serversTransports.{name}"
     key = path.rpartition("@")[0]
-    return Diagnostic("error", reason, provider_of(name), sources.get(path, ""), key)
+    return Diagnostic(severity, reason, provider_of(name), sources.get(path, ""), key)

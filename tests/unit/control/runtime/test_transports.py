@@ -87,3 +87,16 @@ def test_http2_without_tls_is_refused_with_the_remedy() -> None:
     assert info.errors == [
         '"h2c://10.0.0.2" asks for HTTP/2, which is not spoken to servers yet; write http://'
     ]
+
+
+def test_negative_times_are_taken_for_the_defaults() -> None:
+    times = {"dialTimeout": "-1s", "responseHeaderTimeout": "-5ms", "idleConnTimeout": "7s"}
+    view = runtime({"forwardingTimeouts": times}, url="http://10.0.0.2")
+    found = view.http.servers_transports["t@file"].forwarding_timeouts
+    assert (found.dial_timeout, found.response_header_timeout) == (30.0, 0.0)
+    assert found.idle_conn_timeout == 7.0
+    assert [str(each).partition(": a negative")[0] for each in view.diagnostics] == [
+        "f.yml, http.serversTransports.t: forwardingTimeouts.dialTimeout",
+        "f.yml, http.serversTransports.t: forwardingTimeouts.responseHeaderTimeout",
+    ]
+    assert view.http.services["s@file"].status == "enabled"

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -10,6 +11,7 @@ from edgerouter.proxy.forward import server_key
 from edgerouter.proxy.upstream.connect import Address
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from edgerouter.proxy.upstream.pool import Pool, Pools
+from tests.support.data_plane import until
 
 
 @pytest.fixture
@@ -74,6 +76,53 @@ async def test_what_is_under_way_is_counted_though_its_pool_was_replaced(
     connection.abort()
     await asyncio.sleep(0)
     assert pools.in_use([address.key]) == 0
+
+
+@asynccontextmanager
+async def released(
+    listening: socket.socket, options: dict[str, float], count: int
+) -> AsyncIterator[tuple[Pool, list[UpstreamH1]]]:
+    """A pool and so many connections that were used at the same time and are free again."""
+    pool = Pools().get(Address(*listening.getsockname()), "t", options)
+    opened = [await pool.connect() for _ in range(count)]
+    servers = [listening.accept()[0] for _ in opened]
+    answers = [connection.begin("GET", lambda *_: None) for connection in opened]
+    for server in servers:
+        server.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+    await asyncio.gather(*answers)
+    yield pool, opened
+    pool.close()
+    for server in servers:
+        server.close()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("most", "kept"), [(200, 4), (3, 3), (0, 2), (-1, 0)])
+async def test_so_many_idle_connections_are_kept(
+    listening: socket.socket, most: int, kept: int
+) -> None:
+    """``maxIdleConnsPerHost``; 0 is Go's default of two, less is none."""
+    async with released(listening, {"maxIdleConnsPerHost": most}, 4) as (pool, opened):
+        await until(lambda: sum(not each.closed for each in opened) == kept)
+        assert len(pool._idle) == kept
+        assert pool.in_use == 0
+
+
+async def test_idle_connections_have_their_time(listening: socket.socket) -> None:
+    """``idleConnTimeout`` counts from the last answer of each."""
+    async with released(listening, {"idleConnTimeout": 0.1}, 2) as (pool, opened):
+        began = asyncio.get_running_loop().time()
+        assert pool.take_idle() is opened[1]
+        await until(lambda: opened[0].closed)
+        assert asyncio.get_running_loop().time() - began > 0.09
+        assert not opened[1].closed, "it is in use"
+        opened[1].abort()
+
+
+async def test_idle_connections_without_a_time_stay(listening: socket.socket) -> None:
+    async with released(listening, {"idleConnTimeout": 0.0}, 2) as (pool, _):
+        assert len(pool._idle) == 2
+        assert pool._sweeper is None
 
 
 @pytest.mark.parametrize(
