@@ -77,6 +77,12 @@ class Fences:
         if lost and container.id not in self._fences:
             self.gone(container, lost, now)
 
+    def let_in(self, container_id: str) -> None:
+        """Lift the fence of a container that was told to end and has not."""
+        fence = self._fences.get(container_id)
+        if fence is not None and not fence.has_gone:
+            del self._fences[container_id]
+
     def seen(self, container: Container) -> None:
         """Take note of what a container looks like after its events."""
         fence = self._fences.get(container.id)

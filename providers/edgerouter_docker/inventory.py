@@ -63,6 +63,8 @@ class Container:
     started_at: str = ""
     created_at: str = ""
     """RFC 3339; orders containers by age."""
+    is_unheeding: bool = False
+    """It was told to end and goes on answering; the engine does not say so (``unheeding.py``)."""
 
     @property
     def is_running(self) -> bool:

@@ -149,6 +149,8 @@ class _Filler:
         match balancer:
             case ServersLoadBalancer():
                 server = self._http_server(element, next(iter(balancer.servers), Server()))
+                if self.container.is_unheeding:
+                    server = _with(server, backup=True)
                 return [self._with_replica(server, balancer)]
             case TCPServersLoadBalancer():
                 tcp = next(iter(balancer.servers), TCPServer())

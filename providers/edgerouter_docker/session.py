@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,7 @@ from edgerouter_docker.lingering import Lingering
 from edgerouter_docker.ports import Ports
 from edgerouter_docker.servers import Endpoint
 from edgerouter_docker.translate import Settings
+from edgerouter_docker.unheeding import Unheeding
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,9 @@ class Session:
         self._published: tuple[DynamicConfiguration, tuple[Diagnostic, ...]] | None = None
         self._unreadable: dict[str, str] = {}
         self._ports = Ports(settings.options.port_wait, self._on_port)
-        self._port_news = False
+        self._unheeding = Unheeding(self._on_unheeding)
+        self._news = False
+        """Whether there is something to publish that is no change of a container."""
 
     async def run(self, engine: Engine) -> None:
         """Follow until the connection is lost or the task cancelled; without ``watch``, look once.
@@ -91,6 +95,7 @@ class Session:
                 await self._look_at_all(engine)
         finally:
             await self._ports.close()
+            await self._unheeding.close()
             await finish(asyncio.to_thread(engine.close))
 
     async def _watch(self, engine: Engine) -> None:
@@ -132,9 +137,14 @@ class Session:
             ):
                 self._state.fences.killed(container, urls, now)
                 self._send_fences()
+                if event.signal == signal.SIGKILL:
+                    self._unheeding.forget(container.id)
+                else:
+                    self._unheeding.told(container, urls)
                 self._wake.set()  # There is a new deadline.
             return
         if container is not None and event.action in _GONE:
+            self._unheeding.forget(container.id)
             self._state.fences.gone(container, urls, now)
             self._send_fences()
         elif container is not None and event.action == "disconnect":
@@ -170,8 +180,8 @@ class Session:
         changed = await self._inspect(engine, marked)
         changed |= state.lingering.expire(self._loop.time())
         await self._look_at_ports()
-        if changed or self._port_news:
-            self._port_news = False
+        if changed or self._news:
+            self._news = False
             self._publish()
         self._state.fences.expire(self._loop.time())
         self._send_fences()
@@ -241,7 +251,14 @@ class Session:
         await self._ports.first_answers()
 
     def _on_port(self) -> None:
-        self._port_news = True
+        self._news = True
+        self._wake.set()
+
+    # Containers that were told to end
+
+    def _on_unheeding(self, container_id: str) -> None:
+        self._state.fences.let_in(container_id)
+        self._news = True
         self._wake.set()
 
     # Orders
@@ -286,6 +303,8 @@ class Session:
         return {
             i: replace(container, health="starting")
             if self._ports.is_waiting(container)
+            else replace(container, is_unheeding=True)
+            if self._unheeding.includes(container)
             else container
             for i, container in self._state.containers.items()
             if not self._ports.is_unseen(container)

@@ -103,6 +103,23 @@ def test_recreation_of_a_container_that_ends_at_once(
         assert failures(running) == [], said(router)
 
 
+@pytest.mark.timeout(180)
+def test_recreation_of_a_container_that_has_to_be_killed(
+    router_with: Callable[..., RouterProcess], compose: Compose
+) -> None:
+    """It serves until then: the stop time-out is longer than requests are held."""
+    # Process 1 takes no notice of a signal it has no handler for.
+    compose.write("app", routed("app"), stop_signal="SIGUSR1", stop_grace_period="8s")
+    compose.up()
+    with router_with(LOGGED | {"edgerouter.turnover.hold": "5s"}) as router:
+        wait_for_status(router, "app", 200)
+        with loads(router, "GET") as running:
+            for _ in range(2):
+                recreate(compose, running)
+        assert failures(running) == [], said(router)
+        assert max(sample.took for load in running for sample in load.samples) < 5
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("replicas", [2, 3])
 def test_rolling_update(
