@@ -35,7 +35,8 @@ def load(router: RouterProcess, method: str = "GET") -> Load:
 
 
 def two(router: RouterProcess, run: Run, **options: object) -> tuple[Container, Container]:
-    one, other = run(labels=routed("app"), **options), run(labels=routed("app"), **options)
+    options = {"labels": routed("app"), **options}
+    one, other = run(**options), run(**options)
     wait_for_backends(router, "app", {short_id(one), short_id(other)})
     return one, other
 
@@ -149,21 +150,36 @@ def test_a_network_is_lost(
         assert [s for s in running.failures if s.sent > since + FENCE] == []
 
 
+RESTS = {
+    "traefik.http.services.app.loadbalancer.passivehealthcheck.maxfailedattempts": "1",
+    "traefik.http.services.app.loadbalancer.passivehealthcheck.failurewindow": "30s",
+}
+IN_TIME = {"serversTransport.forwardingTimeouts.responseHeaderTimeout": "300ms"}
+
+
 def test_one_of_two_hangs(router_with: Routers, run_container: Run) -> None:
     """Its port is open and its process stands still: after one time-out it rests."""
-    labels = routed("app") | {
-        "traefik.http.services.app.loadbalancer.passivehealthcheck.maxfailedattempts": "1",
-        "traefik.http.services.app.loadbalancer.passivehealthcheck.failurewindow": "30s",
-    }
-    times = {"serversTransport.forwardingTimeouts.responseHeaderTimeout": "300ms"}
-    with router_with(HOLD | times) as router:
-        one, other = run_container(labels=labels), run_container(labels=labels)
-        wait_for_backends(router, "app", {short_id(one), short_id(other)})
+    with router_with(HOLD | IN_TIME) as router:
+        one, other = two(router, run_container, labels=routed("app") | RESTS)
         os.kill(one.attrs["State"]["Pid"], signal.SIGSTOP)
         try:
-            answers = [request(router, "app") for _ in range(20)]
+            rests_after_one_failure(router, other)
         finally:
             os.kill(one.attrs["State"]["Pid"], signal.SIGCONT)
-        # Each worker finds out for itself.
-        assert [a.status for a in answers].count(504) <= 4
-        assert {backend(a) for a in answers if a.status == 200} == {short_id(other)}
+
+
+def test_one_of_two_drips(router_with: Routers, run_container: Run) -> None:
+    """The head of its answers comes byte by byte, which is not in time either."""
+    with router_with(HOLD | IN_TIME) as router:
+        labels = routed("app") | RESTS
+        run_container(labels=labels, environment={"DRIP_MS": "50"})
+        other = run_container(labels=labels)
+        eventually(lambda: request(router, "app").status, lambda status: status == 504)
+        rests_after_one_failure(router, other)
+
+
+def rests_after_one_failure(router: RouterProcess, good: Container) -> None:
+    answers = [request(router, "app") for _ in range(20)]
+    # Each worker finds out for itself.
+    assert [a.status for a in answers].count(504) <= 4
+    assert {backend(a) for a in answers if a.status == 200} == {short_id(good)}

@@ -190,6 +190,64 @@ async def test_server_that_never_answers_is_504() -> None:
         await assert_clean(plane)
 
 
+@pytest.mark.parametrize("request_bytes", [GET, POST], ids=["GET", "POST"])
+async def test_server_that_drips_its_head_is_504(request_bytes: bytes) -> None:
+    """What comes of a head does not begin the time anew, and holds up nobody else."""
+    gone = asyncio.Event()
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        if b" /quick " in await read_head(reader):
+            writer.write(answer(b"quick"))
+            return
+        try:
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000:
+                writer.write(bytes((byte,)))
+                await asyncio.sleep(0.02)
+                await writer.drain()
+        except ConnectionError:
+            gone.set()
+
+    async with (
+        upstream(serve) as port,
+        data_plane(port, timeouts={"responseHeaderTimeout": 0.3}) as plane,
+        client(plane.port) as (reader, writer),
+        client(plane.port) as (other_reader, other_writer),
+    ):
+        began = asyncio.get_running_loop().time()
+        writer.write(request_bytes)
+        other_writer.write(GET.replace(b" / ", b" /quick "))
+        assert (await read_answer(other_reader))[2] == b"quick"
+        assert (await read_answer(reader))[0] == 504
+        assert 0.25 < asyncio.get_running_loop().time() - began < 3
+        await asyncio.wait_for(gone.wait(), 5)
+        await assert_clean(plane)
+
+
+async def test_server_that_drips_its_body_is_passed_on_as_it_comes() -> None:
+    """Slowness of a body is no failure; the server is told when the client has enough of it."""
+    more, gone = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for byte in b"abc":
+            writer.write(bytes((byte,)))
+            await more.wait()
+            more.clear()
+        await reader.read()
+        gone.set()
+
+    async with upstream(serve) as port, data_plane(port) as plane:
+        async with client(plane.port) as (reader, writer):
+            writer.write(GET)
+            await read_head(reader)
+            for byte in b"abc":
+                assert await reader.readexactly(1) == bytes((byte,))
+                more.set()
+        await asyncio.wait_for(gone.wait(), 5)
+        await assert_clean(plane)
+
+
 HALF_HEAD = b"GET / HTTP/1.1\r\nHo"
 HALF_BODY = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello"
 HALF_CHUNK = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"

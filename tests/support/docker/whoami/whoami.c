@@ -8,7 +8,8 @@
  *
  * "whoami -check" is the health check for an image without a shell. Environment: WHOAMI_PORT_NUMBER (80),
  * WHOAMI_NAME (shown in the answer), START_MS (0: time until it listens), STOP_MS (0: time between
- * SIGTERM and the end, during which requests in flight finish and new connections are refused).
+ * SIGTERM and the end, during which requests in flight finish and new connections are refused),
+ * DRIP_MS (0: time between any two bytes of an answer).
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -32,9 +33,11 @@ static int number(const char *name, int otherwise) {
 }
 
 static int send_all(int fd, const char *data, size_t size) {
+  int drip = number("DRIP_MS", 0);
   while (size) {
-    ssize_t sent = write(fd, data, size);
+    ssize_t sent = write(fd, data, drip ? 1 : size);
     if (sent <= 0) return -1;
+    if (drip) usleep((useconds_t)drip * 1000);
     data += sent;
     size -= (size_t)sent;
   }
