@@ -35,6 +35,7 @@ LIFE = 1.0
 APPLICATIONS: Sequence[tuple[str, Mapping[str, str], int]] = (
     ("A, one container", {"STOP_MS": "300"}, 1),
     ("B, one container", {"STOP_MS": "0"}, 1),
+    ("A, two replicas", {"STOP_MS": "300"}, 2),
     ("A, three replicas", {"STOP_MS": "300"}, 3),
 )
 
