@@ -4,6 +4,7 @@ Every middleware after it and the access log see that address as the peer's.
 Not of Traefik. Shipped ranges are in ``proxy_ranges.py``.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from edgerouter.middleware.peers import changed_peer
 from edgerouter.middleware.proxy_ranges import DEFAULT_HEADERS, TrustedProxies
 
 FORWARDED_FOR = b"x-forwarded-for"
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,9 @@ def resolver(options: Options) -> Callable[[Request], Request]:
         BuildError: A trusted proxy or the header name cannot be used.
     """
     trusted = TrustedProxies(options.trusted)
-    known = {DEFAULT_HEADERS[name] for name in options.trusted if name in DEFAULT_HEADERS}
-    default = known.pop() if len(known) == 1 else "X-Forwarded-For"
+    names = {entry.strip().lower() for entry in options.trusted}
+    known = [header for name, header in DEFAULT_HEADERS.items() if name in names]
+    default = known[0] if len(known) == 1 else "X-Forwarded-For"
     name = field_name(options.header or default, "header").lower()
 
     def resolve(request: Request) -> Request:
@@ -81,10 +84,19 @@ def _client(values: str, trusted: TrustedProxies) -> str:
     """Return the last address that is no trusted proxy's, or the first if all are."""
     found = ""
     for part in reversed(values.split(",")):
-        text = part.strip()
-        if not is_address(text):
+        text = _address(part.strip())
+        if not text:
             return found
         found = text
         if not trusted.holds(text):
             break
     return found
+
+
+def _address(text: str) -> str:
+    """Return the address in ``text``, which may have a port behind it, empty if it has none."""
+    if is_address(text):
+        return text
+    parts = _WITH_PORT(text)
+    inner = (parts[1] or parts[2] or "") if parts is not None else ""
+    return inner if is_address(inner) else ""

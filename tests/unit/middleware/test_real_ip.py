@@ -28,9 +28,10 @@ async def resolved(options: Options, peer: str, **headers: str) -> Request:
 CLOUDFLARE = Options(("cloudflare",))
 
 
-async def test_a_header_of_a_trusted_proxy() -> None:
+@pytest.mark.parametrize("name", ["cloudflare", "Cloudflare", " CLOUDFLARE "])
+async def test_a_header_of_a_trusted_proxy(name: str) -> None:
     made = await resolved(
-        CLOUDFLARE, "104.16.1.1", CF_Connecting_IP="203.0.113.9", X_Real_Ip="104.16.1.1"
+        Options((name,)), "104.16.1.1", CF_Connecting_IP="203.0.113.9", X_Real_Ip="104.16.1.1"
     )
     assert made.peer.ip == "203.0.113.9"
     assert made.peer.ip_bytes == made.peer.hop == b"203.0.113.9"
@@ -40,7 +41,9 @@ async def test_a_header_of_a_trusted_proxy() -> None:
     assert source_of(None)(made) == b"203.0.113.9"
 
 
-@pytest.mark.parametrize("value", ["", "nonsense", "203.0.113.9:80"])
+@pytest.mark.parametrize(
+    "value", ["", "nonsense", "[nonsense]:80", "203.0.113.9:", "203.0.113:80", "2001:db8::1:x"]
+)
 async def test_nothing_to_believe(value: str) -> None:
     made = await resolved(CLOUDFLARE, "104.16.1.1", CF_Connecting_IP=value)
     assert made.peer.ip == "104.16.1.1"
@@ -60,6 +63,8 @@ async def test_others_are_not_believed() -> None:
         ("10.0.0.8, 10.0.0.7", "10.0.0.8"),
         ("x, 10.0.0.7", "10.0.0.7"),
         ("2001:db8::1, fe80::1", "2001:db8::1"),
+        ("1.1.1.1, 203.0.113.9:80, 10.0.0.7:1234", "203.0.113.9"),
+        ("[2001:db8::1]:80, [fe80::1]", "2001:db8::1"),
     ],
 )
 async def test_the_last_address_that_is_no_proxy(chain: str, client: str) -> None:
