@@ -69,7 +69,6 @@ def build(options: Options, context: BuildContext) -> Middleware:
             user, stale = digest.check(request)
             if not user:
                 return refuse(stale=stale)
-            request.exchange.user = user
             return handler(identified.as_user(request, user))
 
         return handle
@@ -128,7 +127,10 @@ class Digest:
         """Return the user, empty unless all is right, and whether only the nonce was too old."""
         self._renew_key()
         given = parameters(request.headers.first(b"authorization") or b"")
-        if given is None or given["opaque"] != self._opaque() or given["qop"] != "auth":
+        if given is None:
+            return "", False
+        request.exchange.user = given["username"]  # The access log also tells who was refused.
+        if given["opaque"] != self._opaque() or given["qop"] != "auth":
             return "", False
         if given.get("algorithm", "MD5").upper() != "MD5" or not self._is_for(
             request, given["uri"]

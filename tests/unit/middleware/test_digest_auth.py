@@ -113,6 +113,15 @@ async def test_everything_else_is_refused(changes: dict[str, str]) -> None:
     assert client.seen.request is None
 
 
+async def test_the_access_log_tells_who_was_refused() -> None:
+    handler = build(Options((BOB,)), BuildContext("auth@file"))(Seen())
+    refusal = await handler(request("/a"))
+    challenge = refusal.headers.first(b"www-authenticate") or b""
+    sent = request("/a", headers=[reply(challenge, uri="/a", username="eve")])
+    assert (await handler(sent)).status == 401
+    assert sent.exchange.user == "eve"
+
+
 async def test_all_workers_accept_a_nonce() -> None:
     one, other = Client(Options((BOB,))), Client(Options((BOB,)))
     await one.ask()
