@@ -146,7 +146,10 @@ PROMISES: dict[str, list[Promise]] = {
     "inFlightReq": [Promise(get("/"), 200)],
     "ipAllowList": [Promise(get("/", "X-Forwarded-For: 192.0.2.1"), 403, told=None)],
     "ipWhiteList": [Promise(get("/", "X-Forwarded-For: 192.0.2.1"), 403, told=None)],
-    "maintenance": [Promise(get("/"), 503, ("Retry-After: 600", "We will be back soon"), None)],
+    "maintenance": [
+        Promise(get("/"), 503, ("Retry-After: 600", "We will be back soon"), None),
+        Promise(get("/"), 404, ("<h1>Nobody lives here",), None, hidden=("Retry",), example=1),
+    ],
     "rateLimit": [
         Promise(get("/"), 200),
         Promise(get("/"), 429, ("Retry-After: ",), None, times=5000),
@@ -243,8 +246,7 @@ def frame_of(labels: dict[str, str], port: int) -> dict[str, Any]:
 def host_of(labels: dict[str, str]) -> str:
     rule = next(value for name, value in labels.items() if name.endswith(".rule"))
     found = re.search("Host\\(`([^`]+)", rule)
-    assert found is not None
-    return found[1]
+    return found[1] if found is not None else "any.example.com"
 
 
 async def send(port: int, host: str, sent: str) -> str:
