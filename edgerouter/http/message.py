@@ -92,6 +92,8 @@ class Exchange:
     """How often middlewares have sent it again after a server had got it."""
     is_charged = False
     """Whether it counts in a budget of repetitions."""
+    fetching: tuple[object, ...] = ()
+    """Who fetches error pages now, the outermost first: a page that fails gets none of its own."""
     resets = 0
     """How many servers went away with the request."""
     dials: "Dials | None" = None

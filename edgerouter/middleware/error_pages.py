@@ -16,6 +16,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.middleware.answer import answer
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.field_names import field_value
+from edgerouter.observability import complaints
 
 _PAGE = """<!doctype html>
 <meta charset="utf-8"><title>{status} {reason}</title>
@@ -72,6 +73,7 @@ def build(options: Options, _context: BuildContext) -> Middleware:
                 if error.status not in pages:
                     raise
                 request.exchange.error = str(error)
+                complaints.not_answered(request.exchange, error)
                 made = page_of(error.status, request)
                 if error.amend is not None:
                     made.headers = error.amend(made.headers)

@@ -18,6 +18,7 @@ from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.peers import changed_peer
 from edgerouter.middleware.statuses import failure, plain, statuses
 from edgerouter.middleware.urls import BadEscape, escaped_path
+from edgerouter.observability import complaints
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,14 @@ def build(options: Options, context: BuildContext) -> Middleware:
             except ClientDisconnected:
                 raise
             except ExchangeError as error:
-                if error.status not in caught:
+                if error.status not in caught or pages in request.exchange.fetching:
                     raise
                 request.exchange.error = str(error)
+                complaints.not_answered(request.exchange, error)
                 return await pages.fetch(request, error.status)
             if response.status not in caught or response.tunnel is not None:
+                return response
+            if pages in request.exchange.fetching:
                 return response
             response.close()
             return await pages.fetch(request, response.status)
@@ -111,10 +115,15 @@ class _Pages:
             expects_continue=False,
             upgrade="",
         )
+        exchange = request.exchange
+        outer, exchange.fetching = exchange.fetching, (*exchange.fetching, self)
         try:
             response = await self._service(asking)
         except ExchangeError as error:
+            complaints.not_answered(exchange, error)
             return failure(error, status)
+        finally:
+            exchange.fetching = outer
         response.status = status
         return response
 

@@ -12,19 +12,20 @@ from urllib.parse import urljoin
 
 from edgerouter.http import fields
 from edgerouter.http.body import EMPTY, Body, FixedBody
-from edgerouter.http.errors import ExchangeError
+from edgerouter.http.errors import ExchangeError, HandshakeFailed
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.http.urls import without_credentials
 from edgerouter.http.watched import when_done
-from edgerouter.middleware.answer import answer
+from edgerouter.middleware.answer import amended, answer
 from edgerouter.middleware.auth_cache import AuthCache, Cache
 from edgerouter.middleware.auth_request import AuthRequest, check_address
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS, in_own_words
 from edgerouter.middleware.field_names import field_names, field_value
-from edgerouter.middleware.spool import Spool
+from edgerouter.middleware.spool import Spool, SpoolFailed
+from edgerouter.observability import complaints
 from edgerouter.routing.regex import RegexError, compile_search
 
 TIMEOUT = 30.0
@@ -87,6 +88,7 @@ class _TooLarge(Exception):
 class _ForwardAuth:
     def __init__(self, options: Options, context: BuildContext) -> None:
         self._options = options
+        self._name = context.name
         self._address = without_credentials(options.address)
         allowed = field_names(options.auth_request_headers, "authRequestHeaders")
         self._cache = _cache(options, allowed)
@@ -153,6 +155,8 @@ class _ForwardAuth:
         except (ExchangeError, TimeoutError) as error:
             reason = str(error) or f"no answer in {TIMEOUT:g} s"
             request.exchange.error = f"forwardAuth: {self._address}: {reason}"
+            if not isinstance(error, HandshakeFailed | SpoolFailed):  # Of these others have told.
+                complaints.helper_failed(self._name, self._address, reason)
             return answer(500)
         self._name_user(request, told.headers)
         if content is None:
@@ -191,10 +195,9 @@ class _ForwardAuth:
             kept = Headers([pair for pair in request.headers if not self._is_spoofed(pair[0])])
             kept += [pair for pair in told if _may_be_copied(pair[0]) and copies(pair[0].lower())]
             request = request.evolve(headers=kept)
-        response = await handler(request)
         if self._cookies and told.has(b"set-cookie"):
-            response.headers = self._with_cookies(response.headers, told)
-        return response
+            return await amended(handler, request, lambda fields: self._with_cookies(fields, told))
+        return await handler(request)
 
     def _name_user(self, request: Request, told: Headers) -> None:
         for name in self._user_field:

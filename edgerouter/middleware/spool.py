@@ -14,6 +14,7 @@ from pathlib import Path
 from edgerouter.http.body import NO_TRAILERS, Body
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
+from edgerouter.observability import complaints
 
 CHUNK = 128 * 1024
 """Bytes that are read from the file at once."""
@@ -21,6 +22,10 @@ CHUNK = 128 * 1024
 
 class SpoolClosed(ExchangeError):
     """Somebody still reads a body that has been given up."""
+
+
+class SpoolFailed(ExchangeError):
+    """A body is too large for memory, and there is no file for it."""
 
 
 class Spool:
@@ -41,8 +46,7 @@ class Spool:
         """Write all of ``body``; stop and return False once it has more than ``limit`` bytes.
 
         Raises:
-            ExchangeError: The peer broke off.
-            OSError: The file cannot be written.
+            ExchangeError: The peer broke off, or the file cannot be written.
         """
         whole = body.ready() if body.length is not None and body.length <= limit else None
         if whole is not None:
@@ -59,15 +63,21 @@ class Spool:
         """Add ``data``.
 
         Raises:
-            OSError: The file cannot be written.
+            SpoolFailed: The file cannot be written.
         """
         self.size += len(data)
-        if self._file < 0:
-            if self.size <= self._memory:
-                self._chunks.append(data)
-                return
-            self._file = _nameless_file()
         self._chunks.append(data)
+        if self._file < 0 and self.size <= self._memory:
+            return
+        try:
+            self._write_out()
+        except OSError as error:
+            complaints.not_spooled(str(error))
+            raise SpoolFailed(f"the body cannot be kept in a temporary file: {error}") from error
+
+    def _write_out(self) -> None:
+        if self._file < 0:
+            self._file = _nameless_file()
         rest = memoryview(b"".join(self._chunks))
         self._chunks.clear()
         while rest:

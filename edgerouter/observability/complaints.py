@@ -4,7 +4,7 @@ import logging
 from collections.abc import Hashable
 from time import monotonic
 
-from edgerouter.http.errors import ExchangeError, HandshakeFailed
+from edgerouter.http.errors import ExchangeError, HandshakeFailed, NoServer
 from edgerouter.http.message import Exchange
 from edgerouter.http.urls import without_credentials
 from edgerouter.observability.logs import fields
@@ -16,14 +16,21 @@ MOST_REMEMBERED = 1000
 MORE_FILES = "allow more open files (ulimit -n, LimitNOFILE in systemd, ulimits in compose)"
 """What to do when the limit of file descriptors is reached."""
 
+MORE_ROOM = "make room in the directory for temporary files, or name another one in TMPDIR"
+"""What to do when there is no place for a body."""
+
 _log = logging.getLogger(__name__)
 _said: dict[Hashable, tuple[float, int]] = {}
 """When something was said for the last time, and how often it has not been said since."""
 
 
-def no_server(service: str, reason: str) -> None:
-    """Note that a request to ``service`` was answered 503, for this ``reason``."""
-    _say(service, "No server can be asked", serviceName=service, reason=reason)
+def not_answered(exchange: Exchange, error: ExchangeError) -> None:
+    """Note that no server has answered, whatever the client gets in the place of an answer."""
+    if isinstance(error, NoServer):
+        service = exchange.service
+        _say(service, "No server can be asked", serviceName=service, reason=str(error))
+    else:
+        server_failed(exchange, error)
 
 
 def server_failed(exchange: Exchange, error: ExchangeError) -> None:
@@ -38,6 +45,19 @@ def server_failed(exchange: Exchange, error: ExchangeError) -> None:
         url = without_credentials(exchange.server)
         service = exchange.service
         _say(key, "A server failed", serverURL=url, serviceName=service, reason=str(error))
+
+
+def helper_failed(middleware: str, url: str, reason: str) -> None:
+    """Note that a server has failed that a middleware asks, such as one for authentication."""
+    message = "The server of a middleware failed"
+    url = without_credentials(url)
+    _say((middleware, url), message, middlewareName=middleware, serverURL=url, reason=reason)
+
+
+def not_spooled(reason: str) -> None:
+    """Note that a body which is too large for memory could not be kept in a file."""
+    message = "A temporary file cannot be written: requests fail"
+    _say(MORE_ROOM, message, reason=reason, remedy=MORE_ROOM)
 
 
 def files_run_out(limit: int, connections: int) -> None:

@@ -16,12 +16,11 @@ from edgerouter.http.errors import (
     BadRequest,
     BadRequestAsTraefik,
     ExchangeError,
-    NoServer,
     RequestTimeout,
 )
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
-from edgerouter.proxy import complaints
+from edgerouter.observability import complaints
 from edgerouter.proxy.errorpage import error_response, explained
 from edgerouter.proxy.forwarded import ForwardedHeaders, KnownHosts, Networks
 from edgerouter.proxy.paths import ENCODED_CHARACTERS
@@ -202,10 +201,7 @@ class EntryPoint:
             _log.error("A request failed inside the router", exc_info=error)
             return error_response(500)
         request.exchange.error = str(error)
-        if isinstance(error, NoServer):
-            complaints.no_server(request.exchange.service, str(error))
-        else:
-            complaints.server_failed(request.exchange, error)
+        complaints.not_answered(request.exchange, error)
         response = self._page(error)
         if self.shows_reason and error.source in SAYS_WHY and _is_trusted(request.peer):
             response.headers.append(_reason(str(error)))

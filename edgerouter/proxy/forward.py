@@ -20,7 +20,7 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.message import Request, Response
 from edgerouter.http.urls import without_credentials
-from edgerouter.proxy import complaints
+from edgerouter.observability import complaints
 from edgerouter.proxy.upstream.connect import Address
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from edgerouter.proxy.upstream.pool import Pool, Pools

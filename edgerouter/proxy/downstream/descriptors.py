@@ -7,7 +7,7 @@ a word. But the kernel hands out the lowest number that is free, so a high one t
 import resource
 from typing import Protocol
 
-from edgerouter.proxy import complaints
+from edgerouter.observability import complaints
 
 SPARE = 8
 """Descriptors left when the log is told."""

@@ -21,7 +21,7 @@ from edgerouter.http.errors import (
 from edgerouter.http.message import Peer, Request, Response, nowhere
 from edgerouter.http.tls import TlsFacts
 from edgerouter.http.tunnel import Tunnel
-from edgerouter.proxy import complaints
+from edgerouter.observability import complaints
 from edgerouter.proxy.downstream.common_head import Head
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.deadline import Deadline

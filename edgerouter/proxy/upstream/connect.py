@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from edgerouter.http.errors import ConnectFailed, ConnectTimeout, HandshakeFailed, NotTrusted
+from edgerouter.observability.complaints import MORE_FILES
 from edgerouter.proxy import keepalive
-from edgerouter.proxy.complaints import MORE_FILES
 from edgerouter.proxy.upstream.tls import HANDSHAKE_TIMEOUT, ClientTLS
 
 P = TypeVar("P", bound=asyncio.Protocol)

@@ -9,6 +9,7 @@ from edgerouter.http.message import Request, Response
 from edgerouter.middleware import via
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.error_pages import Options, build
+from edgerouter.observability import complaints
 from tests.unit.middleware.exchange import request
 
 CONTEXT = BuildContext("pages@file")
@@ -60,6 +61,20 @@ async def test_the_routers_own_failures() -> None:
     assert sent.exchange.error == "nobody there"
     with pytest.raises(NoServer):
         await build(Options(status=("404",)), CONTEXT)(server)(sent)
+
+
+async def test_the_log_tells_what_a_page_hides(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(complaints, "_said", {})
+
+    async def server(_: Request) -> Response:
+        raise NoServer("all are down")
+
+    sent = request()
+    sent.exchange.service = "app@file"
+    assert (await build(Options(), CONTEXT)(server)(sent)).status == 503
+    assert [record.message for record in caplog.records] == ["No server can be asked"]
 
 
 async def test_a_failure_keeps_the_headers_of_inner_middlewares() -> None:

@@ -7,9 +7,10 @@ import pytest
 from edgerouter.http.errors import ClientDisconnected, ConnectFailed, ExchangeError, NoServer
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
-from edgerouter.http.message import Response
+from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.errors import Options, build
+from edgerouter.observability import complaints
 from tests.unit.middleware.bodies import Answers, Pieces, content, page
 from tests.unit.middleware.exchange import request
 
@@ -77,6 +78,16 @@ async def test_failures_of_the_router_are_caught_too() -> None:
     assert sent.exchange.error == "no connection"
 
 
+async def test_the_log_tells_what_a_page_hides(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(complaints, "_said", {})
+    sent = request()
+    sent.exchange.service = "app@file"
+    await middleware(Answers(page(b"the page")), Answers(NoServer("all are down")))(sent)
+    assert [record.message for record in caplog.records] == ["No server can be asked"]
+
+
 @pytest.mark.parametrize("status", [100, 101, 103, 204, 304])
 async def test_what_has_no_content_to_replace_passes(status: int) -> None:
     answered = Response(status, Headers([(b"X-Kept", b"1")]))
@@ -109,6 +120,20 @@ async def test_a_page_that_fails_leaves_the_status() -> None:
     handler = middleware(Answers(ConnectFailed("no connection")), Answers(500))
     response = await handler(request())
     assert (response.status, await content(response.body)) == (500, b"Bad Gateway")
+
+
+@pytest.mark.parametrize("failing", [500, ConnectFailed("no connection")])
+async def test_a_service_of_pages_may_use_the_middleware_itself(failing: Any) -> None:
+    pages = Answers(failing, failing)
+
+    async def whole(asked: Request) -> Response:
+        return await handlers[1](asked)
+
+    built = build(Options(("500-599",), {}, "p@file"), BuildContext("m", service=lambda _: whole))
+    handlers = [built(Answers(503, 503)), built(pages)]
+    for _ in range(2):
+        assert (await handlers[0](request())).status == 503
+    assert len(pages.requests) == 2
 
 
 async def test_a_page_without_a_path_leaves_the_status() -> None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from edgerouter.http.body import FixedBody
+from edgerouter.http.errors import ConnectFailed
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
@@ -26,9 +27,11 @@ from edgerouter.middleware.auth_cache import Cache
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS
 from edgerouter.middleware.forward_auth import IN_MEMORY, Options, build
+from edgerouter.observability import complaints
 from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream.pool import Pools
 from tests.support.open_files import open_files
+from tests.support.router_process import free_ports
 from tests.unit.middleware.bodies import Answers, Pieces, content
 from tests.unit.middleware.exchange import Seen, request
 
@@ -232,6 +235,40 @@ async def test_cookies_of_its_answer_reach_the_client(guard: Guard) -> None:
         request("/"), handler=server, add_auth_cookies_to_response=("session",)
     )
     assert response.headers.all(b"set-cookie") == [b"theme=dark", b"session=new; Path=/"]
+
+
+async def test_the_log_tells_of_a_server_that_fails(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(complaints, "_said", {})
+    (closed,) = free_ports(1)
+    options = Options(address=f"http://u:secret@127.0.0.1:{closed}/check")
+    handler = build(options, BuildContext("auth@file", server=guard.server))(Seen())
+    for _ in range(3):
+        assert (await handler(request("/"))).status == 500
+    (record,) = caplog.records
+    assert record.message == "The server of a middleware failed"
+    told = record.fields  # type: ignore[attr-defined]
+    assert told["middlewareName"] == "auth@file"
+    assert told["serverURL"] == f"http://127.0.0.1:{closed}/check"
+    assert "no connection to the server" in told["reason"]
+
+
+async def test_cookies_reach_the_client_though_no_server_answers(guard: Guard) -> None:
+    def grant() -> web.Response:
+        answer = web.Response()
+        answer.set_cookie("session", "new")
+        return answer
+
+    guard.answer = grant
+
+    async def server(_: Request) -> Response:
+        raise ConnectFailed("nobody listens")
+
+    with pytest.raises(ConnectFailed) as failure:
+        await guard.ask(request("/"), handler=server, add_auth_cookies_to_response=("session",))
+    assert failure.value.amend is not None
+    assert failure.value.amend(Headers()) == [(b"Set-Cookie", b"session=new; Path=/")]
 
 
 @pytest.mark.parametrize(

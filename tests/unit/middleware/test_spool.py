@@ -11,7 +11,8 @@ import pytest
 from edgerouter.http.body import FixedBody
 from edgerouter.http.headers import Headers
 from edgerouter.middleware import spool as module
-from edgerouter.middleware.spool import CHUNK, Spool, SpoolClosed
+from edgerouter.middleware.spool import CHUNK, Spool, SpoolClosed, SpoolFailed
+from edgerouter.observability import complaints
 from tests.support.open_files import open_files
 from tests.unit.middleware.bodies import Pieces, content
 
@@ -90,6 +91,20 @@ async def test_a_body_that_is_given_up_does_not_seem_to_end(directory: Path, mem
     spool.close()
     with pytest.raises(SpoolClosed):
         await body.read()
+
+
+async def test_where_there_is_no_place_for_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(complaints, "_said", {})
+    for _ in range(2):
+        spool = Spool(4)
+        with pytest.raises(SpoolFailed, match="No such file or directory"):
+            await spool.fill(Pieces(b"abc", b"def"), 100)
+        spool.close()
+    (record,) = caplog.records
+    assert record.message == "A temporary file cannot be written: requests fail"
 
 
 async def test_an_upload_is_waited_for(directory: Path) -> None:
