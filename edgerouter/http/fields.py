@@ -11,16 +11,18 @@ END_TO_END: Final = 0
 HOST: Final = 1
 CONNECTION: Final = 2
 HOP_BY_HOP: Final = 3
-CONTENT_LENGTH: Final = 4
-TRANSFER_ENCODING: Final = 5
-UPGRADE: Final = 6
-EXPECT: Final = 7
-TE: Final = 8
-FORWARDED: Final = 9
-UNDERSCORE: Final = 10
-TRAILER: Final = 11
-DATE: Final = 12
-ALIAS: Final = 13
+PROXY_AUTHORIZATION: Final = 4
+"""Of this hop, but an authentication server may want it."""
+CONTENT_LENGTH: Final = 5
+TRANSFER_ENCODING: Final = 6
+UPGRADE: Final = 7
+EXPECT: Final = 8
+TE: Final = 9
+FORWARDED: Final = 10
+UNDERSCORE: Final = 11
+TRAILER: Final = 12
+DATE: Final = 13
+ALIAS: Final = 14
 """A name with something else than letters, digits, dashes and underscores."""
 
 _KINDS: dict[bytes, int] = {
@@ -29,7 +31,7 @@ _KINDS: dict[bytes, int] = {
     b"keep-alive": HOP_BY_HOP,
     b"proxy-connection": HOP_BY_HOP,
     b"proxy-authenticate": HOP_BY_HOP,
-    b"proxy-authorization": HOP_BY_HOP,
+    b"proxy-authorization": PROXY_AUTHORIZATION,
     b"http2-settings": HOP_BY_HOP,
     b"content-length": CONTENT_LENGTH,
     b"transfer-encoding": TRANSFER_ENCODING,

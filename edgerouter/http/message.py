@@ -73,6 +73,8 @@ class Exchange:
     server = ""
     """The URL of the server that answered, or was asked last."""
     user = ""
+    proxy_authorization = b""
+    """What came in ``Proxy-Authorization``: for us and our authentication server, no other one."""
     client = ""
     """The client's address where a middleware knows better than the peer's."""
     request_id = ""

@@ -1,5 +1,6 @@
 """Sets of addresses from lists such as ``sourceRange``: addresses and networks in CIDR form."""
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
@@ -8,10 +9,14 @@ from edgerouter.middleware.source_criterion import Network, contains, networks
 _MEMORY = 4096
 _LONGEST = 64
 """Longer texts are no addresses and not worth remembering."""
+_WITH_PORT = re.compile(r"(?:\[([^\]]*)\]|([0-9.]+)):[0-9]+").fullmatch
 
 
 class AddressSet:
-    """Can be asked whether it holds an address; remembers a bounded number of answers."""
+    """Can be asked whether it holds an address, with or without a port behind it.
+
+    It remembers a bounded number of answers.
+    """
 
     __slots__ = ("_known", "_networks")
 
@@ -22,7 +27,7 @@ class AddressSet:
     def __contains__(self, text: str) -> bool:
         known = self._known.get(text)
         if known is None:
-            known = contains(self._networks, text)
+            known = contains(self._networks, without_port(text))
             if len(self._known) >= _MEMORY:
                 self._known.clear()
             if len(text) <= _LONGEST:
@@ -46,3 +51,9 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def without_port(text: str) -> str:
+    """Return ``text`` without the port that some proxies write behind an address."""
+    parts = _WITH_PORT(text)
+    return text if parts is None else parts[1] or parts[2] or ""

@@ -66,6 +66,8 @@ class AuthCache:
         ]
         if self._per_path:
             parts.append(f"{request.path}?{request.query}".encode("utf-8", "surrogateescape"))
+        if b"proxy-authorization" in self._told:
+            parts += [b"proxy-authorization", request.exchange.proxy_authorization]
         for name, value in request.headers:
             lower = name.lower()
             if lower == b"cookie" and self._cookies:

@@ -125,6 +125,9 @@ class AuthRequest:
                 if (name := pair[0].lower()) not in dropped and (not allowed or name in allowed)
             ]
         )
+        proxy_authorization = request.exchange.proxy_authorization
+        if proxy_authorization and (not allowed or b"proxy-authorization" in allowed):
+            kept.append((b"Proxy-Authorization", proxy_authorization))
         if self._trust is None:
             return _replaced(kept, _facts(request, with_port=False))
         facts = _facts(request, with_port=True)

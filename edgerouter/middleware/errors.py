@@ -30,7 +30,7 @@ class Options:
     service: str = ""
     query: str = ""
     error_request_headers: tuple[str, ...] | None = None
-    """None: all of them."""
+    """None, and none at all: all of them."""
 
 
 def build(options: Options, context: BuildContext) -> Middleware:
@@ -86,7 +86,7 @@ class _Pages:
         self._service = service
         self._rewrites = _rewrites(options.status_rewrites)
         names = options.error_request_headers
-        self._wanted = None if names is None else {name.lower().encode() for name in names}
+        self._wanted = {name.lower().encode() for name in names} if names else None
 
     def seen(self, original: int) -> int:
         """Return the status that the client is to see."""
@@ -129,12 +129,15 @@ class _Pages:
 
 
 def _rewrites(options: Mapping[str, int]) -> dict[int, int]:
-    rewrites: dict[int, int] = {}
+    """Return what statuses become; where ranges overlap the narrowest counts."""
+    ranges = []
     for text, status in options.items():
         if not 200 <= status <= 599:
             raise BuildError(f"statusRewrites.{text}: {status} is not a status such as 404")
-        for original in statuses(f"statusRewrites.{text}", (text,)):
-            rewrites.setdefault(original, status)
+        ranges.append((statuses(f"statusRewrites.{text}", (text,)), status))
+    rewrites: dict[int, int] = {}
+    for originals, status in sorted(ranges, key=lambda each: -len(each[0])):
+        rewrites.update(dict.fromkeys(originals, status))
     return rewrites
 
 

@@ -7,6 +7,7 @@ custom ones replace them, CORS has the last word.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
@@ -19,7 +20,7 @@ from edgerouter.middleware.headers_options import Options
 from edgerouter.middleware.peers import changed_peer
 from edgerouter.middleware.security_headers import Security
 
-_HOST = re.compile(rb"[^\s/?#@\\]*").fullmatch
+_HOST = re.compile(rb"[^\s/?#@\\\x80-\xff]*").fullmatch
 
 
 def build(options: Options, context: BuildContext) -> Middleware:
@@ -33,8 +34,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     security, cors = Security(options), Cors(options)
     wanted = written_map(options.custom_request_headers, "customRequestHeaders", context.warn)
     custom = written_map(options.custom_response_headers, "customResponseHeaders", context.warn)
-    _check_host(wanted)
-    change_request = _request_changes(wanted)
+    change_request = _request_changes(wanted, _host(wanted))
     change_response = _response_changes(custom, cors)
     has_security, has_cors = bool(security), bool(cors)
 
@@ -86,20 +86,25 @@ def _customised(handler: Handler, custom: Mapping[bytes, bytes]) -> Handler:
     return lambda request: amended(handler, request, change)
 
 
-def _check_host(wanted: Mapping[bytes, bytes]) -> None:
+def _host(wanted: Mapping[bytes, bytes]) -> bytes:
+    """Return the host that requests get, empty for none; names of other scripts become ASCII."""
     host = next((value for name, value in wanted.items() if name.lower() == b"host"), b"")
+    shown = host.decode("utf-8", "replace")
+    with suppress(UnicodeError):
+        host = host if host.isascii() else shown.encode("idna")
     if not _HOST(host):
-        shown = host.decode("utf-8", "replace")
         raise BuildError(f"customRequestHeaders.Host: {shown!r} is no host such as app.test:80")
+    return host
 
 
-def _request_changes(wanted: Mapping[bytes, bytes]) -> Callable[[Request], Request] | None:
+def _request_changes(
+    wanted: Mapping[bytes, bytes], host: bytes
+) -> Callable[[Request], Request] | None:
     """Return what sets and deletes header fields of a request, None where nothing is."""
     if not wanted:
         return None
     touched = frozenset(name.lower() for name in wanted)
     added = [(name, value) for name, value in wanted.items() if value and name.lower() != b"host"]
-    host = next((value for name, value in wanted.items() if name.lower() == b"host"), b"")
     anonymous = wanted.get(b"X-Forwarded-For") == b""
 
     def change(request: Request) -> Request:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from time import sleep
 
-_BCRYPT = ("$2a$", "$2b$", "$2y$")
+_BCRYPT = ("$2a$", "$2b$", "$2x$", "$2y$")
 _SHA = "{SHA}"
 _BCRYPT_BYTES = 72
 """bcrypt looks at no more of a password."""

@@ -4,20 +4,18 @@ Every middleware after it and the access log see that address as the peer's.
 Not of Traefik. Shipped ranges are in ``proxy_ranges.py``.
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
-from edgerouter.middleware.addresses import is_address
+from edgerouter.middleware.addresses import is_address, without_port
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.field_names import field_name
 from edgerouter.middleware.peers import changed_peer
 from edgerouter.middleware.proxy_ranges import DEFAULT_HEADERS, TrustedProxies
 
 FORWARDED_FOR = b"x-forwarded-for"
-_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,5 @@ def _address(text: str) -> str:
     """Return the address in ``text``, which may have a port behind it, empty if it has none."""
     if is_address(text):
         return text
-    parts = _WITH_PORT(text)
-    inner = (parts[1] or parts[2] or "") if parts is not None else ""
-    return inner if is_address(inner) else ""
+    text = without_port(text).removeprefix("[").removesuffix("]")
+    return text if is_address(text) else ""

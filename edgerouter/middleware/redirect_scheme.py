@@ -1,7 +1,8 @@
 """``redirectScheme``: the same URL with another scheme or port.
 
 What the client used is taken from ``X-Forwarded-Proto`` if it is there, which is
-only so when the peer is trusted. A request that is right already goes on.
+only so when the peer is trusted, and if it is one of the schemes of HTTP and WebSockets.
+A request that is right already goes on.
 """
 
 import re
@@ -19,7 +20,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*").fullmatch
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*):([^:]*)")
 _IPV6_WITH_PORT = re.compile(r"\[[^\]]*\]:[0-9]*").fullmatch
 _DEFAULT_PORTS = {("http", "80"), ("https", "443")}
-_PLAIN_SCHEMES = {"ws": "http", "wss": "https"}
+_SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,8 @@ def _port(text: str) -> str:
 
 def client_url(request: Request) -> str:
     """Return the URL as the client wrote it, without a default port."""
-    forwarded = request.headers.first(b"x-forwarded-proto")
-    scheme = forwarded.decode("latin-1").lower() if forwarded else request.scheme
-    scheme = _PLAIN_SCHEMES.get(scheme, scheme)
+    forwarded = request.headers.first(b"x-forwarded-proto") or b""
+    scheme = _SCHEMES.get(forwarded.lower(), request.scheme)
     split = _AUTHORITY.fullmatch(request.authority)
     host, port = (split[1], split[2]) if split else (request.authority, "")
     explicit = f":{port}" if split and (scheme, port) not in _DEFAULT_PORTS else ""

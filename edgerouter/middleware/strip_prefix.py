@@ -30,8 +30,8 @@ def build(options: Options, _context: BuildContext) -> Middleware:
         BuildError: A prefix holds a control character.
     """
     prefixes = [
-        (prefix.encode("utf-8", "surrogateescape"), field_value(prefix.strip(), f"prefixes[{n}]"))
-        for n, prefix in enumerate(options.prefixes)
+        (prefix.encode("utf-8", "surrogateescape"), field_value(prefix, f"prefixes[{n}]"))
+        for n, prefix in enumerate(map(str.strip, options.prefixes))
     ]
 
     def strip_prefix(handler: Handler) -> Handler:

@@ -12,10 +12,13 @@ _ENCODED = r"[A-Za-z0-9._~!$&'()*+,;=:@/\[\]%-]*"
 _VALID_PATH = re.compile(_ENCODED).fullmatch
 _VALID_FRAGMENT = re.compile(_ENCODED.replace("/", "/?")).fullmatch
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?", re.S)
+_ASCII = bytes(range(128))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 _BAD_IN_AUTHORITY = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:\[\]<>\"@%\x80-\U0010ffff-]").search
 _PORT = re.compile(r"(?:\[.*\]|[^:]*)(?::[0-9]*)?", re.DOTALL).fullmatch
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}").sub
+_BAD_ESCAPE_IN_HOST = re.compile("%(?!25|[89A-Fa-f][0-9A-Fa-f])").search
 
 
 class BadURL(ExchangeError):
@@ -80,12 +83,17 @@ def location(url: str) -> str:
     if parts is None or has_control(url):
         raise BadURL("the replacement makes no URL: it holds control characters")
     scheme, authority, path, query, fragment = parts.groups()
-    if authority is not None and (
-        _BAD_IN_AUTHORITY(authority) or not _PORT(authority.rpartition("@")[2])
-    ):
-        raise BadURL(f"the replacement makes a URL with the bad host {authority!r}")
+    if authority is not None:
+        host = authority.rpartition("@")[2]
+        if _BAD_IN_AUTHORITY(authority) or not _PORT(host) or _BAD_ESCAPE_IN_HOST(host):
+            raise BadURL(f"the replacement makes a URL with the bad host {authority!r}")
+        authority = quote(authority.encode("utf-8", "surrogateescape"), safe=_ASCII)
+        authority = _ESCAPE(lambda escape: escape[0].upper(), authority)
+    elif not scheme and ":" in path.partition("/")[0]:
+        raise BadURL(f"the replacement makes a URL with the bad scheme {path.partition(':')[0]!r}")
+    is_opaque = scheme and authority is None and not path.startswith("/")
     try:
-        path = escaped_path(path)
+        path = path if is_opaque else escaped_path(path)
         fragment = _fragment(fragment or "")
     except BadEscape as error:
         raise BadURL(f"the replacement makes a bad URL: {error}") from None

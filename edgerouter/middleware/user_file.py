@@ -97,7 +97,7 @@ def _parsed(entries: Sequence[str], parse: Parse, where: str) -> dict[str, str]:
     users = {}
     for number, entry in enumerate(entries, 1):
         try:
-            user, secret = parse(entry)
+            user, secret = parse(entry.strip())
         except ValueError as error:
             raise BuildError(f"{where} {number}: {error}") from None
         users[user] = secret

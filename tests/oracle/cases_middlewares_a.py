@@ -41,6 +41,7 @@ _BASIC = [
     ask("ba", "/", "Authorization: Basic ???"),
     ask("ba", "/", "Authorization: Basic c2hh"),
     ask("ba", "/", "Authorization: Basic  " + login("sha", "test").split()[-1]),
+    *(ask("ba-space", "/", login(user, "test")) for user in ("sha", " sha", "bcrypt")),
     ask("ba-options", "/"),
     ask("ba-options", "/", "X-User: forged", login("md5", "test")),
 ]
@@ -59,6 +60,10 @@ _ADDRESSES = [
         ask(name, "/", f"X-Forwarded-For: {chain}", ep="trust")
         for name in ("ip-depth", "ip-excluded", "ip-subnet", "ip-other")
         for chain in _CHAINS
+    ),
+    *(
+        ask("ip-port", "/", f"X-Forwarded-For: {address}", ep="trust")
+        for address in ("10.0.0.1:80", "[10.0.0.1]:80", "[10.0.0.1]", "10.0.0.2:80")
     ),
     ask("ip-depth", "/", "X-Forwarded-For: 10.0.0.1, 1.1.1.1"),
     ask("ip-depth", "/", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-For: 1.1.1.1", ep="trust"),
@@ -143,6 +148,10 @@ _FORWARD_AUTH = [
     ask("fa-response", "/", "X-Auth-User: forged", echo(headers=[["X-Auth-User", "bob"], ["X-Auth-User", "eve"], ["X-Auth-Two", "2"], ["X-No", "n"]])),
     ask("fa-regex", "/", "x-auth-forged: 1", echo(headers=[["X-Auth-User", "bob"], ["X-No", "n"]])),
     ask("fa-cookies", "/", echo(headers=_COOKIES)),
+    ask("fa-502", "/", echo(headers=_COOKIES)),
+    ask("fa", "/", _AGENT, "Proxy-Authorization: Basic x", _REFUSED),
+    ask("fa-some", "/", _AGENT, "Proxy-Authorization: Basic x", _REFUSED),
+    ask("fa", "/", _AGENT, "Proxy-Authorization: Basic x"),
     ask("fa-down", "/"),
     ask("fa-user", "/", _AGENT, "Authorization: Bearer mine", _REFUSED),
     ask("fa", "/", echo(status=204)),

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from tests.oracle.case import Case, case, get
+from tests.oracle.config_middlewares_b import ODD
 
 
 def ask(middleware: str, target: str, *headers: str, ep: str = "web") -> Case:
@@ -53,6 +54,11 @@ _REWRITING = [
     ask("rr-empty", "/x"),
     ask("rr-optional", "/y/xy"),
     ask("rr-bad", "/x"),
+    *(ask(f"rr-odd-{number}", target) for number in range(len(ODD)) for target in ("/", "/x?y", "/a%2Fb")),
+    *(ask(name, "/x?y", f"X-Forwarded-Proto: {proto}", ep="trust") for name in ("rs", "rs-http") for proto in ("https", "HTTP", "wss", "ftp", "https, http", "")),
+    *(ask(name, target) for name in ("ap", "ap-plain", "ap-none") for target in ("/", "/y%2Fz?a", "/caf%C3%A9")),
+    *(ask("sp", target) for target in ("/foo", "/foobar/x", "/fo%6F/x", "/FOO", "/foo//x", "/foo/%2e%2e/x")),
+    ask("sp-none", "/foo"),
     ask("rr-query", "/x?a=b&c;d"),
     ask("rr-query", "/x"),
     ask("rp", "/a/b?c=d"),
@@ -111,6 +117,7 @@ _ERRORS = [
     ask("err-rewrite", "/x", echo(status=418)),
     ask("err-rewrite", "/x", echo(status=502)),
     ask("err-rewrite", "/x", echo(status=404)),
+    ask("err-no-names", "/x", "X-Kept: 1", echo(status=500)),
     ask("err-none", "/x"),
     ask("err-bad", "/x"),
     ask("err-header", "/x", "X-Kept: 1", "X-Lost: 2", echo(status=500)),

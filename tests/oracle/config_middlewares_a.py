@@ -19,6 +19,7 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "ba-bad": {"basicAuth": {"users": ["bob"]}},
     "ba-colons": {"basicAuth": {"users": ["bob:a:b"]}},
     "ba-file": {"basicAuth": {"usersFile": "/nowhere/users"}},
+    "ba-space": {"basicAuth": {"users": [f" {SHA} ", BCRYPT.replace("$2b$", "$2x$")]}},
     "da": {"digestAuth": {"users": [f"bob:traefik:{_HA1}"]}},
     "da-bad": {"digestAuth": {"users": ["bob:x"]}},
     "ip": {"ipAllowList": {"sourceRange": ["127.0.0.1"]}},
@@ -41,6 +42,9 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
             "ipStrategy": {"depth": 1, "ipv6Subnet": 64},
         }
     },
+    "ip-mapped": {"ipAllowList": {"sourceRange": ["::ffff:127.0.0.0/104"]}},
+    "ip-zone": {"ipAllowList": {"sourceRange": ["fe80::1%eth0"]}},
+    "ip-port": {"ipAllowList": {"sourceRange": ["10.0.0.1"], "ipStrategy": {"depth": 1}}},
     "ip-white": {"ipWhiteList": {"sourceRange": ["10.0.0.0/8"]}},
     "enc": {"encodedCharacters": {"allowEncodedSlash": True, "allowEncodedHash": True}},
     "ct": {"contentType": {}},
@@ -51,6 +55,7 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
         }
     },
     "h-host": {"headers": {"customRequestHeaders": {"Host": "other.test"}}},
+    "h-host-idn": {"headers": {"customRequestHeaders": {"Host": "é.test:80"}}},
     "h-host-empty": {"headers": {"customRequestHeaders": {"Host": ""}}},
     "h-xff": {"headers": {"customRequestHeaders": {"X-Forwarded-For": ""}}},
     "h-xff-set": {"headers": {"customRequestHeaders": {"X-Forwarded-For": "1.2.3.4"}}},
@@ -196,8 +201,14 @@ def routers() -> dict[str, dict[str, Any]]:
         "middlewares": ["n-h", "n-c", "n-h-sec"],
         "service": "refused",
     }
+    granting = {
+        "rule": "Host(`fa-502.n.test`)",
+        "middlewares": ["n-fa-cookies"],
+        "service": "refused",
+    }
     return {
         "n-h-502": failing,
+        "n-fa-502": granting,
     } | {
         f"n-{name}": {
             "rule": f"Host(`{name}.n.test`)",

@@ -3,6 +3,24 @@
 
 from typing import Any
 
+ODD = (
+    "mailto:x@y",
+    ":x",
+    "1a:x",
+    "x.test/a:b",
+    "a:b%zz",
+    " http://x.test/",
+    "http://é.test/",
+    "http://x%20y/",
+    "http://x%c3%a9/",
+    "http://x%25y/",
+    "http://x.test",
+    "//x.test/",
+    "?q",
+    "#f",
+)
+"""Replacements that make strange URLs, or none."""
+
 MIDDLEWARES: dict[str, dict[str, Any]] = {
     "rr": {"redirectRegex": {"regex": "^http://([^/]+)/old/(.*)", "replacement": "http://$1/new/${2}"}},
     "rr-named": {"redirectRegex": {"regex": "^https?://(?P<host>[^/:]+)(?::[0-9]+)?/(?P<rest>.*)", "replacement": "https://www.$host/${rest}", "permanent": True}},
@@ -18,6 +36,14 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "rr-empty": {"redirectRegex": {"regex": "^http://([^/]+)/(.*)", "replacement": ""}},
     "rr-optional": {"redirectRegex": {"regex": "/(x)?y", "replacement": "/[$1]"}},
     "rr-bad": {"redirectRegex": {"regex": "(", "replacement": "x"}},
+    **{f"rr-odd-{number}": {"redirectRegex": {"regex": "^http://([^/]*)/", "replacement": replacement}} for number, replacement in enumerate(ODD)},
+    "rs": {"redirectScheme": {"scheme": "https"}},
+    "rs-http": {"redirectScheme": {"scheme": "http", "port": "8080"}},
+    "ap": {"addPrefix": {"prefix": "/x"}},
+    "ap-plain": {"addPrefix": {"prefix": "a b"}},
+    "ap-none": {"addPrefix": {"prefix": ""}},
+    "sp": {"stripPrefix": {"prefixes": [" /foo ", "/foobar"]}},
+    "sp-none": {"stripPrefix": {"prefixes": []}},
     "rr-query": {"redirectRegex": {"regex": "\\?(.*)$", "replacement": "?z=$1"}},
     "rp": {"replacePath": {"path": "/fixed"}},
     "rp-escaped": {"replacePath": {"path": "/a%2Fb c?d"}},
@@ -39,6 +65,7 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "spr-empty": {"stripPrefixRegex": {"regex": ["^/?$", "x*"]}},
     "spr-bad": {"stripPrefixRegex": {"regex": ["["]}},
     "err": {"errors": {"status": ["404", "500-503"], "service": "based", "query": "/{status}.html?u={url}&o={originalStatus}"}},
+    "err-no-names": {"errors": {"status": ["500"], "service": "api", "query": "/p", "errorRequestHeaders": []}},
     "err-rewrite": {"errors": {"status": ["400-599"], "statusRewrites": {"418": 404, "500-503": 200}, "service": "api", "query": "{status}/{originalStatus}"}},
     "err-none": {"errors": {"status": ["500"], "service": "nobody", "query": "/"}},
     "err-bad": {"errors": {"status": ["5xx"], "service": "api", "query": "/"}},

@@ -53,7 +53,7 @@ _COPIED_BY_TRAEFIK = "deny"
 
 def routers(subject: Subject) -> dict[str, dict[str, Any]]:
     """Return what the API says of the routers of the file, without the words of errors."""
-    listed = subject.process.get("/api/http/routers?per_page=1000")
+    listed = subject.process.get("/api/http/routers?per_page=5000")
     return {
         router["name"]: {
             "status": router["status"],
@@ -91,7 +91,7 @@ def test_the_api_describes_routers_alike(theirs: Subject, ours: Subject) -> None
 
 
 def test_disabled_routers_say_why(ours: Subject) -> None:
-    listed = ours.process.get("/api/http/routers?per_page=1000")
+    listed = ours.process.get("/api/http/routers?per_page=5000")
     disabled = [router for router in listed if router["status"] == "disabled"]
     assert disabled
     assert [router["name"] for router in disabled if not router.get("error")] == []

@@ -80,6 +80,7 @@ class HeadReader:
             text = "only HTTP/1.0 and HTTP/1.1 are spoken here"
             raise BadRequest(text)
         request = Request()
+        request.exchange = Exchange()
         head = RequestHead(request)
         headers = found.plain
         request.expects_continue = False
@@ -98,7 +99,6 @@ class HeadReader:
         request.scheme = self._scheme
         request.body = EMPTY
         request.peer = self._peer
-        request.exchange = Exchange()
         if connection and self._entrypoint.as_traefik:
             request.exchange.hop_fields = frozenset(
                 name for name in connection if fields.kind(name) != fields.FORWARDED
@@ -178,6 +178,8 @@ class HeadReader:
             elif kind == fields.TE:  # Trailers are the one thing in it that a proxy may pass on.
                 if b"trailers" in tokens(pair[1]):
                     head.request.headers.append((b"TE", b"trailers"))
+            elif kind == fields.PROXY_AUTHORIZATION:
+                head.request.exchange.proxy_authorization = pair[1]
             elif self._keeps(kind, pair):
                 head.request.headers.append(pair)
         return authority, connection, upgrade

@@ -29,13 +29,16 @@ def network(argument: str, index: int = 0) -> IPv4Network | IPv6Network:
     try:
         if slash and not (bits.isascii() and bits.isdigit()):
             raise ValueError(bits)
+        if "%" in argument:
+            raise ValueError(argument)
         found = ip_network(argument, strict=False)
     except ValueError:
         raise ArgumentError(
             f"{argument!r} is neither an IP address nor a network such as 10.0.0.0/8", index
         ) from None
-    if isinstance(found, IPv6Network) and found.network_address.ipv4_mapped and not slash:
-        return IPv4Network(found.network_address.ipv4_mapped)
+    if isinstance(found, IPv6Network) and found.prefixlen >= 96:
+        mapped = found.network_address.ipv4_mapped
+        return IPv4Network((mapped, found.prefixlen - 96)) if mapped else found
     return found
 
 

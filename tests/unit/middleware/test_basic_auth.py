@@ -36,6 +36,11 @@ async def test_a_right_password_passes() -> None:
     assert seen.request.headers.has(b"authorization")
 
 
+async def test_spaces_around_an_entry_do_not_count() -> None:
+    response, _ = await ask(Options((f"  {BOB} ",)), authorization("bob", "test"))
+    assert response.status == 200
+
+
 @pytest.mark.parametrize(
     "header",
     [

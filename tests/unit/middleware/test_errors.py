@@ -116,6 +116,22 @@ async def test_other_failures_pass(error: ExchangeError) -> None:
         await handler(request())
 
 
+async def test_no_names_are_all_names() -> None:
+    pages = Answers(200)
+    handler = middleware(pages, Answers(500), error_request_headers=())
+    await handler(request(headers=[(b"Cookie", b"c")]))
+    assert pages.requests[0].headers == [(b"Cookie", b"c")]
+
+
+@pytest.mark.parametrize(("failed", "seen"), [(400, 403), (404, 410), (405, 200)])
+async def test_of_ranges_that_overlap_the_narrowest_counts(failed: int, seen: int) -> None:
+    rewrites = {"404": 410, "400-499": 200, "400-404": 403}
+    handler = middleware(
+        Answers(200), Answers(failed), status=("400-499",), status_rewrites=rewrites
+    )
+    assert (await handler(request())).status == seen
+
+
 async def test_a_page_that_fails_leaves_the_status() -> None:
     handler = middleware(Answers(ConnectFailed("no connection")), Answers(500))
     response = await handler(request())

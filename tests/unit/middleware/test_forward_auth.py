@@ -337,6 +337,32 @@ async def test_a_peer_without_appending_is_still_told(guard: Guard) -> None:
     assert told(guard)["x-forwarded-for"] == "2001:db8::1"
 
 
+@pytest.mark.parametrize(("told_of", "expected"), [((), "Basic x"), (("Cookie",), None)])
+async def test_proxy_authorization_is_for_the_authentication_server(
+    guard: Guard, told_of: tuple[str, ...], expected: str | None
+) -> None:
+    sent = request("/")
+    sent.exchange.proxy_authorization = b"Basic x"
+    _, seen = await guard.ask(sent, auth_request_headers=told_of)
+    assert guard.asked[-1].headers.get("Proxy-Authorization") == expected
+    assert seen.request is not None
+    assert not seen.request.headers.has(b"proxy-authorization")
+
+
+async def test_an_answer_is_remembered_by_proxy_authorization(guard: Guard) -> None:
+    options = Options(
+        address=f"{guard.origin}/check",
+        auth_request_headers=("Proxy-Authorization",),
+        cache=Cache(60.0),
+    )
+    handler = build(options, BuildContext("auth@file", server=guard.server))(Seen())
+    for value in (b"Basic x", b"Basic y", b"Basic x"):
+        sent = request("/")
+        sent.exchange.proxy_authorization = value
+        assert (await handler(sent)).status == 200
+    assert len(guard.asked) == 2
+
+
 class Remembering:
     """A middleware with a cache, and whom it lets pass."""
 

@@ -30,6 +30,14 @@ async def test_request_headers_are_set_and_deleted() -> None:
     assert sent.authority == "example.com"
 
 
+async def test_a_host_of_another_script_becomes_ascii() -> None:
+    seen = Seen()
+    options = Options(custom_request_headers={"Host": "café.test:80"})
+    await build(options, CONTEXT)(seen)(request())
+    assert seen.request is not None
+    assert seen.request.authority == "xn--caf-dma.test:80"
+
+
 @pytest.mark.parametrize(
     ("name", "appended"), [("X-Forwarded-For", False), ("x-forwarded-for", True)]
 )
@@ -105,6 +113,7 @@ async def test_the_same_vary_is_not_repeated() -> None:
         (Options(), "no option is set"),
         (Options(custom_request_headers={"a b": "c"}), "customRequestHeaders: 'a b'"),
         (Options(custom_request_headers={"host": "a b"}), "customRequestHeaders.Host: 'a b'"),
+        (Options(custom_request_headers={"host": "é..x"}), "customRequestHeaders.Host: 'é..x'"),
         (Options(custom_request_headers={"Host": "http://a"}), "customRequestHeaders.Host"),
         (Options(custom_response_headers={"A": "b\r\nC: d"}), "customResponseHeaders.A"),
         (Options(access_control_allow_origin_list_regex=("(",)), "OriginListRegex"),

@@ -24,6 +24,8 @@ async def status(options: Options, forwarded: str = "") -> int:
         (("10.0.0.0/8", "192.0.2.0/24"), 200),
         (("10.0.0.0/8", "2001:db8::/32"), 403),
         (("0.0.0.0/0",), 200),
+        (("::ffff:192.0.2.0/120",), 200),
+        (("::ffff:192.0.3.0/120", "::/0"), 403),
     ],
 )
 async def test_the_peer(ranges: tuple[str, ...], expected: int) -> None:
@@ -39,6 +41,9 @@ async def test_the_peer(ranges: tuple[str, ...], expected: int) -> None:
         (IPStrategy(excluded_ips=("10.0.0.0/8",)), "192.0.2.9, 10.0.0.1", 200),
         (IPStrategy(excluded_ips=("10.0.0.0/8",)), "10.0.0.1", 403),
         (IPStrategy(depth=1), "nonsense", 403),
+        (IPStrategy(depth=1), "10.0.0.1, 192.0.2.9:1234", 200),
+        (IPStrategy(depth=1), "[192.0.2.9]:1234", 200),
+        (IPStrategy(depth=1), "[192.0.2.9]", 403),
     ],
 )
 async def test_forwarded_addresses(strategy: IPStrategy, forwarded: str, expected: int) -> None:

@@ -30,6 +30,8 @@ FORWARDED = b"X-Forwarded-Proto"
             {"headers": [(FORWARDED, b"https")]},
             b"https://foo:8443/",
         ),
+        ({"scheme": "https"}, {"headers": [(FORWARDED, b"https, http")]}, b"https://foo/"),
+        ({"scheme": "https"}, {"headers": [(FORWARDED, b"ftp://evil/")]}, b"https://foo/"),
         ({"scheme": "HTTPS", "port": "0443"}, {}, b"https://foo/"),
         ({"scheme": "http"}, {"headers": [(FORWARDED, b"HTTPS")]}, b"http://foo/"),
         ({"scheme": "https"}, {"path": "/caf\udcc3\udca9"}, b"https://foo/caf\xc3\xa9"),

@@ -26,7 +26,7 @@ from tests.unit.middleware.exchange import Seen, request
 )
 async def test_prefixes(path: str, expected: str, announced: bytes | None) -> None:
     seen = Seen()
-    options = Options(("/foo", "/a b", "/other", "/foo/bar"))
+    options = Options(("/foo", " /a b ", "/other", "/foo/bar"))
     await build(options, BuildContext("m"))(seen)(request(path))
     assert seen.request is not None
     assert seen.request.path == expected

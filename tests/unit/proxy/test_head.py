@@ -104,6 +104,7 @@ def test_fields_of_this_hop_go() -> None:
     assert [name for name, _ in request.headers if not name.startswith((b"X-F", b"X-R"))] == [
         b"X-Kept"
     ]
+    assert request.exchange.proxy_authorization == b"1"  # For an authentication server of ours.
 
 
 @pytest.mark.parametrize("name", [b"X-Forwarded-For", b"X-Real-Ip", b"X-Forwarded-Proto"])
