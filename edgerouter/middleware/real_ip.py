@@ -92,8 +92,9 @@ def _client(values: str, trusted: TrustedProxies) -> str:
 
 
 def _address(text: str) -> str:
-    """Return the address in ``text``, which may have a port behind it, empty if it has none."""
-    if is_address(text):
-        return text
-    text = without_port(text).removeprefix("[").removesuffix("]")
-    return text if is_address(text) else ""
+    """Return the address in ``text``, empty if there is none; a port and a zone are left out."""
+    if not is_address(text):
+        text = without_port(text).removeprefix("[").removesuffix("]")
+        if not is_address(text):
+            return ""
+    return text.partition("%")[0]

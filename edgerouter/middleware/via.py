@@ -7,7 +7,7 @@ from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.answer import amended
-from edgerouter.middleware.base import BuildContext
+from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.field_names import field_name
 
 
@@ -26,7 +26,10 @@ def build(options: Options, _context: BuildContext) -> Middleware:
     Raises:
         BuildError: ``name`` is no token.
     """
-    name = field_name(options.name, "name")
+    try:
+        name = field_name(options.name, "name")
+    except BuildError:
+        raise BuildError(f"name: {options.name!r} is not one word such as gate-1") from None
     received = b"1.1 " + name
 
     def via(handler: Handler) -> Handler:

@@ -21,6 +21,11 @@ _LIMITS = "integration/test_limits.py::test_a_rate_survives_changes_and_killed_w
 _RATE = "unit/middleware/test_rate_limit.py::"
 _CIRCUITS = "unit/middleware/test_circuit_breaker.py::test_its_state_outlives_a_new_table"
 _NO_PAGE = "unit/middleware/test_errors.py::test_what_has_no_content_to_replace_passes"
+_PAGES = (
+    _NO_PAGE,
+    "unit/middleware/test_errors.py::test_a_service_of_pages_may_use_the_middleware_itself",
+    "unit/middleware/test_errors.py::test_of_ranges_that_overlap_the_narrowest_counts",
+)
 _NO_URLS = (
     "unit/middleware/test_redirect_scheme.py::test_options_that_cannot_work",
     "unit/middleware/test_forward_auth.py::test_options_that_cannot_work",
@@ -211,7 +216,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "gw-refused: grpc-web from http://a.test answered by trailers",
         ),
         "A `replacePath`": (_NO_PATH, *_NO_URLS),
-        "`errors` leaves": (_NO_PAGE,),
+        "`errors` leaves": _PAGES,
         "Of services": (f"{_OURS}test_failover_needs_no_health_checks",),
         "Of TLS": ("oracle/test_tls.py::test_difference",),
         "The access log": ("oracle/test_settings.py::test_access_log",),
@@ -240,7 +245,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "integration/test_middlewares.py::test_headers_cannot_frame_a_message",
             "unit/middleware/test_basic_auth.py::test_options_that_cannot_work",
         ),
-        "`errors`": (_NO_PAGE,),
+        "`errors`": _PAGES,
         "`stripPrefixRegex`": (
             "integration/test_middlewares.py::test_a_removed_prefix_cannot_bring_fields",
         ),

@@ -65,6 +65,7 @@ async def test_others_are_not_believed() -> None:
         ("2001:db8::1, fe80::1", "2001:db8::1"),
         ("1.1.1.1, 203.0.113.9:80, 10.0.0.7:1234", "203.0.113.9"),
         ("[2001:db8::1]:80, [fe80::1]", "2001:db8::1"),
+        ('2001:db8::1%e"th0', "2001:db8::1"),
     ],
 )
 async def test_the_last_address_that_is_no_proxy(chain: str, client: str) -> None:
