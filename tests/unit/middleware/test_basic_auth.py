@@ -117,6 +117,17 @@ async def test_too_many_checks_at_once_are_refused(monkeypatch: pytest.MonkeyPat
     assert sorted(answer.status for answer in answers) == [401, 401, 503, 503, 503, 503]
 
 
+async def test_checks_let_requests_go_before() -> None:
+    checks = password_check.PasswordCheck()
+    await checks.check(b"key", b"no", SLOW.partition(":")[2])
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert checks._threads is not None
+    ids = [thread.native_id for thread in checks._threads._threads]
+    theirs = {os.getpriority(os.PRIO_PROCESS, each) for each in ids if each is not None}
+    assert theirs == {ours + password_check.NICENESS}
+    checks._threads.shutdown()
+
+
 def test_memory_is_bounded_and_holds_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(password_check, "MEMORY", 3)
     checks = password_check.PasswordCheck()
