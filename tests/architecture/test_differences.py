@@ -190,7 +190,11 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
                 "::test_what_traefik_ignores_in_labels_drops_nothing"
             ),
         ),
-        "Interim answers": ("1.0: early hints", "1.0: expectation"),
+        "Interim answers": (
+            "1.0: early hints",
+            "1.0: expectation",
+            "unit/proxy/upstream/test_h1.py::test_interim_answers_without_end_are_given_up",
+        ),
         "No `Content-Type`": _SNIFFED,
         "What came of a body": ("answer: cut body",),
         "A late request body": ("limit: slow body",),
