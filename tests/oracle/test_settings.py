@@ -155,10 +155,8 @@ def comparable(form: str, line: str) -> object:
     # and a missing Date is added where the answer comes in.
     ignored = ("downstream_", "origin_Content-Type", "origin_Content-Length", "origin_Date")
     record = {name: value for name, value in record.items() if not name.startswith(ignored)}
-    if record["DownstreamStatus"] in (200, 502):
+    if record["DownstreamStatus"] == 200:
         record = {name: value for name, value in record.items() if name not in SIZES}
-    if record["DownstreamStatus"] == 502:
-        del record["OriginStatus"]  # Nothing came from the server; Traefik names its own answer.
     return {name: value for name, value in record.items() if value != ""}
 
 
