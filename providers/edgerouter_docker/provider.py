@@ -92,6 +92,7 @@ class DockerProvider:
         loop = asyncio.get_running_loop()
         give_up = 0.0
         pause = FIRST_PAUSE
+        told = ""
         while True:
             session = self._session = Session(self._settings, state, context, calls)
             try:
@@ -100,10 +101,13 @@ class DockerProvider:
                 if session.has_published:
                     give_up = loop.time() + PATIENCE
                     pause = FIRST_PAUSE
+                    told = ""
                 if loop.time() >= give_up:
                     raise ProviderUnavailable(str(error)) from error
                 context.reconnecting(str(error))
-                log.warning("Docker is out of sight, what it said stays in force: %s", error)
+                if told != str(error):  # Once, not for every attempt.
+                    told = str(error)
+                    log.warning("Docker is out of sight, what it said stays in force: %s", error)
             else:
                 return
             # Jitter, so that many routers do not knock together.

@@ -72,9 +72,9 @@ async def test_blind_publishes_nothing_then_catches_up(daemon: FakeDocker) -> No
 
 
 async def test_a_lost_engine_is_told_after_a_while(
-    daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch
+    daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edgerouter_docker.provider.PATIENCE", 0.3)
+    monkeypatch.setattr("edgerouter_docker.provider.PATIENCE", 0.5)
     docker = provider(daemon)
     context = RecordingContext()
     task = asyncio.create_task(docker.run(context))
@@ -86,6 +86,9 @@ async def test_a_lost_engine_is_told_after_a_while(
     with pytest.raises(ProviderUnavailable):
         await asyncio.wait_for(task, 10)
     assert len(context.publications) == 1
+    assert len(context.troubles) > 2
+    out_of_sight = [text for text in caplog.messages if "out of sight" in text]
+    assert len(out_of_sight) == len(set(context.troubles)) == 2  # Each reason once.
 
 
 async def test_one_odd_container_spoils_nothing(daemon: FakeDocker) -> None:
