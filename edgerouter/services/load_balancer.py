@@ -55,6 +55,9 @@ class LoadBalancer:
         """What closes tunnels to servers that are removed."""
         self._taken_out = max(0, len(options.get("servers") or ()) - len(servers))
         """How many servers the configuration itself says are down."""
+        absent = options.get("absent")
+        self._absent = f" ({absent})" if absent else ""
+        """Why it has not got the one server that it would have."""
         self._fences = fences
         self._health = health or Health()
         strategy = options.get("strategy") or "wrr"
@@ -256,7 +259,7 @@ class LoadBalancer:
     def _why(self) -> str:
         """Return what is wrong with the servers, after a colon."""
         if not self.servers and not self._taken_out:
-            return ": it has no servers"
+            return f": it has no servers{self._absent}"
         fenced, down = self._fences.urls, self._health.down(self.name)
         counts = Counter(
             "going away"

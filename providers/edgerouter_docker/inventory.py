@@ -14,6 +14,8 @@ from edgerouter.config.labels import ROOTS
 
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
+SILENT = "silent"
+"""The health of a container without a check on whose port nothing listens yet."""
 DEFAULT_STOP_TIMEOUT = 10
 """Seconds that the engine waits after the stop signal when the container does not say."""
 
@@ -50,7 +52,7 @@ class Container:
     status: str = "running"
     """``created running paused restarting removing exited dead``."""
     health: str = ""
-    """``starting healthy unhealthy``, empty without a health check."""
+    """``starting healthy unhealthy``, empty without a health check; ``SILENT``."""
     labels: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Attachment] = field(default_factory=dict)
     network_mode: str = "default"
@@ -74,6 +76,15 @@ class Container:
     def is_ready(self) -> bool:
         """Tell whether the health check, if there is one, lets requests in."""
         return self.health in {"", "healthy"}
+
+    @property
+    def obstacle(self) -> str:
+        """What keeps requests away from it; empty: nothing."""
+        if not self.is_running:
+            return f"it is {self.status}"
+        if self.health == SILENT:
+            return "nothing listens on its port yet"
+        return "" if self.is_ready else f"its health check says {self.health}"
 
     @property
     def is_labelled(self) -> bool:

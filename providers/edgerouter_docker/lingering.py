@@ -11,7 +11,7 @@ from dataclasses import replace
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter_docker.inventory import Container
 
-GONE = "replaced"
+GONE = "gone"
 """The status of a container that lingers; the engine has no such status."""
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from edgerouter.config.diagnostics import Severity
-from edgerouter.config.dynamic import DynamicConfiguration
+from edgerouter.config.dynamic import ABSENT, DynamicConfiguration
 from edgerouter.config.dynamic.base import Model
 from edgerouter.config.dynamic.http import Server, ServersLoadBalancer, Service
 from edgerouter.config.dynamic.tcp import TCPServer, TCPServersLoadBalancer, TCPService
@@ -124,9 +124,10 @@ class _Filler:
         if balancer is None:
             self._fail(element, "load-balancer is not defined: a container has no other service")
             return service
-        may_serve = self.container.is_running and self.container.is_ready
         servers: list[Any] = []
-        if may_serve:
+        if obstacle := self.container.obstacle:
+            self.result.configuration.notes[element] = {ABSENT: f"{self.container}: {obstacle}"}
+        else:
             try:
                 servers = self._servers(element, balancer, protocol)
             except NoChoice as error:

@@ -22,7 +22,7 @@ from edgerouter_docker.draining import Draining, find
 from edgerouter_docker.engine import CALL_TIMEOUT, Engine, EngineUnavailable, UnreadableContainer
 from edgerouter_docker.events import Event, EventFollower
 from edgerouter_docker.fence import Fences, is_ending
-from edgerouter_docker.inventory import Container, says_the_same
+from edgerouter_docker.inventory import SILENT, Container, says_the_same
 from edgerouter_docker.lingering import Lingering
 from edgerouter_docker.ports import Ports
 from edgerouter_docker.servers import Endpoint
@@ -301,7 +301,7 @@ class Session:
     def _shown(self) -> dict[str, Container]:
         """Return the containers, those whose port is awaited as starting or not at all."""
         return {
-            i: replace(container, health="starting")
+            i: replace(container, health=SILENT)
             if self._ports.is_waiting(container)
             else replace(container, is_unheeding=True)
             if self._unheeding.includes(container)

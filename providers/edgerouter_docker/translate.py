@@ -170,7 +170,7 @@ class _Translation:
             return True
         self._say(
             "warning",
-            f"the container is left out while its health check says {self.container.health};"
+            f"the container is left out while {self.container.obstacle};"
             " providers.docker.allowEmptyServices keeps its routes and answers 503",
         )
         return False

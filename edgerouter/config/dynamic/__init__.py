@@ -20,6 +20,9 @@ __all__ = [
     "UDPConfiguration",
 ]
 
+ABSENT = "absent"
+"""The note on a load balancer without servers: why it has not got the one that it would have."""
+
 
 class DynamicConfiguration(Model):
     """A complete configuration of one provider, or of one container or file of it."""

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from edgerouter.config.dynamic import ABSENT
 from edgerouter.config.dynamic.http import Router
 from edgerouter.config.qualify import qualified
 from edgerouter.control.runtime.balancers import url_error
@@ -88,6 +89,8 @@ def _service(info: ServiceInfo) -> dict[str, Any]:
         options["servers"] = [
             _server(server) for server in options["servers"] if not url_error(server["url"])
         ]
+        if not options["servers"] and ABSENT in info.notes:
+            options[ABSENT] = info.notes[ABSENT]
     service = {"type": info.kind, "options": options}
     if info.left_out:
         service = _remaining(info, options)

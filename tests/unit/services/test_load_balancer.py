@@ -91,6 +91,8 @@ async def test_what_may_have_been_sent_is_not_sent_again(error: ExchangeError) -
 async def test_no_server() -> None:
     with pytest.raises(NoServer, match=r"svc@file has no server that .*: it has no servers"):
         await balancer([])(request())
+    with pytest.raises(NoServer, match=r"it has no servers \(container a: it is paused\)$"):
+        await balancer([], absent="container a: it is paused")(request())
     taken_out = {"servers": [{"url": "http://s0", "down": True}]}
     with pytest.raises(NoServer, match=r": 1 down \(configuration\)$"):
         await balancer([], **taken_out)(request())

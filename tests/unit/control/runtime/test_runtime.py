@@ -729,6 +729,16 @@ def test_one_bad_server_among_good_ones_is_left_out() -> None:
     assert [server["url"] for server in options["servers"]] == ["http://a:1"]
 
 
+def test_workers_learn_why_a_service_has_no_server() -> None:
+    raw = {"services": {"e": {"loadBalancer": {}}, "s": SERVICE}}
+    decoded, _ = decode_mapping({"http": raw}, "f.yml", "file")
+    for name in raw["services"]:
+        decoded.notes[f"http.services.{name}"] = {"absent": "container a: it is paused"}
+    found = snapshot_of(build_runtime(static(), {"file": decoded}), 1)["services"]
+    assert found["e@file"]["options"]["absent"] == "container a: it is paused"
+    assert "absent" not in found["s@file"]["options"]
+
+
 def test_a_service_without_servers_is_kept() -> None:
     assert (
         one(router(service="e"), services={"e": {"loadBalancer": {"passHostHeader": True}}}).status

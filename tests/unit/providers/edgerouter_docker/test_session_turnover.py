@@ -128,6 +128,8 @@ async def test_a_new_container_is_taken_when_its_port_answers(daemon: FakeDocker
         daemon.emit("start", "late")
         said = await context.until(lambda c: "late" in c.newest.rules)
         assert said.servers("late") == [], "known, but not asked"
+        notes = said.configuration.notes["http.services.late"]
+        assert notes == {"absent": "container late: nothing listens on its port yet"}
         server = await asyncio.start_server(lambda _, w: w.close(), "127.0.0.1", port)
         async with server:
             said = await context.until(lambda c: c.newest.servers("late"))

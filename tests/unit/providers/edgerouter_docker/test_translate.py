@@ -7,7 +7,7 @@ import pytest
 
 from edgerouter.provider import normalize
 from edgerouter_docker.assemble import Assembled, Assembler
-from edgerouter_docker.inventory import Attachment, Binding, Container
+from edgerouter_docker.inventory import SILENT, Attachment, Binding, Container
 from edgerouter_docker.options import Options
 from edgerouter_docker.routers import service_name
 from edgerouter_docker.translate import settings_of
@@ -470,6 +470,21 @@ def test_health(health: str) -> None:
     assert rules(found) == {"api": "Host(`a`)"}
     assert servers(found) == []
     assert found.diagnostics == ()
+    reason = f"container api: its health check says {health}"
+    assert found.configuration.notes["http.services.api"] == {"absent": reason}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "paused"}, "it is paused"),
+        ({"health": SILENT}, "nothing listens on its port yet"),
+    ],
+)
+def test_a_service_without_a_server_says_why(changes: dict[str, str], reason: str) -> None:
+    found = assemble(container(labels={RULE: "Host(`a`)"}, **changes), allowEmptyServices=True)
+    assert servers(found) == []
+    assert found.configuration.notes["http.services.api"] == {"absent": f"container api: {reason}"}
 
 
 # Together
