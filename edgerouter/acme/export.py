@@ -27,6 +27,10 @@ COMMAND_TIME = 60.0
 """Seconds the program has."""
 
 
+_EXPORTED, _TOLD = ".exported", ".told"
+"""Files with a digest of the copies: that are there, that who uses them has been told of."""
+
+
 def by_directory(certificates: Iterable[Stored]) -> dict[str, Stored]:
     """Return the name of each certificate's directory; of several with one, the newest has it."""
     oldest_first = sorted(certificates, key=lambda each: each.facts.not_before)
@@ -40,7 +44,7 @@ def _directory_name(stored: Stored) -> str:
 def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.environ) -> bool:
     """Write the copies of one certificate; run the program when one has changed. Blocking.
 
-    Returns whether one has changed.
+    Returns whether those that use them are still to be told, until ``note_told``.
 
     Every failure is logged: nobody's certificate depends on a copy.
     """
@@ -50,6 +54,7 @@ def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.envi
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         changed = _write(options, stored, directory)
+        to_tell = not _is_told(directory)
     except (OSError, ValueError) as error:
         log.error(
             "A copy of a certificate cannot be written",
@@ -58,12 +63,27 @@ def export(options: Export, stored: Stored, environ: Mapping[str, str] = os.envi
         return False
     if changed and options.command:
         _run(options.command, directory, stored, environ)
-    return changed
+    return to_tell
+
+
+def note_told(options: Export, stored: Stored) -> None:
+    """Keep that those that use the copies know of them as they are now. Blocking.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    directory = Path(options.directory) / _directory_name(stored)
+    write_private(directory / _TOLD, (directory / _EXPORTED).read_text())
+
+
+def _is_told(directory: Path) -> bool:
+    told = directory / _TOLD
+    return told.exists() and told.read_text() == (directory / _EXPORTED).read_text()
 
 
 def _write(options: Export, stored: Stored, directory: Path) -> bool:
     # What is there is compared by a digest: PFX files differ each time.
-    mark = directory / ".exported"
+    mark = directory / _EXPORTED
     content = f"{stored.chain}{stored.key}{options.formats}{options.password}{options.group}"
     digest = hashlib.sha256(content.encode()).hexdigest()
     if mark.exists() and mark.read_text() == digest:

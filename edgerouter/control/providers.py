@@ -86,13 +86,19 @@ class Providers:
                 reload()
 
     async def certificate_changed(self, names: Sequence[str]) -> None:
-        """Let the providers that can do so (a method of this name) tell whoever uses a copy."""
+        """Let the providers that can do so (a method of this name) tell whoever uses a copy.
+
+        Raises:
+            ProviderUnavailable: One cannot see its source now.
+        """
         for name, provider in self._providers.items():
             tell = getattr(provider, "certificate_changed", None)
             if tell is not None:
                 await self.states[name].spoken.wait()
                 try:
                     await tell(names)
+                except ProviderUnavailable:
+                    raise
                 except Exception:
                     log.exception("The provider cannot tell of a certificate: %s", name)
 

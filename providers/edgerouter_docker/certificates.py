@@ -87,6 +87,9 @@ def tell(
     """Tell those of ``containers`` that use a certificate for these names. Blocking.
 
     Every failure is logged with the container's name; the others are told all the same.
+
+    Raises:
+        EngineUnavailable: None could be told.
     """
     concerned = [(each, reaction) for each in containers if (reaction := _wanted(each, certified))]
     if not concerned:
@@ -94,12 +97,6 @@ def tell(
     engine = make_engine()
     try:
         engine.connect()
-    except EngineUnavailable as error:
-        names = ", ".join(each.name for each, _ in concerned)
-        log.error("Containers are not told of a new certificate: %s: %s", names, error)
-        engine.close()
-        return
-    try:
         for container, reaction in concerned:
             _react(engine, container, reaction, certified)
     finally:

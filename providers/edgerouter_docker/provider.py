@@ -67,10 +67,18 @@ class DockerProvider:
             await finish(calls.aclose())
 
     async def certificate_changed(self, names: Sequence[str]) -> None:
-        """Tell the containers whose labels ask for it that a certificate's copy has changed."""
-        if self._state is not None:
-            containers = list(self._state.containers.values())
+        """Tell the containers whose labels ask for it that a certificate's copy has changed.
+
+        Raises:
+            ProviderUnavailable: The engine cannot be reached, or has not been seen yet.
+        """
+        if self._state is None or not self._state.has_published:
+            raise ProviderUnavailable("the engine has not been seen yet")
+        containers = list(self._state.containers.values())
+        try:
             await asyncio.to_thread(tell, lambda: Engine(self._options), containers, names)
+        except EngineUnavailable as error:
+            raise ProviderUnavailable(str(error)) from error
 
     @property
     def drained(self) -> list[str]:

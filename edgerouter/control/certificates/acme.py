@@ -4,13 +4,14 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from edgerouter.acme.board import Board
 from edgerouter.acme.challenges import DNS_01, Solver, WorkerSolver
 from edgerouter.acme.dns_environment import read_environment
 from edgerouter.acme.errors import CertificateError
-from edgerouter.acme.export import by_directory, export
+from edgerouter.acme.export import by_directory, export, note_told
 from edgerouter.acme.importer import import_once
 from edgerouter.acme.manager import Manager
 from edgerouter.acme.place import container_mounts
@@ -29,9 +30,13 @@ from edgerouter.control.certificates.sharing import Sharing
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import Certificate, Challenges, Demand, KeyPair
 from edgerouter.observability.logs import fields
+from edgerouter.provider import ProviderUnavailable
 from edgerouter.tls.names import ascii_name, is_local
 
 log = logging.getLogger(__name__)
+
+TELL_AGAIN = 10.0
+"""Seconds until containers are told that could not be reached."""
 
 REOPEN = 30.0
 """Seconds until a storage that cannot be used is tried again."""
@@ -55,8 +60,14 @@ class AcmeSource:
         self._environ = environ
         self._callback: Callable[[], None] = lambda: None
         self.tell_containers: Callable[[Sequence[str]], Awaitable[None]] = _nobody
-        """Told the names of a certificate whose copy has changed."""
+        """Told the names of a certificate whose copy has changed.
+
+        Raises:
+            ProviderUnavailable: It is to be told again.
+        """
         self._to_copy = asyncio.Event()
+        self._untold = ""
+        """Why containers cannot be told now."""
         self.manager = Manager(
             self._publish, self._changed, preflight=make_preflight(configuration)
         )
@@ -179,10 +190,32 @@ class AcmeSource:
             await self._to_copy.wait()
             self._to_copy.clear()
             for name, stored in by_directory(self.manager.wanted()).items():
-                if copied.get(name) != stored:
-                    copied[name] = stored
-                    if await in_daemon_thread(partial(export, options, stored), "export"):
-                        await self.tell_containers(stored.names)
+                if copied.get(name) == stored:
+                    continue
+                to_tell = await in_daemon_thread(partial(export, options, stored), "export")
+                if to_tell and not await self._tell(stored):
+                    asyncio.get_running_loop().call_later(TELL_AGAIN, self._to_copy.set)
+                    continue
+                copied[name] = stored
+
+    async def _tell(self, stored: Stored) -> bool:
+        """Tell the containers that use a copy; tell whether that was possible."""
+        try:
+            await self.tell_containers(stored.names)
+        except ProviderUnavailable as error:
+            reason = str(error)
+            if reason != self._untold:
+                self._untold = reason
+                log.warning(
+                    "Containers are told of a new certificate as soon as that is possible",
+                    extra=fields(domains=",".join(stored.names), reason=reason),
+                )
+            return False
+        self._untold = ""
+        with suppress(OSError):  # They are told once more after a restart.
+            options = self._configuration.edgerouter.certificates_export
+            await in_daemon_thread(partial(note_told, options, stored), "export")
+        return True
 
     def certificates(self) -> Sequence[Certificate]:
         return [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
-from edgerouter.acme.export import by_directory, export
+from edgerouter.acme.export import by_directory, export, note_told
 from edgerouter.acme.keys import belong_together, facts_of
 from edgerouter.acme.storage import Stored
 from edgerouter.config.static.certificates import Export
@@ -56,6 +56,16 @@ def test_both_formats_and_a_program_told_of_changes(tmp_path: Path, program: Pat
     export(options, second)
     assert len(calls.read_text().splitlines()) == 2
     assert belong_together((directory / "certificate.pem").read_text(), second.key)
+
+
+def test_who_uses_a_copy_is_to_be_told_until_that_was_done(tmp_path: Path) -> None:
+    options = Export(directory=str(tmp_path / "out"))
+    first, second = stored("a.org"), stored("a.org")
+    assert export(options, first)
+    assert export(options, first), "after a restart, as if the first one had been killed"
+    note_told(options, first)
+    assert not export(options, first)
+    assert export(options, second)
 
 
 def test_a_group_may_read_the_copies(tmp_path: Path) -> None:

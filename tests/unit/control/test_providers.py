@@ -234,3 +234,34 @@ def test_reload_reaches_the_providers_that_can() -> None:
     providers = Providers({"file": provider, "docker": Plain()}, log.offer, log.fence)
     providers.reload()
     assert provider.reloads == 1
+
+
+@pytest.mark.parametrize("reason", ["", "away", "broken"])
+def test_whoever_uses_a_certificate_is_told_or_it_is_said_why_not(
+    caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    told: list[str] = []
+
+    class Teller(Plain):
+        async def certificate_changed(self, names: list[str]) -> None:
+            if reason:
+                raise ProviderUnavailable(reason) if reason == "away" else ValueError(reason)
+            told.extend(names)
+
+    async def main() -> None:
+        sink = Log()
+        providers = Providers({"plain": Plain(), "teller": Teller()}, sink.offer, sink.fence)
+        running = asyncio.create_task(providers.run())
+        try:
+            await providers.certificate_changed(["a.org"])
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    if reason == "away":
+        with pytest.raises(ProviderUnavailable, match="away"):
+            asyncio.run(main())
+    else:
+        asyncio.run(main())
+    assert told == ([] if reason else ["a.org"])
+    assert ("cannot tell of a certificate: teller" in caplog.text) == (reason == "broken")

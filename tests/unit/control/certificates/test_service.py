@@ -17,6 +17,7 @@ from edgerouter.config.static import StaticConfiguration
 from edgerouter.control.certificates.service import Certificates
 from edgerouter.control.publisher import Publisher
 from edgerouter.control.tls.source import Demand
+from edgerouter.provider import ProviderUnavailable
 from tests.support.certificates import make_certificate
 from tests.support.data_plane import until
 
@@ -232,6 +233,32 @@ async def test_after_a_restart_only_wanted_certificates_are_copied(tmp_path: Pat
     assert len(told) == 2, told
     copied = facts_of((tmp_path / "out/a.org/certificate.pem").read_text())
     assert copied.names == ("a.org", "b.org")
+
+
+async def test_containers_that_cannot_be_told_are_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edgerouter.control.certificates.acme.TELL_AGAIN", 0.01)
+    storage = Storage(tmp_path / "acme.json.d", "le")
+    storage.open()
+    storage.save(["a.org"], make_certificate(["a.org"]), "https://127.0.0.1:1/dir")
+    told: list[Sequence[str]] = []
+    refusals = [ProviderUnavailable("away")] * 3
+
+    async def tell(names: Sequence[str]) -> None:
+        if refusals:
+            raise refusals.pop()
+        told.append(names)
+
+    acme = {"tlsChallenge": {}, "caServer": "https://127.0.0.1:1/dir"}
+    made = make(tmp_path, {"le": acme}, certificatesExport={"directory": str(tmp_path / "out")})
+    assert made.acme is not None
+    made.acme.tell_containers = tell
+    made.acme.demand([Demand("le", "a.org")])
+    async with running(made):
+        await until((tmp_path / "out/a.org/.told").exists)
+    assert told == [("a.org",)]
+    assert len([text for text in caplog.messages if "as soon as that is possible" in text]) == 1
 
 
 @pytest.mark.parametrize(("kind", "is_said"), [("ec256", True), ("RSA1024", True), ("", False)])

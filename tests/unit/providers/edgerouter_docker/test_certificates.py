@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from edgerouter.config.diagnostics import Diagnostic
+from edgerouter.provider import ProviderUnavailable
 from edgerouter_docker.certificates import Reaction, reaction_of
 from edgerouter_docker.options import Options
 from edgerouter_docker.provider import DockerProvider
@@ -138,6 +139,19 @@ async def test_a_socket_that_is_read_only(tmp_path: Path, caplog: pytest.LogCapt
         found = [text for text in caplog.messages if f"container {name}" in text]
         assert "the engine answered 403: not allowed" in found[0]
         assert f"a socket proxy has to allow POST /containers/{{id}}{calls}" in found[0]
+
+
+async def test_an_engine_that_is_away(tmp_path: Path) -> None:
+    docker = FakeDocker(tmp_path / "docker.sock")
+    docker.add(container_data("mail", **labels(names="mail.a.org", signal="HUP")))
+    provider = DockerProvider("docker", Options(endpoint=docker.endpoint))
+    with pytest.raises(ProviderUnavailable, match="has not been seen yet"):
+        await provider.certificate_changed(["mail.a.org"])
+    async with docker.serving(), running(provider) as context:
+        await context.until(lambda each: each.publications)
+    with pytest.raises(ProviderUnavailable, match="Connection refused; is the engine running"):
+        await provider.certificate_changed(["mail.a.org"])
+    assert docker.acts == []
 
 
 async def test_a_program_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
