@@ -43,7 +43,7 @@ def widened(names: Iterable[str], domains: Iterable[str]) -> tuple[str, ...]:
 
     A domain may be written as its wildcard, too.
     """
-    known = {domain.lower().removeprefix("*.").strip(".") for domain in domains}
+    known = {domain.lower().removeprefix("*.").strip(".") for domain in domains} - {""}
     parents = ((name, name.partition(".")[2]) for name in names)
     return tuple(
         dict.fromkeys(f"*.{parent}" if parent in known else name for name, parent in parents)

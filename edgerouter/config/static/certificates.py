@@ -49,7 +49,7 @@ class OwnResolver(Section):
     wildcards: list[str] = Field(
         default_factory=list,
         description="Domains whose direct subdomains share the certificate of the wildcard;"
-        " needs dnsChallenge.",
+        " auto: all that somebody can own; needs dnsChallenge.",
     )
     preflight: Literal["auto", "on", "off"] = Field(
         "auto",

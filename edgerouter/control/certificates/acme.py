@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 
 from edgerouter.acme.board import Board
 from edgerouter.acme.challenges import DNS_01, Solver, WorkerSolver
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 TELL_AGAIN = 10.0
 """Seconds until containers are told that could not be reached."""
+
+AUTO = "auto"
+"""In the place of domains: all that somebody can own."""
 
 REOPEN = 30.0
 """Seconds until a storage that cannot be used is tried again."""
@@ -76,6 +80,7 @@ class AcmeSource:
         """``acme.storage`` by resolver."""
         self.places = places or Places(configuration, container_mounts())
         self.places.open()
+        self._domain_above: Callable[[str], str] = lambda _: ""
         self.broken: dict[str, str] = {}
         """Resolvers that cannot be used, with the reason."""
         self.resolvers: dict[str, Resolver] = {}
@@ -117,6 +122,8 @@ class AcmeSource:
                 f"edgerouter.certificatesResolvers.{name}.wildcards needs dnsChallenge in"
                 f" certificatesResolvers.{name}.acme; {solver.kind} proves no wildcards"
             )
+        if own is not None and AUTO in own.wildcards:
+            self._domain_above = import_module("edgerouter.acme.suffixes").domain_above
         acme = usable(name, acme, self._configuration)
         resolver = Resolver(name, acme, solver, self._environ, options)
         if isinstance(solver, WorkerSolver) and solver.board is not None:
@@ -272,8 +279,10 @@ class AcmeSource:
 
     def _certified_names(self, demand: Demand) -> tuple[str, ...]:
         own = self._configuration.edgerouter.certificates_resolvers.get(demand.resolver)
-        domains = own.wildcards if own is not None else ()
-        return widened(demand.names, map(ascii_name, domains))
+        domains = list(map(ascii_name, own.wildcards)) if own is not None else []
+        if AUTO in domains:
+            domains += map(self._domain_above, demand.names)
+        return widened(demand.names, domains)
 
     def on_change(self, callback: Callable[[], None]) -> None:
         self._callback = callback

@@ -37,6 +37,7 @@ def test_wildcards_in_the_place_of_names() -> None:
     names = ("x.org", "a.x.org", "b.x.org", "c.b.x.org", "a.y.org", "192.0.2.1")
     assert widened(names, ["x.org"]) == ("x.org", "*.x.org", "c.b.x.org", "a.y.org", "192.0.2.1")
     assert widened(names[:2], [" "]) == names[:2]
+    assert widened(("local",), ["", "."]) == ("local",)
     assert widened(("*.x.org", "a.x.org"), ["X.org."]) == ("*.x.org",)
     assert widened(("a.x.org",), ["*.x.org"]) == ("*.x.org",)
 

@@ -208,6 +208,19 @@ def test_wildcards_without_dns_are_refused(tmp_path: Path) -> None:
     assert "edgerouter.certificatesResolvers.le.wildcards needs dnsChallenge" in plan["reason"]
 
 
+async def test_wildcards_of_every_domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXEC_PATH", "/bin/false")
+    own = {"le": {"wildcards": ["auto"]}}
+    acme = {"dnsChallenge": {"provider": "exec"}}
+    made = make(tmp_path, {"le": acme}, certificatesResolvers=own)
+    assert made.acme is not None
+    async with running(made):
+        hosts = ("a.example.com", "b.example.com", "example.com", "a.example.co.uk", "a.lan")
+        made.acme.demand([Demand("le", host, (), ("a@docker",)) for host in hosts])
+        ordered = {each.names for each in made.acme.manager.plan.orders}
+    assert ordered == {("*.example.com",), ("example.com",), ("*.example.co.uk",), ("a.lan",)}
+
+
 async def test_after_a_restart_only_wanted_certificates_are_copied(tmp_path: Path) -> None:
     """Several that are still good may have the same main name, and so the same directory."""
     storage = Storage(tmp_path / "acme.json.d", "le")
