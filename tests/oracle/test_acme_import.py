@@ -53,9 +53,12 @@ def test_nothing_is_ordered_again(site: Site) -> None:
     file.write_text(good[:-30])
     storage = {f"{ACME}.storage": str(file)}
     with site.router(CONTENT, storage) as ours:
-        (plan,) = eventually(lambda: ours.get("/api/edgerouter/certificates"), bool)
-        assert plan["state"] == "failing"
-        assert f"{file} is no JSON" in plan["reason"]
+        # The resolver, and what its routers want.
+        plans = eventually(
+            lambda: ours.get("/api/edgerouter/certificates"), lambda plans: len(plans) == 3
+        )
+        assert {plan["state"] for plan in plans} == {"failing"}
+        assert all(f"{file} is no JSON" in plan["reason"] for plan in plans)
     assert site.pebble.count("Added order") == orders, "nothing is ordered without it"
 
     file.write_text(good)
