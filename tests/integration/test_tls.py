@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgerouter.http.tls import TlsFacts
+from edgerouter.proxy.downstream.accept import _client_certificates
 from tests.support.data_plane import read_head, until, upstream
 from tests.support.needed import needed
 from tests.support.tls import (
@@ -583,6 +584,38 @@ async def test_a_session_does_not_pass_the_demand_for_a_certificate(
         first = await visit(plane.port, "a.test", context=context)
         with pytest.raises(ssl.SSLError, match="ALERT"):
             await visit(plane.port, "b.test", context=context, session=first.session)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_the_client_of_a_session_that_goes_on_is_known(version: ssl.TLSVersion) -> None:
+    seen: list[TlsFacts] = []
+    context = client_context(maximum_version=version)
+    with_certificate(context, CLIENT, CLIENT_CA)
+    auth = {"clientAuthType": "RequireAndVerifyClientCert", "authorities": CLIENT_CA.pem}
+    async with tls_plane() as plane:
+        plane.apply({"a.test": ""}, A, options={"default": {"clientAuth": auth}})
+        plane.entrypoint.finished = lambda request, _: seen.append(request.peer.tls)
+        first = await visit(plane.port, "a.test", context=context)
+        second = await visit(plane.port, "a.test", context=context, session=first.session)
+    assert (first.resumed, second.resumed) == (False, True)
+    whole, resumed = (facts.certificates for facts in seen)
+    assert len(whole) == 2
+    assert resumed == whole[:1]
+
+
+class ResumedInPython313:
+    """What ``ssl`` says there of a client whose session goes on."""
+
+    def getpeercert(self, *, binary_form: bool) -> bytes:
+        assert binary_form
+        return b"own"
+
+    def get_unverified_chain(self) -> list[bytes]:
+        return []
+
+
+def test_the_client_of_a_session_that_goes_on_is_known_to_newer_pythons() -> None:
+    assert _client_certificates(ResumedInPython313()) == (b"own",)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -275,8 +275,9 @@ def _client_certificates(tls: ssl.SSLObject) -> tuple[bytes, ...]:
     own = tls.getpeercert(binary_form=True)
     if own is None:
         return ()
+    # A session that goes on has the client's own certificate alone.
     if hasattr(tls, "get_unverified_chain"):  # Python 3.13
-        return tuple(tls.get_unverified_chain())
+        return tuple(tls.get_unverified_chain()) or (own,)
     chain = tls._sslobj.get_unverified_chain()  # type: ignore[attr-defined] # public later
     der = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]
     return tuple(each.public_bytes(der) for each in chain or ()) or (own,)
