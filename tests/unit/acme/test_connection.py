@@ -91,6 +91,14 @@ def test_the_whole_answer_has_its_time(
         assert time.monotonic() - begin < 2
 
 
+def test_certificates_of_private_cas_need_not_be_strict() -> None:
+    for pool in (False, True):
+        pem = make_pair("127.0.0.1").pem
+        context = Authority("https://ca/", certificates=(pem,), system_pool=pool).context()
+        assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert not Authority("https://ca/").context().verify_flags & ssl.VERIFY_X509_STRICT
+
+
 @contextmanager
 def tunnelling(target: int) -> Iterator[str]:
     """Yield the URL of a proxy that takes one CONNECT, whatever it names, to a port."""
