@@ -19,6 +19,7 @@ from tests.support.docker.routes import (
     wait_for_status,
 )
 from tests.support.eventually import eventually
+from tests.support.recording_upstream import RecordingUpstream
 from tests.support.router_process import RouterProcess
 
 Run = Callable[..., Container]
@@ -148,6 +149,32 @@ def test_a_network_is_lost(
             wait_for_backends(router, "app", {short_id(one), short_id(other)})
         # What it had when its network went hangs: no end of a connection gets through.
         assert [s for s in running.failures if s.sent > since + FENCE] == []
+
+
+def test_a_page_stands_in_while_there_is_no_container(
+    router_with: Routers, run_container: Run
+) -> None:
+    """Before the first and behind the last, when nobody knows the service of the containers."""
+    with RecordingUpstream() as page, router_with() as router:
+        sorry = {"servers": [{"url": f"http://127.0.0.1:{page.port}"}]}
+        services = {
+            "front": {"failover": {"service": "app@docker", "fallback": "sorry"}},
+            "sorry": {"loadBalancer": sorry},
+        }
+        routers = {"front": {"rule": "Host(`front.test`)", "service": "front"}}
+        router.apply({"http": {"routers": routers, "services": services}})
+        wait_for_backends(router, "front", {""})
+        with Load(router.ports["web"], "front.test", WORK, rate=25) as running:
+            app = run_container(labels=routed("app"), environment=FINISHES)
+            wait_for_backends(router, "front", {short_id(app)})
+            app.stop()
+            wait_for_backends(router, "front", {""})
+            eventually(
+                lambda: str(router.get("/api/http/services/front@file").get("error")),
+                lambda found: '"app@docker" does not exist' in found and "left out" in found,
+            )
+            answered_since(running)
+        assert running.failures == []
 
 
 RESTS = {
