@@ -148,12 +148,8 @@ class ByHeader(ByClient):
         return value.decode("latin-1")
 
 
-_Weighed = list[tuple[ServerState, int]]
-"""States and weights."""
-
-
-class _Scored(_Prepared[_Weighed]):
-    """The smallest score wins; equal scores take turns by weight."""
+class _Scored(_Prepared[list[ServerState]]):
+    """The smallest score by weight wins; equal ones take turns by weight."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
         super().__init__(servers)
@@ -167,24 +163,27 @@ class _Scored(_Prepared[_Weighed]):
             deadline += 1 / server.weight
             self._deadlines[server] = deadline
 
-    def prepare(self, left: Sequence[Server]) -> _Weighed:
+    def prepare(self, left: Sequence[Server]) -> list[ServerState]:
         """Return what scores are made of."""
-        return [(server.state, server.weight) for server in left]
+        return [server.state for server in left]
 
-    def scores(self, weighed: _Weighed) -> list[float]:
+    def scores(self, states: list[ServerState]) -> list[float]:
+        """Return the scores of servers whose weights do not differ."""
         raise NotImplementedError
 
     def choose(self, request: Request, excluded: Collection[Server]) -> Server | None:
         """Return a server that is not ``excluded``, or None."""
-        _, left, weighed = self.left(excluded)
+        _, left, states = self.left(excluded)
         if len(left) < 2:
             return left[0] if left else None
-        scores = self.scores(weighed)
-        lowest = min(scores)
+        scores = self.scores(states)
         if self._are_alike:  # Then no deadlines are needed to take turns.
+            lowest = min(scores)
             number = scores.index(lowest, self._next if lowest in scores[self._next :] else 0)
             self._next = number + 1
             return left[number]
+        scores = [score / server.weight for score, server in zip(scores, left, strict=True)]
+        lowest = min(scores)
         if scores.count(lowest) == 1:
             return left[scores.index(lowest)]
         deadlines = self._deadlines
@@ -199,17 +198,17 @@ class _Scored(_Prepared[_Weighed]):
 class LeastTime(_Scored):
     """``leasttime``: mean time to the first byte, times requests under way, by weight."""
 
-    def scores(self, weighed: _Weighed) -> list[float]:
+    def scores(self, states: list[ServerState]) -> list[float]:
         """Return the scores; a server that has not answered yet has 0."""
-        return [state.mean_seconds * (1 + state.active) / weight for state, weight in weighed]
+        return [state.mean_seconds * (1 + state.active) for state in states]
 
 
 class LeastConnections(_Scored):
     """``leastconn``: fewest requests under way, by weight."""
 
-    def scores(self, weighed: _Weighed) -> list[float]:
+    def scores(self, states: list[ServerState]) -> list[float]:
         """Return the scores."""
-        return [state.active / weight for state, weight in weighed]
+        return [state.active for state in states]
 
 
 def note_time(state: ServerState, seconds: float) -> None:

@@ -157,7 +157,7 @@ def test_least_time_forgets() -> None:
         note_time(server.state, 1.0)
     for _ in range(SAMPLES):
         note_time(server.state, 0.002)
-    assert LeastTime([server]).scores([(server.state, 1)]) == [2.0]
+    assert LeastTime([server]).scores([server.state]) == [2.0]
 
 
 def test_a_client_stays_and_only_the_lost_move() -> None:
