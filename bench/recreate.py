@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
+from typing import NamedTuple
 
 import docker
 
@@ -18,7 +20,8 @@ TEXT = (
     "`docker compose up -d --force-recreate` again and again, while every router gets 60 GET and 60"
     " POST requests a second for a service whose answers take 10 ms, half of them on new"
     " connections. Application A closes its listener at SIGTERM and finishes what it has;"
-    " application B ends at once. Failed is whatever was not answered with 200."
+    " application B ends at once; application C does not heed the signal and is killed after ten"
+    " seconds. Failed is whatever was not answered with 200."
     " Both routers serve the same containers at the same time."
 )
 RUN = "bench-recreate"
@@ -32,27 +35,45 @@ LABELS = {
 }
 LIFE = 1.0
 """Seconds that containers live at least."""
-APPLICATIONS: Sequence[tuple[str, Mapping[str, str], int]] = (
-    ("A, one container", {"STOP_MS": "300"}, 1),
-    ("B, one container", {"STOP_MS": "0"}, 1),
-    ("A, two replicas", {"STOP_MS": "300"}, 2),
-    ("A, three replicas", {"STOP_MS": "300"}, 3),
+
+
+class Application(NamedTuple):
+    """What is re-created, and how it takes that."""
+
+    title: str
+    environment: Mapping[str, str] = MappingProxyType({})
+    replicas: int = 1
+    rarity: int = 1
+    """So many times fewer re-creations than of one that ends soon."""
+    options: Mapping[str, str] = MappingProxyType({})
+    """Further ones of the Compose file."""
+
+
+FINISHES = {"STOP_MS": "300"}
+APPLICATIONS = (
+    Application("A, one container", FINISHES),
+    Application("B, one container", {"STOP_MS": "0"}),
+    # Process 1 takes no notice of a signal it has no handler for.
+    Application("C, one container", rarity=10, options={"stop_signal": "SIGUSR1"}),
+    Application("A, two replicas", FINISHES, 2, 2),
+    Application("A, three replicas", FINISHES, 3, 3),
 )
 
 
 def measure(settings: Settings) -> list[Series]:
     contestants = [name for name in settings.contestants if name != "nginx"]
     found = []
-    for title, environment, replicas in APPLICATIONS:
+    for application in APPLICATIONS:
+        title = application.title
         say(f"  {title}")
-        count = max(1, settings.recreations // replicas)
+        count = max(1, settings.recreations // application.rarity)
         series = {
             method: Series(f"{title}: failed {method} in {count} re-creations", "")
             for method in ("GET", "POST")
         }
         requests = Series(f"{title}: requests", "")
         slowest = Series(f"{title}: slowest answer with 200", "ms")
-        with _service(environment, replicas) as (host, compose), ExitStack() as stack:
+        with _service(application) as (host, compose), ExitStack() as stack:
             routers = [_router(stack, name, host) for name in contestants]
             loads = _under_load(compose, routers, count)
         for (name, method), load in loads.items():
@@ -67,7 +88,7 @@ def measure(settings: Settings) -> list[Series]:
 
 
 @contextmanager
-def _service(environment: Mapping[str, str], replicas: int) -> Iterator[tuple[str, Compose]]:
+def _service(application: Application) -> Iterator[tuple[str, Compose]]:
     engine = Engine()
     engine.start()
     run_script("whoami-image.sh", WHOAMI_IMAGE, host=engine.host)
@@ -76,7 +97,13 @@ def _service(environment: Mapping[str, str], replicas: int) -> Iterator[tuple[st
     try:
         with scratch() as directory:
             compose = Compose(directory, engine.host, RUN, RUN)
-            compose.write("recreate", LABELS, replicas=replicas, environment=environment)
+            compose.write(
+                "recreate",
+                LABELS,
+                replicas=application.replicas,
+                environment=application.environment,
+                **application.options,
+            )
             compose.up()
             yield engine.host, compose
     finally:
