@@ -114,12 +114,13 @@ class Negotiation:
         """Prepare for ``encodings``, the preferred first among equals.
 
         ``default`` is for clients that say nothing or take anything. ``as_traefik``: names are
-        compared as they are written; who takes anything and would get gzip gets ``*``.
+        compared as they are written; who says nothing or takes anything and would get gzip
+        gets ``*``.
         """
         self._as_traefik = as_traefik
         self._ranks = {encoding: rank for rank, encoding in enumerate(encodings)}
         self._ranks |= {"*": -1, "identity": len(encodings)}
-        self._silent = default
+        self._silent = "*" if as_traefik and default == "gzip" else default
         self._anything = default or encodings[0]
         self._known: dict[tuple[bytes, ...], str] = {}
 

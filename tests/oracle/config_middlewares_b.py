@@ -97,6 +97,7 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "co": {"compress": {"minResponseBodyBytes": 100}},
     "co-order": {"compress": {"encodings": ["zstd", "br", "gzip"]}},
     "co-default": {"compress": {"defaultEncoding": "zstd", "minResponseBodyBytes": 10}},
+    "co-default-gzip": {"compress": {"defaultEncoding": "gzip", "minResponseBodyBytes": 10}},
     "co-exclude": {"compress": {"excludedContentTypes": ["text/html", "image/png; a=b"], "minResponseBodyBytes": 10}},
     "co-include": {"compress": {"includedContentTypes": ["application/json"], "minResponseBodyBytes": 10}},
     "co-both": {"compress": {"includedContentTypes": ["a/b"], "excludedContentTypes": ["a/c"]}},
