@@ -52,7 +52,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
         async def compressed(request: Request, encoding: str) -> Response:
             response = await handler(request)
             if response.tunnel is None:
-                rules.mark(response, encoding)
+                rules.mark(response)
                 length = response.body.length
                 if (length is None or length >= least) and rules.admit(response, encoding):
                     _change(response, request.exchange, CODERS[encoding], rules, least)

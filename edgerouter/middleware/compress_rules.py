@@ -43,7 +43,7 @@ class Rules:
             return False
         return kind == GRPC or kind in self._excluded
 
-    def mark(self, response: Response, _encoding: str) -> None:
+    def mark(self, response: Response) -> None:
         """Say that the client's preference mattered, whether it had an effect or not."""
         response.headers = Headers([_VARY, *response.headers])
 
@@ -104,11 +104,6 @@ class RulesAsTraefik(Rules):
 
     bodiless = frozenset((204, 304))
     small_chunked = True
-
-    def mark(self, response: Response, encoding: str) -> None:
-        super().mark(response, encoding)
-        if response.status == 304:
-            response.headers = response.headers.without(b"content-type")
 
     def admit(self, response: Response, encoding: str) -> bool:
         return encoding != "*" and super().admit(response, encoding)

@@ -14,9 +14,10 @@ from edgerouter.http.errors import ClientDisconnected, ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware.answer import http_error
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.peers import changed_peer
-from edgerouter.middleware.statuses import failure, plain, statuses
+from edgerouter.middleware.statuses import failure, reason, statuses
 from edgerouter.middleware.urls import BadEscape, escaped_path
 from edgerouter.observability import complaints
 
@@ -98,7 +99,7 @@ class _Pages:
         try:
             path, query = _target(self._query, request, status, original)
         except BadEscape:
-            return plain(status)
+            return http_error(status, reason(status))
         headers = request.headers
         if self._wanted is not None:
             headers = Headers([pair for pair in headers if pair[0].lower() in self._wanted])

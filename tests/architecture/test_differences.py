@@ -133,7 +133,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "gw: grpc-web from http://a.test answered by a page in chunks",
             "gw: grpc-web-text from http://a.test answered by status and content",
         ),
-        "No `Content-Type`": _SNIFFED,
+        "No `Content-Type`": (*_SNIFFED, "answer: 304 with a type"),
     },
     "Labels and files": {
         "A bad label": (

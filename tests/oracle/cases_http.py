@@ -273,6 +273,7 @@ def _answers() -> list[Case]:
         answer("different lengths", raw=ok + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
         answer("chunked with a length", raw=ok + "Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
         answer("204 with a length", raw="HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello"),
+        answer("304 with a type", raw="HTTP/1.1 304 Not Modified\r\nContent-Type: text/plain\r\nETag: \"x\"\r\n\r\n"),
         answer("304 with a length", raw="HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\n"),
         answer("nothing", raw=""),
         answer("garbage", raw="garbage\r\n\r\n"),

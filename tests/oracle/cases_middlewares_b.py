@@ -117,6 +117,7 @@ _ERRORS = [
     ask("err-rewrite", "/x", echo(status=418)),
     ask("err-rewrite", "/x", echo(status=502)),
     ask("err-rewrite", "/x", echo(status=404)),
+    ask("err-escape", "/x", echo(status=500)),
     ask("err-no-names", "/x", "X-Kept: 1", echo(status=500)),
     ask("err-none", "/x"),
     ask("err-bad", "/x"),

@@ -65,6 +65,7 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "spr-empty": {"stripPrefixRegex": {"regex": ["^/?$", "x*"]}},
     "spr-bad": {"stripPrefixRegex": {"regex": ["["]}},
     "err": {"errors": {"status": ["404", "500-503"], "service": "based", "query": "/{status}.html?u={url}&o={originalStatus}"}},
+    "err-escape": {"errors": {"status": ["500"], "service": "api", "query": "/%zz"}},
     "err-no-names": {"errors": {"status": ["500"], "service": "api", "query": "/p", "errorRequestHeaders": []}},
     "err-rewrite": {"errors": {"status": ["400-599"], "statusRewrites": {"418": 404, "500-503": 200}, "service": "api", "query": "{status}/{originalStatus}"}},
     "err-none": {"errors": {"status": ["500"], "service": "nobody", "query": "/"}},

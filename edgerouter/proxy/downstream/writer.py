@@ -31,14 +31,16 @@ def response_head(
 
     The length of the body decides the framing; a body without length is
     chunked on HTTP/1.1 and ends with the connection on HTTP/1.0. ``as_traefik``
-    answers HTTP/1.0 in its own version, and spells names as Go does.
+    answers HTTP/1.0 in its own version, spells names as Go does, and says of a 304 no type.
     """
     status = response.status
     old = as_traefik and version < (1, 1)
     status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
     parts = [status_line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if old else status_line]
     fields: list[tuple[bytes, bytes]] = response.headers
-    for name, value in canonical(fields) if as_traefik else fields:
+    if as_traefik:
+        fields = canonical(response.headers.without(b"content-type") if status == 304 else fields)
+    for name, value in fields:
         parts.append(name)
         parts.append(b": ")
         parts.append(value)

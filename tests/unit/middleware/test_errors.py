@@ -154,7 +154,7 @@ async def test_a_service_of_pages_may_use_the_middleware_itself(failing: Any) ->
 
 async def test_a_page_without_a_path_leaves_the_status() -> None:
     response = await middleware(Answers(), Answers(500), query="/%zz")(request())
-    assert (response.status, await content(response.body)) == (500, b"Internal Server Error")
+    assert (response.status, await content(response.body)) == (500, b"Internal Server Error\n")
 
 
 async def test_only_the_wanted_fields_are_sent_along() -> None:
