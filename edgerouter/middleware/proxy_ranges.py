@@ -1,7 +1,8 @@
 """Addresses of proxies that may say who the client is: by name, by network, from files.
 
 The shipped lists (``proxy_ranges.json``) are those the providers publish; files
-with newer ones, one network per line, are read again when they change.
+with newer ones, one network per line, are read again when they change. One that cannot be
+used then, or is empty, changes nothing.
 """
 
 import json
@@ -77,7 +78,10 @@ class TrustedProxies:
             if entry.lower() in shipped():
                 found += networks(shipped()[entry.lower()]["networks"], "trusted")
             elif entry.startswith("/"):
-                found += networks(_lines(entry), f"trusted: {entry}")
+                lines = _lines(entry)
+                if not lines:  # Perhaps it is just being written, or could not be fetched.
+                    raise BuildError(f"trusted: {entry} holds no network; remove it, or fill it")
+                found += networks(lines, f"trusted: {entry}")
             elif entry[:1].isalpha() and ":" not in entry:
                 known = ", ".join(shipped())
                 raise BuildError(f"trusted: {entry!r} is not known; write {known} or networks")

@@ -96,11 +96,14 @@ def test_files_are_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         True,
         True,
     ]
-    path.write_text("nonsense\n")
-    os.utime(path, ns=(2, 2))
-    now = 20.0
-    assert proxies.holds("198.51.100.7")
-    assert "nonsense" in caplog.text
+    for moment, (text, words) in enumerate(
+        (("nonsense\n", "nonsense"), ("# none\n", "holds no network")), 2
+    ):
+        path.write_text(text)
+        os.utime(path, ns=(moment, moment))
+        now = 10.0 * moment
+        assert proxies.holds("198.51.100.7")
+        assert words in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,7 @@ def test_files_are_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         (Options(("cloudfare",)), "'cloudfare' is not known; write cloudflare"),
         (Options(("10.0.0.0/99",)), "trusted"),
         (Options(("/nowhere/x",)), "/nowhere/x"),
+        (Options(("/dev/null",)), "/dev/null"),
         (Options(header="a b"), "header"),
     ],
 )
