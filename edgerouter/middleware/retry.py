@@ -55,7 +55,8 @@ def build(options: Options, context: BuildContext) -> Middleware:
         raise BuildError(
             f"attempts: {options.attempts} is too small; write how often to try in all"
         )
-    repeated = statuses("status", options.status)
+    # Interim answers are none, and after 101 there is nothing to repeat (Traefik).
+    repeated = frozenset(status for status in statuses("status", options.status) if status >= 200)
     if options.disable_retry_on_network_error and not repeated:
         raise BuildError("disableRetryOnNetworkError: then status must say what to repeat")
     if options.max_request_body_bytes < -1:

@@ -37,6 +37,12 @@ async def test_what_was_not_sent_is_sent_again() -> None:
     assert (response.status, sent.exchange.retries, server.bodies) == (200, 2, [b"body"])
 
 
+async def test_a_tunnel_is_not_opened_again() -> None:
+    server = Answers(101)
+    response = await retrying(server, status=("100-599",))(request())
+    assert (response.status, len(server.requests)) == (101, 1)
+
+
 async def test_the_last_failure_is_the_outcome() -> None:
     server = Answers(refused(), refused(), refused())
     sent = request()
