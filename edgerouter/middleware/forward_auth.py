@@ -166,7 +166,8 @@ class _ForwardAuth:
         if self._signin and told.status == 401:
             content.close()
             return self._redirection(request)
-        return self._relayed(told, content)
+        asked_for_head = self._options.preserve_request_method and request.method == "HEAD"
+        return self._relayed(told, content, has_length_alone=asked_for_head)
 
     async def _content(self, told: Response) -> Spool | None:
         """Return what the other server says to the client, None where the request may go on.
@@ -219,14 +220,18 @@ class _ForwardAuth:
         added = [value for value in told.all(b"set-cookie") if _cookie(value) in self._cookies]
         return Headers([*kept, *((b"Set-Cookie", value) for value in added)])
 
-    def _relayed(self, told: Response, content: Spool) -> Response:
+    def _relayed(self, told: Response, content: Spool, *, has_length_alone: bool) -> Response:
+        """Return the answer for the client; one to HEAD ``has_length_alone`` and no content."""
         kept = Headers([pair for pair in told.headers if _may_be_copied(pair[0])])
         location = kept.first(b"location")
         if location and not self._options.preserve_location_header:
             kept = kept.replaced(b"Location", _joined(self._address, location))
         if content.on_disk:
             return when_done(Response(told.status, kept, content.body()), content.close)
-        return Response(told.status, kept, FixedBody(content.whole()))
+        body = FixedBody(content.whole())
+        if has_length_alone:
+            body.length = told.body.length
+        return Response(told.status, kept, body)
 
     def _redirection(self, request: Request) -> Response:
         path = "/" + request.path.lstrip("/")  # Two slashes would begin the name of a host.
