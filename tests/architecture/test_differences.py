@@ -21,6 +21,7 @@ _LIMITS = "integration/test_limits.py::test_a_rate_survives_changes_and_killed_w
 _RATE = "unit/middleware/test_rate_limit.py::"
 _CIRCUITS = "unit/middleware/test_circuit_breaker.py::test_its_state_outlives_a_new_table"
 _NO_PAGE = "unit/middleware/test_errors.py::test_what_has_no_content_to_replace_passes"
+_SWITCH = "unit/middleware/test_headers.py::test_a_switch_of_protocols_gets_the_fields_too"
 _PAGES = (
     _NO_PAGE,
     "unit/middleware/test_errors.py::test_a_service_of_pages_may_use_the_middleware_itself",
@@ -210,6 +211,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "What protects": (
             "unit/control/test_representation.py::test_credentials_in_addresses_are_not_shown",
+            _SWITCH,
             "unit/middleware/test_headers.py::test_options_that_cannot_work",
             _FORGED,
             "unit/middleware/test_basic_auth.py::test_too_many_checks_at_once_are_refused",
@@ -220,6 +222,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "gw-refused: grpc-web from http://a.test answered by trailers",
         ),
         "A `replacePath`": (_NO_PATH, *_NO_URLS),
+        "`headers` sets": (_SWITCH,),
         "`errors` leaves": _PAGES,
         "Of services": (f"{_OURS}test_failover_needs_no_health_checks",),
         "Of TLS": ("oracle/test_tls.py::test_difference",),

@@ -7,6 +7,7 @@ from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.headers import Options, build
+from tests.unit.middleware.bodies import Answers
 from tests.unit.middleware.exchange import Seen, request
 
 CONTEXT = BuildContext("headers@file")
@@ -150,6 +151,12 @@ def test_fields_of_the_connection_may_be_deleted() -> None:
     options = Options(custom_request_headers={"Connection": ""})
     build(options, BuildContext("headers@file", warn=doubts.append))
     assert doubts == []
+
+
+async def test_a_switch_of_protocols_gets_the_fields_too() -> None:
+    options = Options(custom_response_headers={"X-A": "b"}, frame_deny=True)
+    response = await build(options, CONTEXT)(Answers(101))(request())
+    assert response.headers == [(b"X-Frame-Options", b"DENY"), (b"X-A", b"b")]
 
 
 async def test_a_failure_gets_the_headers_inner_ones_first() -> None:
