@@ -21,6 +21,8 @@ _LIMITS = "integration/test_limits.py::test_a_rate_survives_changes_and_killed_w
 _RATE = "unit/middleware/test_rate_limit.py::"
 _CIRCUITS = "unit/middleware/test_circuit_breaker.py::test_its_state_outlives_a_new_table"
 _NO_PAGE = "unit/middleware/test_errors.py::test_what_has_no_content_to_replace_passes"
+_REALM = "unit/middleware/test_basic_auth.py::test_everything_else_is_refused"
+_FAILURES = ("co-refused: /, Accept-Encoding: gzip", "ct-refused: /")
 _SWITCH = "unit/middleware/test_headers.py::test_a_switch_of_protocols_gets_the_fields_too"
 _PAGES = (
     _NO_PAGE,
@@ -222,6 +224,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "gw-refused: grpc-web from http://a.test answered by trailers",
         ),
         "A `replacePath`": (_NO_PATH, *_NO_URLS),
+        "A `realm`": (_REALM, *_FAILURES),
         "`headers` sets": (_SWITCH,),
         "`errors` leaves": _PAGES,
         "Of services": (f"{_OURS}test_failover_needs_no_health_checks",),
@@ -253,6 +256,8 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "unit/middleware/test_basic_auth.py::test_options_that_cannot_work",
         ),
         "`errors`": _PAGES,
+        "`compress`, `contentType`": _FAILURES,
+        "`basicAuth`, `digestAuth`: quotes": (_REALM,),
         "`stripPrefixRegex`": (
             "integration/test_middlewares.py::test_a_removed_prefix_cannot_bring_fields",
         ),

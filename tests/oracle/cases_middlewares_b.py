@@ -217,6 +217,8 @@ _COMPRESSING = [
     page("co-order", "Accept-Encoding: *"),
     page("co-order", "Accept-Encoding: gzip, br"),
     page("co-default"),
+    ask("co-refused", "/", _GZIP),
+    ask("ct-refused", "/"),
     page("co-default-gzip"),
     page("co-default-gzip", "Accept-Encoding: *"),
     page("co-default-gzip", "Accept-Encoding:"),

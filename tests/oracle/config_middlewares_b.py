@@ -99,6 +99,8 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
     "co-order": {"compress": {"encodings": ["zstd", "br", "gzip"]}},
     "co-default": {"compress": {"defaultEncoding": "zstd", "minResponseBodyBytes": 10}},
     "co-default-gzip": {"compress": {"defaultEncoding": "gzip", "minResponseBodyBytes": 10}},
+    "co-refused": {"compress": {"minResponseBodyBytes": 1}},
+    "ct-refused": {"contentType": {}},
     "co-exclude": {"compress": {"excludedContentTypes": ["text/html", "image/png; a=b"], "minResponseBodyBytes": 10}},
     "co-include": {"compress": {"includedContentTypes": ["application/json"], "minResponseBodyBytes": 10}},
     "co-both": {"compress": {"includedContentTypes": ["a/b"], "excludedContentTypes": ["a/c"]}},
@@ -124,6 +126,7 @@ MIDDLEWARES: dict[str, dict[str, Any]] = {
 
 _SERVICES = {
     **dict.fromkeys(("err-up", "re-refused", "cb-code", "bu-retry", "gw-refused"), "refused"),
+    **dict.fromkeys(("co-refused", "ct-refused"), "refused"),
     **{name: f"m-{name}" for name in ("own", "own-chain", "own-lost", "own-child")},
 }
 

@@ -100,6 +100,10 @@ DIFFERENCES: dict[str, Difference] = {
     "answer: early hints": _served(_NO_SNIFFING),
     "answer: two interim": _served(_NO_SNIFFING),
     "answer: cut head": _refused("the server broke off, so 502", 502),
+    **dict.fromkeys(
+        ("co-refused: /, Accept-Encoding: gzip", "ct-refused: /"),
+        _refused("pages of the router's own failures are neither compressed nor typed", 502),
+    ),
     "co-default-gzip: text/plain, 2400": _served("gzip may be the default for clients, too"),
     **dict.fromkeys(
         (

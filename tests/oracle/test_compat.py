@@ -50,6 +50,10 @@ NOT_UNDONE = {
         for answer in ("status and content", "a page")
     },
     "gw-refused: grpc-web from http://a.test answered by trailers": "a page stays a page",
+    **dict.fromkeys(
+        ("co-refused: /, Accept-Encoding: gzip", "ct-refused: /"),
+        "a page of a few words is not worth it",
+    ),
     "1.0: expectation": "a client of HTTP/1.0 takes an interim answer for the final one",
 }
 """What stays different, by case; told to users in docs/differences.md."""
