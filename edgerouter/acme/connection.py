@@ -73,7 +73,7 @@ class Authority:
         """
         if not self.certificates or self.system_pool:
             context = ssl.create_default_context()
-            # On by default since Python 3.13; many private CAs lack what it demands, and Go does not.
+            # On by default since Python 3.13; many private CAs do not meet it, and Go does not ask.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             if not Path(ssl.get_default_verify_paths().cafile or "/nonexistent").is_file():
                 context.load_verify_locations(requests.utils.DEFAULT_CA_BUNDLE_PATH)
