@@ -180,9 +180,14 @@ async def test_write_timeout_breaks_off_an_answer_that_takes_too_long() -> None:
         data_plane(port, options=responding(writeTimeout=0.2)) as plane,
         client(plane.port) as (_reader, writer),
     ):
+        told: list[tuple[int, str]] = []
+        plane.entrypoint.finished = lambda request, _: told.append(
+            (request.exchange.status, request.exchange.error)
+        )
         writer.write(GET)
         await asyncio.wait_for(gone.wait(), 3)
         await until(lambda: not exchange_tasks() and not plane.connections)
+        assert told == [(499, "the answer took longer than writeTimeout")]
 
 
 async def test_keep_alive_limits() -> None:

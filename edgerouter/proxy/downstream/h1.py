@@ -8,6 +8,7 @@ goes away. Counterpart towards servers: ``proxy/upstream/h1.py``.
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from functools import partial
 
 from edgerouter.http.body import EMPTY
 from edgerouter.http.errors import (
@@ -67,8 +68,8 @@ class DownstreamH1(FlowControlled):
         self._connections = connections
 
         # Per connection.
-        ip, port = client
-        peer = Peer(ip, port, entrypoint.name, trusted=ip in entrypoint.forwarded.trusted, tls=tls)
+        trusted = client[0] in entrypoint.forwarded.trusted
+        peer = Peer(*client, entrypoint.name, trusted=trusted, tls=tls)
         peer.appends_forwarded_for = entrypoint.append_forwarded_for
         peer.look = self.look
         self._peer = peer
@@ -76,7 +77,8 @@ class DownstreamH1(FlowControlled):
         self._heads = HeadParser(loop, entrypoint.max_header_bytes, as_traefik=self._as_traefik)
         self._pending = b""
         self._deadline = Deadline(loop, self._expired)
-        self._answer_deadline = Deadline(loop, self.abort) if entrypoint.write_timeout else None
+        too_late = partial(self.abort, "the answer took longer than writeTimeout")
+        self._answer_deadline = Deadline(loop, too_late) if entrypoint.write_timeout else None
         self._opened = opened
         self._requests = 0
         self._lingering = False
@@ -153,11 +155,10 @@ class DownstreamH1(FlowControlled):
             ExchangeError: The request must be refused.
         """
         self._requests += 1
-        version = found.version
         self._keep_alive = found.keep_alive
         head = self._reader.read(found)
         request = head.request
-        request.inform = self._inform if version >= (1, 1) else ignore_interim
+        request.inform = self._inform if found.version >= (1, 1) else ignore_interim
         if self._entrypoint.wants_close(self._requests, self._loop.time() - self._opened):
             self._keep_alive = False
         self._head_sent = False
@@ -275,20 +276,18 @@ class DownstreamH1(FlowControlled):
             except Exception as error:  # noqa: BLE001 - the border of a request: nothing may pass.
                 response = self._entrypoint.failed(request, error)
             exchange.status = response.status
-            if response.tunnel is None:
-                data = ready_content(request, response)
-                if data is not None:
-                    self._write_whole(request, response, data)
-                    if self._write_paused:
-                        await self._drain()
-                else:
-                    await self._stream(request, response)
-            else:
+            if response.tunnel is not None:
                 await self._serve_tunnel(request, response)
-        except asyncio.CancelledError:
+            elif (data := ready_content(request, response)) is not None:
+                self._write_whole(request, response, data)
+                if self._write_paused:
+                    await self._drain()
+            else:
+                await self._stream(request, response)
+        except asyncio.CancelledError as end:
             if self._tunnel is None:
                 exchange.status = 499
-                exchange.error = exchange.error or "the client closed the connection"
+                exchange.error = exchange.error or str(end) or "the client closed the connection"
             self._keep_alive = False
             raise
         except ExchangeError as error:  # The head is out: all that can be said is to break off.
@@ -330,7 +329,6 @@ class DownstreamH1(FlowControlled):
         chunked = body.length is None and request.version >= (1, 1)
         if body.length is None and not chunked:
             self._keep_alive = False
-        transport = self._transport
         # With the first bytes if they are there, alone if not: an event source is open at its head.
         self._waiting_head = self._head(request, response)
         self._head_sent = True
@@ -341,7 +339,7 @@ class DownstreamH1(FlowControlled):
                 data = chunk(data)
             if self._waiting_head:
                 data, self._waiting_head = self._waiting_head + data, b""
-            transport.write(data)
+            self._transport.write(data)
             if self._write_paused:
                 await self._drain()
         if chunked:
@@ -432,8 +430,10 @@ class DownstreamH1(FlowControlled):
             self._upstream.end()
         return self._upstream is not None
 
-    def abort(self) -> None:
-        """Break off at once, whatever is under way."""
+    def abort(self, reason: str = "") -> None:
+        """Break off at once, whatever is under way; ``reason`` is for the access log."""
+        if reason and self._task is not None:
+            self._task.cancel(reason)
         self._transport.abort()
 
     def _expired(self) -> None:
