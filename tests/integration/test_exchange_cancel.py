@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from edgerouter.proxy.upstream.h1 import UpstreamH1
 from tests.support.data_plane import (
@@ -133,3 +134,31 @@ async def test_connection_another_exchange_has_taken_is_not_broken_off() -> None
             assert (await asyncio.wait_for(read_answer(reader), 3))[0] == 200
             assert taken == [connection]
             assert not connection.closed
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_an_interim_answer_for_a_client_that_has_just_gone(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """It may come before the exchange is cancelled; uvloop does not take what nobody can get."""
+
+    async def serve(reader: Reader, _writer: Writer) -> None:
+        await read_head(reader)
+        await reader.read()
+
+    async def run() -> None:
+        async with (
+            upstream(serve) as port,
+            data_plane(port) as plane,
+            client(plane.port) as (_reader, writer),
+        ):
+            writer.write(GET)
+            await until(lambda: bool(plane.in_use()))
+            (gone,), (server,) = plane.clients(), plane.in_use()
+            gone.abort()
+            await asyncio.sleep(0)  # Now it knows, and its exchange does not yet.
+            server.data_received(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+            await until(lambda: not exchange_tasks() and not plane.in_use())
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(run())

@@ -372,11 +372,11 @@ class DownstreamH1(FlowControlled):
 
     def _inform(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Send an interim response (RFC 9110, section 15.2)."""
-        if status == 100:
-            if self._must_continue:
-                self._must_continue = False
-                self._transport.write(CONTINUE)
-        elif not self._head_sent:
+        is_gone = self._transport.is_closing()
+        if status == 100 and self._must_continue and not is_gone:
+            self._must_continue = False
+            self._transport.write(CONTINUE)
+        elif status != 100 and not self._head_sent and not is_gone:
             self._transport.write(interim_head(status, headers))
 
     def _end(self) -> None:
