@@ -28,6 +28,7 @@ from edgerouter import __version__
 from edgerouter.acme.errors import CertificateError, Unanswered
 from edgerouter.acme.keys import PrivateKey, load_key, new_key, to_pem
 from edgerouter.acme.transport import Adapter, bounded
+from edgerouter.tls.trust import verify_as_go
 
 MAX_NONCES = 10
 """How often a request is signed anew because the CA refuses its nonce."""
@@ -73,12 +74,11 @@ class Authority:
         """
         if not self.certificates or self.system_pool:
             context = ssl.create_default_context()
-            # On by default since Python 3.13; many private CAs do not meet it, and Go does not ask.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             if not Path(ssl.get_default_verify_paths().cafile or "/nonexistent").is_file():
                 context.load_verify_locations(requests.utils.DEFAULT_CA_BUNDLE_PATH)
         else:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        verify_as_go(context)
         for text in self.certificates:
             try:
                 pem = text if "-----BEGIN" in text else Path(text).read_text()

@@ -21,6 +21,7 @@ from edgerouter.acme.dns_environment import variable
 from edgerouter.acme.dns_providers import PROVIDERS, Row, library_options
 from edgerouter.acme.dns_timing import USUAL, Timing
 from edgerouter.acme.errors import CertificateError
+from edgerouter.tls.sessions import session
 
 TIMEOUT = 60.0
 """Seconds a program or a server has for one record."""
@@ -269,7 +270,9 @@ class RequestAccount:
         url = f"{self._endpoint}/{action}"
         content = {"fqdn": f"{name}.", "value": value}
         try:
-            requests.post(url, json=content, auth=self._auth, timeout=TIMEOUT).raise_for_status()
+            with session() as posting:
+                answer = posting.post(url, json=content, auth=self._auth, timeout=TIMEOUT)
+                answer.raise_for_status()
         except requests.RequestException as error:
             raise CertificateError(f"{url}: {error}") from error
 

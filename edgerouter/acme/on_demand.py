@@ -19,6 +19,7 @@ from edgerouter.acme.plan import is_covered
 from edgerouter.acme.threads import in_daemon_thread
 from edgerouter.config.static.certificates import OnDemand as Options
 from edgerouter.observability.logs import fields
+from edgerouter.tls.sessions import session
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,8 @@ def _ask(url: str, name: str) -> str:
     """Ask whether a name is allowed: any status of 200 to 299. Blocking."""
     query = ("&" if "?" in url else "?") + urlencode({"domain": name})
     try:
-        answer = requests.get(url + query, timeout=ASK_TIME, allow_redirects=False)
+        with session() as asking:
+            answer = asking.get(url + query, timeout=ASK_TIME, allow_redirects=False)
     except requests.RequestException as error:
         return f"edgerouter.onDemand.ask: {url} does not answer: {error}"
     if 200 <= answer.status_code < 300:

@@ -14,6 +14,7 @@ from edgerouter.config.types import Duration
 from edgerouter.http.urls import without_credentials
 from edgerouter.middleware.base import BuildError
 from edgerouter.middleware.client_tls import ClientTLS
+from edgerouter.tls.trust import PARTIAL, STRICT
 
 _PLACE = re.compile(r"([^\s/@]+):([0-9]{1,5})").fullmatch
 
@@ -149,7 +150,11 @@ class _Tls:
         if bool(options.cert) != bool(options.key):
             raise BuildError("redis.tls: cert and key belong together; set both or none")
         settings = self.settings
-        settings["ssl"] = True
+        settings |= {
+            "ssl": True,
+            "ssl_include_verify_flags": [PARTIAL],
+            "ssl_exclude_verify_flags": [STRICT],
+        }
         if options.insecure_skip_verify:
             settings |= {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

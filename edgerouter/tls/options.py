@@ -20,6 +20,7 @@ from edgerouter.tls.ciphers import (
     TLS13_SUITES,
 )
 from edgerouter.tls.native import OPENSSL
+from edgerouter.tls.trust import verify_as_go
 
 DEFAULT_SET = "default"
 SERVED_PROTOCOLS = ("http/1.1",)
@@ -119,6 +120,7 @@ class TlsOptions:
         if self._authorities:
             try:
                 context.load_verify_locations(cadata=self._authorities)
+                verify_as_go(context)
             except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: not ASCII.
                 raise OptionsError(
                     f"clientAuth.caFiles: not all of it are certificates in PEM form: {error}"

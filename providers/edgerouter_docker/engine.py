@@ -24,6 +24,7 @@ import requests
 import urllib3
 from docker.utils import kwargs_from_env
 
+from edgerouter.tls.sessions import GoAdapter
 from edgerouter_docker.inventory import Container, Summary, container_of, summary_of
 from edgerouter_docker.options import ClientTLS, Options
 from edgerouter_docker.ssh import SshTunnel
@@ -57,7 +58,11 @@ class UnreadableContainer(Exception):
 
 
 class _Client(docker.APIClient):
-    """The SDK's client; its TLS options count for more than ``REQUESTS_CA_BUNDLE``."""
+    """The SDK's client, verifying as Go; its options count for more than ``REQUESTS_CA_BUNDLE``."""
+
+    def mount(self, prefix: Any, adapter: Any) -> None:
+        # The SDK asks the engine for its version before anybody else could put it there.
+        super().mount(prefix, GoAdapter() if prefix == "https://" else adapter)
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any

@@ -14,6 +14,7 @@ from typing import Any
 
 from edgerouter.config.content import read_regular
 from edgerouter.http.ciphers import OPENSSL_NAMES, TLS13_SUITES
+from edgerouter.tls.trust import verify_as_go
 
 VERSIONS = {
     "VersionTLS10": ssl.TLSVersion.TLSv1,
@@ -138,6 +139,7 @@ def _client_tls(
         # With peerCertURI the chain is still verified, as in Traefik: only the name is not.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED if peer_uri else ssl.CERT_NONE
+    verify_as_go(context)
     _trust(context, authorities)
     for index, (certificate, key) in reversed(list(enumerate(certificates))):
         _load_certificate(context, certificate, key, f"certificates[{index}]")

@@ -19,6 +19,7 @@ import edgerouter_docker.session
 from edgerouter.provider import ProviderUnavailable
 from edgerouter_docker import DockerProvider
 from edgerouter_docker.options import Options
+from tests.support.authority import Authority
 from tests.support.fake_docker import FakeDocker, container_data
 from tests.support.recording_context import RecordingContext, running
 
@@ -352,6 +353,19 @@ async def test_tls_with_a_client_certificate(tmp_path: Path) -> None:
                 await provider(daemon, endpoint=daemon.tcp_endpoint, tls=tls).run(
                     RecordingContext()
                 )
+
+
+async def test_tls_with_a_private_authority(tmp_path: Path) -> None:
+    """It has no ``keyUsage``, as most that people make by hand; Python 3.13 would mind."""
+    authority = Authority(tmp_path)
+    pair = authority.issue("127.0.0.1")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pair.certificate, pair.key)
+    async with FakeDocker(tmp_path / "docker.sock").serving(server) as daemon:
+        daemon.add(container_data("api"))
+        options = {"endpoint": daemon.tcp_endpoint, "tls": {"ca": str(authority.certificate)}}
+        async with running(provider(daemon, **options)) as context:
+            await context.until(lambda c: c.newest.servers("api"))
 
 
 def _make_certificate(certificate: Path, key: Path) -> None:
