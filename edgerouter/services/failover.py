@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from edgerouter.http.body import FixedBody
-from edgerouter.http.errors import BodyTooLarge, ExchangeError, NoServer
+from edgerouter.http.errors import BodyTooLarge, ConnectFailed, ExchangeError, NoServer
 from edgerouter.http.message import Request, Response
 from edgerouter.http.replay import buffered
 from edgerouter.services.child import Child
@@ -35,13 +35,23 @@ class Failover:
     def __call__(self, request: Request) -> Awaitable[Response]:
         if self._main.is_up():
             if self._errors is None:
-                return self._main.handler(request)
+                return self._tried(request)
             return self._watched(request, self._errors)
         if self._fallback_is_up():
             return self._fallback.handler(request)
         request.exchange.service = self.name
         message = f"the service {self.name} is down, and so is its fallback"
         raise Unavailable(message)
+
+    async def _tried(self, request: Request) -> Response:
+        """Ask the first service; the second if it turns out that nobody is there to be asked."""
+        try:
+            return await self._main.handler(request)
+        except (NoServer, ConnectFailed):
+            # Nothing was sent, but middlewares of the service may have read a body.
+            if request.body.length != 0 or not self._fallback_is_up():
+                raise
+        return await self._fallback.handler(request)
 
     async def _watched(self, request: Request, errors: StatusRanges) -> Response:
         """Ask the first service; an answer among ``errors`` is dropped and the second asked."""

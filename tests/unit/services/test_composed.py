@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from edgerouter.http.body import FixedBody
-from edgerouter.http.errors import ClientDisconnected, ConnectFailed, NoServer
+from edgerouter.http.errors import (
+    ClientDisconnected,
+    ConnectFailed,
+    ExchangeError,
+    NoServer,
+    ResponseTimeout,
+    UpstreamReset,
+)
 from edgerouter.http.message import Request, Response
 from edgerouter.services.child import Child
 from edgerouter.services.failover import Failover, TooLongToRepeat
@@ -138,6 +145,33 @@ async def test_the_fallback_stands_in_while_the_first_is_down() -> None:
     assert not careful.is_up()
     with pytest.raises(NoServer):
         await careful(request())
+
+
+@pytest.mark.parametrize("error", [ConnectFailed("refused"), NoServer("the last one has left")])
+async def test_the_fallback_answers_when_nobody_turns_out_to_be_there(
+    error: ExchangeError,
+) -> None:
+    """The health of a service is known a moment later than its end."""
+    main, spare = Upstream("main", error=error), Upstream("spare")
+    service = Failover("f@file", child(main), child(spare), {"healthCheck": {}})
+    assert name(await service(request())) == "spare"
+    with pytest.raises(type(error)):
+        await service(post(b"perhaps read by a middleware"))
+    spare.up = False
+    with pytest.raises(type(error)):
+        await service(request())
+    assert spare.asked == 1
+
+
+@pytest.mark.parametrize("error", [UpstreamReset("sent"), ResponseTimeout("slow")])
+async def test_what_may_have_been_answered_is_not_asked_of_the_fallback(
+    error: ExchangeError,
+) -> None:
+    main, spare = Upstream("main", error=error), Upstream("spare")
+    service = Failover("f@file", child(main), child(spare), {})
+    with pytest.raises(type(error)):
+        await service(request())
+    assert spare.asked == 0
 
 
 async def test_failover_on_status_sends_the_body_again() -> None:
