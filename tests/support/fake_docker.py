@@ -157,6 +157,7 @@ class FakeDocker:
         finally:
             self.drop_streams()
             await runner.cleanup()
+            await asyncio.sleep(0)  # Transports close their sockets in the loop's next turn.
 
 
 def _row(data: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from edgerouter.tls.trust import verify_as_go
+
 
 @dataclass(frozen=True, slots=True)
 class SecureAnswer:
@@ -21,11 +23,16 @@ class SecureAnswer:
         return "" if self.certificate is None else f"{self.certificate.serial_number:x}"
 
 
+def trusting(roots: str) -> ssl.SSLContext:
+    """Return what verifies servers by ``roots`` (PEM), which may lack what Python 3.13 demands."""
+    context = ssl.create_default_context(cadata=roots)
+    verify_as_go(context)
+    return context
+
+
 def ask_https(port: int, host: str, path: str = "/", *, roots: str = "") -> SecureAnswer:
     """Send one GET request; ``roots`` (PEM) are trusted, without any nothing is verified."""
-    context = (
-        ssl.create_default_context(cadata=roots) if roots else ssl._create_unverified_context()
-    )
+    context = trusting(roots) if roots else ssl._create_unverified_context()
     try:
         with (
             socket.create_connection(("127.0.0.1", port), 5) as plain,

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import time
 import urllib.request
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.https import trusting
 from tests.support.needed import missing, unpacked
 from tests.support.router_process import free_ports
 
@@ -151,7 +151,7 @@ class Pebble:
 
     def fetch(self, url: str) -> bytes:
         """Fetch something from Pebble or its management interface."""
-        context = ssl.create_default_context(cafile=str(self.ca_file))
+        context = trusting(self.ca_file.read_text())
         with urllib.request.urlopen(url, timeout=10, context=context) as answer:
             body: bytes = answer.read()
         return body
@@ -174,7 +174,7 @@ class Pebble:
         """Have it answer with ``information`` for a certificate."""
         url = f"https://127.0.0.1:{self._management}/set-renewal-info/"
         content = {"Certificate": chain, "ARIResponse": json.dumps(information)}
-        context = ssl.create_default_context(cafile=str(self.ca_file))
+        context = trusting(self.ca_file.read_text())
         request = urllib.request.Request(url, json.dumps(content).encode(), method="POST")
         urllib.request.urlopen(request, timeout=10, context=context).close()
 
