@@ -11,7 +11,12 @@ from edgerouter.middleware import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVIDERS = [path.name for path in sorted((ROOT / "providers").iterdir()) if path.is_dir()]
-OPEN_TO_PROVIDERS = ("edgerouter.config", "edgerouter.provider", "edgerouter.gotemplate")
+OPEN_TO_PROVIDERS = (
+    "edgerouter.config",
+    "edgerouter.provider",
+    "edgerouter.gotemplate",
+    "edgerouter.tls.sessions",
+)
 PARSERS = {
     "edgerouter.control.admin",
     "edgerouter.proxy.downstream.parser",
