@@ -25,6 +25,8 @@ class Dials:
     def __init__(self) -> None:
         self._hanging: dict[asyncio.Timeout, str] = {}
         """The URL of the server of each."""
+        self._usable: Collection[str] | None = None
+        """Servers that can be asked, by the last ``review``; None before there was one."""
         self.longest = 0.0
         """Seconds a request may spend on dials and waiting (``tryDuration``); 0: no limit."""
 
@@ -32,8 +34,13 @@ class Dials:
         """Return what ``dial`` opens.
 
         Raises:
-            ConnectTimeout: The request's time was over, or ``review`` gave it up.
+            ConnectTimeout: The request's time was over, or ``review`` gave it up or has done so
+                before: the server of a kept connection that broke may be on its way out.
         """
+        if self._usable is not None and url not in self._usable:
+            exchange.hung = url
+            message = f"the server {url} is going away"
+            raise ConnectTimeout(message)
         began = asyncio.get_running_loop().time()
         if self.longest and not exchange.dial_until:
             exchange.dial_until = began + self.longest
@@ -61,6 +68,7 @@ class Dials:
             usable: The URLs of the servers that can be asked now.
             has_new: Whether there is one among them that could not be asked before.
         """
+        self._usable = usable
         now = asyncio.get_running_loop().time()
         for timeout, url in self._hanging.items():
             if (has_new or url not in usable) and not timeout.expired():

@@ -131,13 +131,13 @@ class Builder:
         lost.clear()
 
     def fence(self, urls: frozenset[str]) -> None:
-        """Ask the servers at ``urls`` no more, and all others; keep no idle connections to them."""
+        """Ask the servers at ``urls`` no more, and all others; their connections are to end."""
         new = urls - self.fences.urls
         self.fences.urls = urls
         if new:
             for target in self.services.targets:
                 if target.url in new:
-                    target.pool.close_idle()
+                    target.pool.expect_end()
 
     def _touched(self, patch: Definition, section: str) -> list[str]:
         """Return the elements that a patch touches, and those that could not be built so far."""

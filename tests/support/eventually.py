@@ -25,9 +25,10 @@ def ask(
     host: str = "localhost",
     address: str = "127.0.0.1",
     headers: Mapping[str, str] | None = None,
+    timeout: float = 5,
 ) -> Answer:
     """Send one GET request on a new connection."""
-    connection = http.client.HTTPConnection(address, port, timeout=5)
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host, **(headers or {})})
         response = connection.getresponse()

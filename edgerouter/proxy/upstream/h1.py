@@ -8,6 +8,7 @@ Counterpart towards clients: ``proxy/downstream/h1.py``.
 import asyncio
 import select
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp.http_parser import HttpResponseParser
@@ -22,6 +23,7 @@ from edgerouter.http.errors import (
 )
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Response
+from edgerouter.proxy import keepalive
 from edgerouter.proxy.flow import FlowControlled
 from edgerouter.proxy.framing import (
     ChunkedBody,
@@ -207,6 +209,12 @@ class UpstreamH1(FlowControlled):
             self._tunnel.feed_eof()
             return self._transport.can_write_eof()
         return False
+
+    def find_out_soon(self) -> None:
+        """Have the end of a server noticed that goes away and takes its network along."""
+        connection = self._transport.get_extra_info("socket")
+        with suppress(OSError):  # A Unix socket's, which has no network.
+            keepalive.find_out_soon(connection, is_uploading=self._uploading)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True

@@ -99,8 +99,14 @@ class Pool:
         self._max_idle = -1
         self.close_idle()
 
+    def expect_end(self) -> None:
+        """Close what is idle, look after the rest: the server goes, another may get its address."""
+        self.close_idle()
+        for connection in self._open:
+            connection.find_out_soon()
+
     def close_idle(self) -> None:
-        """Close what is idle: the server goes away, and another may get its address."""
+        """Close what is idle."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

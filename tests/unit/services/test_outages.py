@@ -43,6 +43,18 @@ class Hanging(Upstream):
             raise ConnectTimeout("no answer")
 
 
+class Broken(Hanging):
+    """Loses the kept connection with the request, which asks for another one."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.breaks = asyncio.Event()
+
+    async def __call__(self, request: Request) -> Response:
+        await self.breaks.wait()
+        return await super().__call__(request)
+
+
 class Slow(Upstream):
     """Has a connection at once, and answers when it is told to."""
 
@@ -119,6 +131,20 @@ def test_a_server_that_is_out_is_not_waited_for() -> None:
         held = router.ask()
         await asyncio.sleep(1)
         router.fences.urls = frozenset([A])
+        outcome = await held
+        assert (outcome.error, outcome.seconds) == (None, 1.0)
+
+    virtual_time.run(main())
+
+
+def test_no_other_connection_is_opened_to_a_server_that_is_out() -> None:
+    async def main() -> None:
+        router, broken, other = Router(), Broken(A), Upstream()
+        router.change({A: broken, B: other})
+        held = router.ask()
+        await asyncio.sleep(1)
+        router.fences.urls = frozenset([A])
+        broken.breaks.set()
         outcome = await held
         assert (outcome.error, outcome.seconds) == (None, 1.0)
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -47,10 +48,31 @@ async def test_a_closed_connection_is_seen_before_the_loop_tells(listening: sock
     assert connection.closed
 
 
+async def test_connections_in_use_of_a_server_that_goes_are_looked_after(
+    listening: socket.socket, tmp_path: Path
+) -> None:
+    pool = Pools().get(Address(*listening.getsockname()), "", {})
+    connection = await pool.connect()
+    pool.expect_end()
+    own = connection._transport.get_extra_info("socket")
+    assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 1
+    assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 4000
+    connection.abort()
+    await asyncio.sleep(0)
+    with socket.socket(socket.AF_UNIX) as local:
+        local.bind(str(tmp_path / "server"))
+        local.listen()
+        pool = Pools().get(Address(path=str(tmp_path / "server")), "", {})
+        connection = await pool.connect()
+        pool.expect_end()  # Nothing to be looked after.
+        connection.abort()
+        await asyncio.sleep(0)
+
+
 async def test_idle_connections_of_a_server_that_goes_are_closed(listening: socket.socket) -> None:
     pool, connection, server = await kept(listening)
     with server:
-        pool.close_idle()
+        pool.expect_end()
         assert pool.in_use == 0, "what is being closed carries nothing"
         assert pool.take_idle() is None
         await asyncio.sleep(0)
