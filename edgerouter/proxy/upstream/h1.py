@@ -213,8 +213,9 @@ class UpstreamH1(FlowControlled):
     def find_out_soon(self) -> None:
         """Have the end of a server noticed that goes away and takes its network along."""
         connection = self._transport.get_extra_info("socket")
+        sends_more = self._uploading or self._tunnel is not None
         with suppress(OSError):  # A Unix socket's, which has no network.
-            keepalive.find_out_soon(connection, is_uploading=self._uploading)
+            keepalive.find_out_soon(connection, is_uploading=sends_more)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
