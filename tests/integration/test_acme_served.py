@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from edgerouter.acme import attempt
-from edgerouter.acme.answers import Answers
 from edgerouter.acme.attempt import State
 from edgerouter.acme.connection import Connection
 from edgerouter.acme.internal_ca import InternalCA
@@ -67,7 +66,8 @@ async def test_a_revoked_certificate_is_never_valid_again(
     bench: Bench, pebble: Pebble, relay: Relay
 ) -> None:
     first = await obtained(bench, pebble, relay)
-    relay.current = Answers(lambda wait: None)  # The next order will fail.
+    # The next order will fail. That nobody answers would not do: Pebble may know the name proved.
+    bench.resolve(pebble, acme={"profile": "unknown"})
     await bench.manager.revoke(first)
     assert pebble.status(first.facts.serial) == "Revoked"
     assert bench.manager.certificates()[0].revoked, "served while there is no other"

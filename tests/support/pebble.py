@@ -79,6 +79,7 @@ class Pebble:
             **os.environ,
             "PEBBLE_VA_NOSLEEP": "1",
             "PEBBLE_WFE_NONCEREJECT": str(nonce_reject),
+            # Of a hundred orders for names that an account has proved, one asks for no proof.
             "PEBBLE_AUTHZREUSE": "0",
         }
         self._processes: list[subprocess.Popen[bytes]] = []
