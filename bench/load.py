@@ -27,6 +27,7 @@ HEADERS = {
 
 SCRIPT = """
 local hosts = {%s}
+local pause = %d
 local requests = {}
 local next_request = 0
 function init()
@@ -38,6 +39,11 @@ end
 function request()
   next_request = next_request %% #requests + 1
   return requests[next_request]
+end
+if pause > 0 then
+  function delay()
+    return math.random(0, 2 * pause)
+  end
 end
 function done(summary, latency)
   local errors = summary.errors
@@ -100,10 +106,14 @@ def load(
     seconds: float,
     scheme: str = "http",
     fields: Mapping[str, str] = HEADERS,
+    pause: int = 0,
 ) -> Iterator[Load]:
-    """Start wrk, which asks for each of the hosts in turn on keep-alive connections."""
+    """Start wrk, which asks for each of the hosts in turn on keep-alive connections.
+
+    Each waits between an answer and its next request, ``pause`` milliseconds on average.
+    """
     script = directory / "load.lua"
-    script.write_text(SCRIPT % (",".join(f'"{host}"' for host in hosts), path))
+    script.write_text(SCRIPT % (",".join(f'"{host}"' for host in hosts), pause, path))
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--threads", "1"]
     command += ["--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"]
     command += ["--timeout", "10s", "--script", str(script)]
@@ -131,9 +141,16 @@ def run_load(
     path: str = "/",
     connections: int = 32,
     seconds: float,
+    pause: int = 0,
 ) -> Result:
     """Run wrk from beginning to end."""
     with load(
-        directory, port, hosts, path=path, connections=connections, seconds=seconds
+        directory,
+        port,
+        hosts,
+        path=path,
+        connections=connections,
+        seconds=seconds,
+        pause=pause,
     ) as running:
         return running.result()

@@ -18,17 +18,17 @@ LONGEST_QUEUE = 64
 """Checks that may be under way or wait, in one process."""
 MEMORY = 4096
 """Pairs remembered per process."""
-NICENESS = 10
-"""What a core of its own would do for requests: checks get a tenth of one that is short. Not less,
-for whoever waits for Python's lock waits for the thread that holds it."""
+NICENESS = 19
+"""Requests do not notice checks on a core that has time left, and checks lose nothing there. Of one
+that has none they get a seventieth; that is not nothing, so Linux's policy for idle time is not
+for them: whoever waits for Python's lock waits for the thread that holds it."""
 
 _KEY = os.urandom(32)
 
 
 def _stand_back() -> None:
     """Let requests go before the calling thread; Linux has a priority for each."""
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(own + NICENESS, 19))
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class Busy(Exception):
