@@ -5,10 +5,9 @@ import http.client
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from bench.harness import Series, Settings, in_turns, running_upstream, started
-from bench.load import Result, run_load
+from bench.load import Pace, Result, run_load
 from bench.routers import Routes
 
 TITLE = "Passwords beside other requests"
@@ -23,28 +22,18 @@ USER = "user:$2y$10$Xst9/rhLI34TfL9AFKjimePE5Wfi/B6v0YhaJeV94bl0PHU6/mYCa"
 MIDDLEWARES = {"passwords": {"basicAuth": {"users": [USER]}}}
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """How much the other route is asked for."""
-
-    name: str
-    connections: int
-    pause: int
-    """Milliseconds between an answer and the next request."""
-
-
-LEVELS = (Level("core with time left", 32, 4), Level("full core", 8, 0))
+LEVELS = {"core with time left": Pace(32, pause=4), "full core": Pace(8)}
 
 
 class Measured:
     """The figures of one level."""
 
-    def __init__(self, level: Level) -> None:
-        latency = f"Other route, 99th percentile, {level.name}"
+    def __init__(self, level: str) -> None:
+        latency = f"Other route, 99th percentile, {level}"
         self.quiet = Series(f"{latency}, nobody guesses", "ms")
         self.disturbed = Series(f"{latency}, somebody guesses", "ms")
-        self.guesses = Series(f"Guesses per second, {level.name}", "1/s")
-        self.failed = Series(f"Failed requests, {level.name}", "")
+        self.guesses = Series(f"Guesses per second, {level}", "1/s")
+        self.failed = Series(f"Failed requests, {level}", "")
 
     @property
     def series(self) -> list[Series]:
@@ -60,14 +49,13 @@ def measure(settings: Settings) -> list[Series]:
             with started(contestant, routes) as (running, directory):
                 for level, figures in measured.items():
 
-                    def ask(level: Level = level) -> Result:
+                    def ask(pace: Pace = LEVELS[level]) -> Result:
                         return run_load(
                             directory,
                             running.port,
                             routes.hosts[1:],
-                            connections=level.connections,
+                            pace=pace,
                             seconds=settings.seconds,
-                            pause=level.pause,
                         )
 
                     alone = ask()

@@ -1,7 +1,7 @@
 """Answers of 20 KB of JSON, compressed for the client: CPU per request."""
 
 from bench.harness import Series, Settings, in_turns, running_upstream, started
-from bench.load import run_load
+from bench.load import Pace, run_load
 from bench.routers import JSON, Routes
 
 TITLE = "Compression"
@@ -30,7 +30,7 @@ def measure(settings: Settings) -> list[Series]:
                     running.port,
                     routes.hosts,
                     path="/json",
-                    connections=16,
+                    pace=Pace(16),
                     seconds=settings.seconds,
                 )
                 cpu.add(contestant, (running.cpu() - before) * 1e6 / result.requests)

@@ -72,6 +72,19 @@ class Result:
         return self.requests * 1e6 / self.microseconds
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is asked for."""
+
+    connections: int = 32
+    pause: int = 0
+    """Milliseconds that each connection waits on average between an answer and its next request."""
+
+
+FULL = Pace()
+"""A core has nothing left."""
+
+
 class Load:
     """A run of wrk that is under way."""
 
@@ -102,20 +115,16 @@ def load(
     hosts: Sequence[str],
     *,
     path: str = "/",
-    connections: int = 32,
+    pace: Pace = FULL,
     seconds: float,
     scheme: str = "http",
     fields: Mapping[str, str] = HEADERS,
-    pause: int = 0,
 ) -> Iterator[Load]:
-    """Start wrk, which asks for each of the hosts in turn on keep-alive connections.
-
-    Each waits between an answer and its next request, ``pause`` milliseconds on average.
-    """
+    """Start wrk, which asks for each of the hosts in turn on keep-alive connections."""
     script = directory / "load.lua"
-    script.write_text(SCRIPT % (",".join(f'"{host}"' for host in hosts), pause, path))
+    script.write_text(SCRIPT % (",".join(f'"{host}"' for host in hosts), pace.pause, path))
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--threads", "1"]
-    command += ["--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"]
+    command += ["--connections", str(pace.connections), "--duration", f"{max(1, round(seconds))}s"]
     command += ["--timeout", "10s", "--script", str(script)]
     for name, value in fields.items():
         command += ["--header", f"{name}: {value}"]
@@ -139,18 +148,9 @@ def run_load(
     hosts: Sequence[str],
     *,
     path: str = "/",
-    connections: int = 32,
+    pace: Pace = FULL,
     seconds: float,
-    pause: int = 0,
 ) -> Result:
     """Run wrk from beginning to end."""
-    with load(
-        directory,
-        port,
-        hosts,
-        path=path,
-        connections=connections,
-        seconds=seconds,
-        pause=pause,
-    ) as running:
+    with load(directory, port, hosts, path=path, pace=pace, seconds=seconds) as running:
         return running.result()

@@ -4,7 +4,7 @@ import re
 import time
 
 from bench.harness import Series, Settings, running_upstream, say, started
-from bench.load import load
+from bench.load import Pace, load
 from bench.routers import Routes, dynamic_yaml, host, replace_file
 
 TITLE = "One change among 5,000 routes"
@@ -39,7 +39,7 @@ def measure(settings: Settings) -> list[Series]:
                 path = directory / "dynamic" / "routes.yaml"
                 before = len(SWAP.findall(running.log.read_bytes()))
                 with load(
-                    directory, running.port, [host(0)], connections=1, seconds=600
+                    directory, running.port, [host(0)], pace=Pace(1), seconds=600
                 ) as under_way:
                     for version in range(2, CHANGES + 2):
                         text = dynamic_yaml(Routes(ROUTERS, upstream, version))

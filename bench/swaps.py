@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from bench.harness import Series, Settings, running_upstream, say, started
-from bench.load import load
+from bench.load import Pace, load
 from bench.processes import Running
 from bench.routers import Routes, dynamic_yaml, host, replace_file
 
@@ -41,7 +41,7 @@ def measure(settings: Settings) -> list[Series]:
                 _warm_up(running, directory)
                 before.add(contestant, sum(running.memory().values()))
                 with load(
-                    directory, running.port, [host(0)], connections=8, seconds=LIMIT + 30
+                    directory, running.port, [host(0)], pace=Pace(8), seconds=LIMIT + 30
                 ) as under_way:
                     delays = _swap(running, directory, upstream, settings.swaps)
                     result = under_way.stop()
@@ -55,7 +55,7 @@ def measure(settings: Settings) -> list[Series]:
 
 
 def _warm_up(running: Running, directory: Path) -> None:
-    with load(directory, running.port, [host(0)], connections=8, seconds=2) as under_way:
+    with load(directory, running.port, [host(0)], pace=Pace(8), seconds=2) as under_way:
         under_way.result()
 
 
