@@ -156,6 +156,10 @@ class FakeDocker:
             yield self
         finally:
             self.drop_streams()
+            assert runner.server is not None
+            for connection in runner.server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()  # TLS would wait for the client's farewell.
             await runner.cleanup()
             await asyncio.sleep(0)  # Transports close their sockets in the loop's next turn.
 

@@ -129,7 +129,10 @@ def checked(*urls: str) -> DynamicConfiguration:
 
 
 async def test_a_new_server_is_unproven_before_workers_have_it() -> None:
+    asked: asyncio.Queue[None] = asyncio.Queue()
+
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.put_nowait(None)
         await reader.read()
 
     async with Site("file") as site, upstream(hang) as port, upstream(hang) as other:
@@ -142,6 +145,8 @@ async def test_a_new_server_is_unproven_before_workers_have_it() -> None:
         health = await site.receive()
         assert (health["type"], health["unproven"]) == ("health", {"s@file": sorted([old, new])})
         assert (await site.receive())["type"] == "patch"
+        for _ in (old, new):
+            await asked.get()
 
 
 async def test_a_fence_needs_no_rebuild() -> None:
