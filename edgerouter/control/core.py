@@ -206,7 +206,8 @@ class Core:
         runtime = build_runtime(self._configuration, configurations, diagnostics)
         tls, found = self._tls.section(runtime, gathered)
         runtime.diagnostics += tuple(found)
-        return runtime, {**snapshot_of(runtime, version), "tls": tls}
+        as_traefik = self._configuration.edgerouter.compat == "traefik"
+        return runtime, {**snapshot_of(runtime, version, as_traefik=as_traefik), "tls": tls}
 
     def _report(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Log what was not there before; what stays is not repeated."""

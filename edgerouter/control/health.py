@@ -86,7 +86,10 @@ class HealthChecks:
     def __init__(
         self, changed: Callable[[ByService, ByService], None], *, as_traefik: bool = False
     ) -> None:
-        """With ``as_traefik`` the first probe comes after one interval, and new servers are up."""
+        """With ``as_traefik`` the first probe comes after one interval, and new servers are up.
+
+        All servers are new then after every change.
+        """
         self._changed = changed
         self._as_traefik = as_traefik
         self._running: dict[tuple[str, str], tuple[Check, asyncio.Task[None]]] = {}
@@ -102,6 +105,8 @@ class HealthChecks:
 
     def follow(self, http: HTTPRuntime) -> None:
         """Run the checks that the services of the runtime view ask for."""
+        if self._as_traefik:
+            self.update([])
         self.update(checks_of(http))
 
     def update(self, checks: Iterable[Check]) -> None:

@@ -26,6 +26,7 @@ from edgerouter.proxy.upstream.pool import Pools
 from edgerouter.routing.compiled import CompiledRule
 from edgerouter.routing.lexer import RuleError
 from edgerouter.routing.route import Route
+from edgerouter.services.as_traefik import TraefikFailover, TraefikMirroring
 from edgerouter.services.internal import LifeCycle, dashboard, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.recursion import deny_recursion
@@ -74,6 +75,8 @@ class Builder:
         )
         if as_traefik:
             self.services.target_class = TraefikTarget
+            self.services.failover_class = TraefikFailover
+            self.services.mirroring_class = TraefikMirroring
         else:
             self.services.tunnels = Tunnels(self.fences, tunnel_grace)
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}

@@ -77,6 +77,8 @@ class ServiceBuilder:
         self._built: dict[str, Built] = {}
         self.target_class = Target
         """What a server is asked by: another one with ``edgerouter.compat=traefik``."""
+        self.failover_class = Failover
+        self.mirroring_class = Mirroring
         self.targets = Targets()
         """The servers of all services."""
         self._parents: dict[str, set[str]] = {}
@@ -228,7 +230,7 @@ class _Run:
             return Child(written, chain(service, wrapped), service, weight)
 
         below = tuple(_qualified(written, name) for written in children)
-        return Built(parts, make(name, options, child), children=below)
+        return Built(parts, make(self._builder, name, options, child), children=below)
 
     def _child_parts(self, parent: str, written: str) -> tuple[Any, ...]:
         """Return the handler of a child and its own middlewares."""
@@ -327,10 +329,12 @@ def _state(former: Handler | None, url: str) -> ServerState:
     return state
 
 
-Make = Callable[[str, Definition, Callable[..., Child]], Handler]
+Make = Callable[[ServiceBuilder, str, Definition, Callable[..., Child]], Handler]
 
 
-def _weighted(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
+def _weighted(
+    _builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
+) -> Handler:
     cookie = (options.get("sticky") or {}).get("cookie")
     made = Weighted(
         name,
@@ -342,7 +346,9 @@ def _weighted(name: str, options: Definition, child: Callable[..., Child]) -> Ha
     return made
 
 
-def _highest_random_weight(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
+def _highest_random_weight(
+    _builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
+) -> Handler:
     minds_health = options.get("healthCheck") is not None
     return HighestRandomWeight(name, _weighed(options, child), minds_health=minds_health)
 
@@ -354,16 +360,21 @@ def _weighed(options: Definition, child: Callable[..., Child]) -> list[Child]:
     ]
 
 
-def _mirroring(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
+def _mirroring(
+    builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
+) -> Handler:
     mirrors = [
         Mirror(child(mirror["name"]), mirror.get("percent") or 0)
         for mirror in options.get("mirrors") or ()
     ]
-    return Mirroring(name, child(options["service"]), mirrors, options)
+    return builder.mirroring_class(name, child(options["service"]), mirrors, options)
 
 
-def _failover(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
-    return Failover(name, child(options["service"]), child(options["fallback"]), options)
+def _failover(
+    builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
+) -> Handler:
+    main, fallback = child(options["service"]), child(options["fallback"])
+    return builder.failover_class(name, main, fallback, options)
 
 
 _COMPOSED: Mapping[str, Make] = {

@@ -34,6 +34,8 @@ _NO_URLS = (
     "unit/middleware/test_forward_auth.py::test_options_that_cannot_work",
 )
 _NO_PATH = "unit/middleware/test_replace_path.py::test_what_is_no_path_is_refused"
+_REFUSED = "integration/test_exchange_failures.py::test_other_server_is_asked_when_one_refuses"
+_SERVICES = "oracle/test_compat_services.py::"
 _OURS = "integration/test_differences.py::"
 _SNIFFED = ("answer: early hints", "answer: two interim")
 
@@ -227,7 +229,15 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "A `realm`": (_REALM, *_FAILURES),
         "`headers` sets": (_SWITCH,),
         "`errors` leaves": _PAGES,
-        "Of services": (f"{_OURS}test_failover_needs_no_health_checks",),
+        "Of services": (),
+        "A server that refuses": (_REFUSED,),
+        "Of a transport": (f"{_SERVICES}test_transports_that_reach_nobody",),
+        "Options that could never": (
+            "unit/control/runtime/test_runtime.py::test_reasons_to_disable_a_service",
+            "unit/control/runtime/test_transports.py::test_negative_times_are_taken_for_the_defaults",
+        ),
+        "A service without any": (f"{_SERVICES}test_a_service_without_servers_is_down",),
+        "What passive checks": (f"{_SERVICES}test_what_passive_checks_found_survives_a_change",),
         "Of TLS": ("oracle/test_tls.py::test_difference",),
         "The access log": ("oracle/test_settings.py::test_access_log",),
     },
@@ -280,9 +290,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "integration/test_services.py::test_health_outlives_reloads",
         ),
         "`failover`": (f"{_OURS}test_failover_needs_no_health_checks",),
-        "A server that refuses": (
-            "integration/test_exchange_failures.py::test_other_server_is_asked_when_one_refuses",
-        ),
+        "A server that refuses": (_REFUSED,),
         "A `sameSite`": (
             "unit/control/runtime/test_runtime.py::test_reasons_to_disable_a_service",
         ),

@@ -107,7 +107,7 @@ def servers(*urls: str, **options: Any) -> dict[str, Any]:
     return {"loadBalancer": {"servers": [{"url": url} for url in urls], **options}}
 
 
-def _named(*names: str, weights: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+def named(*names: str, weights: tuple[int, ...] = ()) -> list[dict[str, Any]]:
     return [
         {"name": name} | ({"weight": weights[number]} if weights else {})
         for number, name in enumerate(names)
@@ -118,16 +118,16 @@ def composed(plain: dict[str, str]) -> dict[str, Any]:
     """Return the services that are made of services."""
     cookie = {"cookie": {"name": "level"}}
     return {
-        "three-to-one": {"weighted": {"services": _named("main", "spare", weights=(3, 1))}},
-        "stays": {"weighted": {"services": _named("main", "spare"), "sticky": cookie}},
+        "three-to-one": {"weighted": {"services": named("main", "spare", weights=(3, 1))}},
+        "stays": {"weighted": {"services": named("main", "spare"), "sticky": cookie}},
         "stays-below": servers(plain["a"], plain["b"], sticky={"cookie": {"name": "below"}}),
-        "stays-twice": {"weighted": {"services": _named("stays-below", "main"), "sticky": cookie}},
-        "minds": {"weighted": {"services": _named("closed", "spare-checked"), "healthCheck": {}}},
+        "stays-twice": {"weighted": {"services": named("stays-below", "main"), "sticky": cookie}},
+        "minds": {"weighted": {"services": named("closed", "spare-checked"), "healthCheck": {}}},
         "random-weight": {
-            "highestRandomWeight": {"services": _named("main", "spare", weights=(1, 2))}
+            "highestRandomWeight": {"services": named("main", "spare", weights=(1, 2))}
         },
         "marked-main": {**servers(plain["main"]), "middlewares": ["marked"]},
-        "nested": {"weighted": {"services": _named("three-to-one", "marked-main")}},
+        "nested": {"weighted": {"services": named("three-to-one", "marked-main")}},
         "fails-over": {"failover": {"service": "closed", "fallback": "spare"}},
         "stays-up": {"failover": {"service": "main-checked", "fallback": "spare"}},
         "fails-twice": {"failover": {"service": "closed", "fallback": "closed", "healthCheck": {}}},

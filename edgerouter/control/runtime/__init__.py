@@ -120,10 +120,13 @@ def _services(
     for service in (*SERVICES, *([CHALLENGES] if challenge_entry_points(static) else [])):
         name = f"{service}@{PROVIDER}"
         http.services[name] = ServiceInfo(name, PROVIDER, None, kind="internal")
+    as_traefik = static.edgerouter.compat == "traefik"
     found = []
     for name, config in merged.http.services.items():
         info = _info(ServiceInfo, merged, f"http.services.{name}", config)
-        found += check_service(info, http.servers_transports, http.broken_transports)
+        found += check_service(
+            info, http.servers_transports, http.broken_transports, as_traefik=as_traefik
+        )
         http.services[name] = info
         if info.is_served and config.middlewares:
             names = qualified_all(config.middlewares, info.provider)
@@ -131,7 +134,7 @@ def _services(
             for message in mistakes:
                 info.disable(message)
                 found.append(info.diagnostic("error", message))
-    return found + check_children(http.services)
+    return found + check_children(http.services, as_traefik=as_traefik)
 
 
 def _routers(

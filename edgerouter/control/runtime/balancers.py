@@ -84,7 +84,7 @@ def balancer_error(
     if sum(passive.values()) > 1:
         names = " and ".join(name for name, is_set in passive.items() if is_set)
         return f"{names} exclude each other; set one of them"
-    if reason := _number_error(balancer) or sticky_error(balancer.sticky):
+    if reason := _number_error(balancer):
         return reason
     if balancer.health_check is not None and (reason := check_error(balancer.health_check)):
         return reason

@@ -12,6 +12,7 @@ from edgerouter.config.dynamic.http import (
 )
 from edgerouter.config.qualify import qualified
 from edgerouter.config.types import camel_case
+from edgerouter.control.runtime.as_traefik import health_error
 from edgerouter.control.runtime.balancers import (
     balancer_error,
     balancer_warnings,
@@ -30,11 +31,16 @@ MAX_DEPTH = 64
 
 
 def check_service(
-    info: ServiceInfo, transports: Mapping[str, ServersTransport], broken: Mapping[str, str]
+    info: ServiceInfo,
+    transports: Mapping[str, ServersTransport],
+    broken: Mapping[str, str],
+    *,
+    as_traefik: bool = False,
 ) -> list[Diagnostic]:
     """Fill in ``kind``; what cannot work disables the service and is returned.
 
     ``broken`` says why servers cannot be reached over TLS under some of the transports.
+    ``as_traefik``: cookies are set without what cannot be, a bad URL takes all servers along.
     """
     service: Service = info.config
     kinds = [kind for kind in KINDS if getattr(service, kind) is not None]
@@ -45,6 +51,9 @@ def check_service(
         several = f"has several kinds ({', '.join(map(camel_case, kinds))}); declare one service"
         what = f"{several} for each" if kinds else "has no kind; set loadBalancer"
         return _refuse(info, f"the service {what}")
+    sticky = getattr(getattr(service, kinds[0]), "sticky", None)
+    if not as_traefik and (reason := sticky_error(sticky)):
+        return _refuse(info, reason)
     balancer = service.load_balancer
     if balancer is None:
         if reason := composition_error(service):
@@ -53,7 +62,7 @@ def check_service(
     if reason := balancer_error(balancer, transports, broken):
         return _refuse(info, reason)
     bad = [reason for server in balancer.servers if (reason := url_error(server.url))]
-    if bad and len(bad) == len(balancer.servers):
+    if bad and (as_traefik or len(bad) == len(balancer.servers)):
         return [finding for reason in bad for finding in _refuse(info, reason)]
     left_out = [f"{reason}; the server is left out" for reason in bad]
     return _warn(info, [*left_out, *balancer_warnings(balancer)])
@@ -77,8 +86,6 @@ def _warn(info: ServiceInfo, messages: Iterable[str]) -> list[Diagnostic]:
 
 def composition_error(service: Service) -> str:
     """Return why a service made of services cannot work, or an empty string."""
-    if service.weighted is not None and (reason := sticky_error(service.weighted.sticky)):
-        return reason
     for place, name in _places(service):
         if not name:
             return f"{place} is missing; name a service"
@@ -121,11 +128,14 @@ def composition_warnings(service: Service) -> Iterator[str]:
         yield "failover: service and fallback are the same; name another fallback"
 
 
-def check_children(services: Mapping[str, ServiceInfo]) -> list[Diagnostic]:
+def check_children(
+    services: Mapping[str, ServiceInfo], *, as_traefik: bool = False
+) -> list[Diagnostic]:
     """Look at the services that services are made of.
 
     What is missing or disabled is left out as long as the others can answer; only mirrors never
-    do. Services that contain themselves are disabled.
+    do. Services that contain themselves are disabled. ``as_traefik``: whatever is missing
+    disables the service, and so does a health that is to be minded and not known.
     """
     heights: dict[str, int] = {}
     tangles = [
@@ -135,9 +145,10 @@ def check_children(services: Mapping[str, ServiceInfo]) -> list[Diagnostic]:
     ]
     found = [finding for info, reason in tangles for finding in _refuse(info, reason)]
     # From below, so that it is known of each service what becomes of those it is made of.
+    settle = _refuse_incomplete if as_traefik else _leave_out
     for name in sorted(heights, key=heights.__getitem__):
         if heights[name]:
-            found += _leave_out(services[name], services)
+            found += settle(services[name], services)
     return found
 
 
@@ -187,6 +198,14 @@ def _leave_out(info: ServiceInfo, services: Mapping[str, ServiceInfo]) -> list[D
     if answering <= info.left_out.keys():
         return _refuse(info, next(info.left_out[n] for n in children(info) if n in answering))
     return _warn(info, [f"{reason}; it is left out" for reason in info.left_out.values()])
+
+
+def _refuse_incomplete(info: ServiceInfo, services: Mapping[str, ServiceInfo]) -> list[Diagnostic]:
+    """Disable a service if anything it is made of is not there."""
+    absences = (info.left_out.get(name) or _absence(name, services) for name in children(info))
+    reason = next(filter(None, absences), "") or health_error(info, services)
+    info.left_out.clear()
+    return _refuse(info, reason) if reason else []
 
 
 def _absence(name: str, services: Mapping[str, ServiceInfo]) -> str:

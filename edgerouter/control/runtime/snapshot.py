@@ -7,13 +7,16 @@ from typing import Any
 from edgerouter.config.dynamic import ABSENT
 from edgerouter.config.dynamic.http import Router
 from edgerouter.config.qualify import qualified
+from edgerouter.control.runtime.as_traefik import options_as_traefik
 from edgerouter.control.runtime.balancers import url_error
 from edgerouter.control.runtime.model import RouterInfo, RuntimeConfiguration, ServiceInfo
 from edgerouter.control.runtime.tls import options_name
 
 
-def snapshot_of(runtime: RuntimeConfiguration, version: int) -> dict[str, Any]:
-    """Return the snapshot of ``docs/architecture.md``."""
+def snapshot_of(
+    runtime: RuntimeConfiguration, version: int, *, as_traefik: bool = False
+) -> dict[str, Any]:
+    """Return the snapshot of ``docs/architecture.md``; ``edgerouter.compat`` makes it Traefik's."""
     http = runtime.http
     return {
         "type": "snapshot",
@@ -29,7 +32,9 @@ def snapshot_of(runtime: RuntimeConfiguration, version: int) -> dict[str, Any]:
             if info.is_served and info.type != "chain"
         },
         "services": {
-            name: _service(info) for name, info in http.services.items() if info.is_served
+            name: _service(info, as_traefik=as_traefik)
+            for name, info in http.services.items()
+            if info.is_served
         },
         "serversTransports": {
             name: transport.model_dump(mode="json", by_alias=True)
@@ -81,7 +86,7 @@ def _has_default_rule(info: RouterInfo) -> bool:
     return isinstance(info.config, Router) and info.config.has_default_rule
 
 
-def _service(info: ServiceInfo) -> dict[str, Any]:
+def _service(info: ServiceInfo, *, as_traefik: bool) -> dict[str, Any]:
     if info.kind == "internal":
         return {"type": "internal", "options": {"name": info.name.partition("@")[0]}}
     options = info.config.model_dump(mode="json", by_alias=True)[info.kind]
@@ -91,6 +96,8 @@ def _service(info: ServiceInfo) -> dict[str, Any]:
         ]
         if not options["servers"] and ABSENT in info.notes:
             options[ABSENT] = info.notes[ABSENT]
+    if as_traefik:
+        options = options_as_traefik(options)
     service = {"type": info.kind, "options": options}
     if info.left_out:
         service = _remaining(info, options)

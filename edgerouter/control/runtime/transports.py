@@ -26,6 +26,7 @@ def transports_of(
         DEFAULT_TRANSPORT: ServersTransport.model_validate(values),
         **merged.http.servers_transports,
     }
+    as_traefik = static.edgerouter.compat == "traefik"
     transports: dict[str, ServersTransport] = {}
     broken: dict[str, str] = {}
     found: list[Diagnostic] = []
@@ -39,8 +40,12 @@ def transports_of(
         try:
             transports[name] = _resolved(transport)
         except TransportError as error:
-            broken[name] = str(error)
             found.append(_diagnostic("error", name, str(error), merged.sources))
+            usable = _usable_part(transport) if as_traefik else None
+            if usable is not None:
+                transports[name] = usable
+            else:
+                broken[name] = str(error)
     return transports, broken, found
 
 
@@ -79,6 +84,32 @@ def _resolved(transport: ServersTransport) -> ServersTransport:
     if _has_tls_options(resolved):
         client_tls(resolved.model_dump(mode="json", by_alias=True))
     return resolved
+
+
+def _usable_part(transport: ServersTransport) -> ServersTransport | None:
+    """Return ``transport`` without the certificates that cannot be used, as Traefik does.
+
+    None where nobody would be trusted, or where Traefik forgets all options, which server it
+    wants to see among them.
+    """
+    authorities = [
+        pem for pem in transport.root_cas if _is_usable(ServersTransport(root_cas=[pem]))
+    ]
+    pairs = [
+        pair for pair in transport.certificates if _is_usable(ServersTransport(certificates=[pair]))
+    ]
+    part = transport.model_copy(update={"root_cas": authorities, "certificates": pairs})
+    if (transport.root_cas and not authorities) or not _is_usable(part):
+        return None
+    return _resolved(part)
+
+
+def _is_usable(transport: ServersTransport) -> bool:
+    try:
+        _resolved(transport)
+    except TransportError:
+        return False
+    return True
 
 
 def _has_tls_options(transport: ServersTransport) -> bool:
