@@ -27,6 +27,7 @@ MODULES = (
     "proxy/framing",
     "proxy/paths",
     "proxy/tunnel",
+    "proxy/downstream/as_traefik",
     "proxy/downstream/common_head",
     "proxy/downstream/connections",
     "proxy/downstream/deadline",

@@ -11,6 +11,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from edgerouter.http.body import EMPTY, Body
+from edgerouter.http.errors import BadRequest
 from edgerouter.http.headers import Headers
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Exchange:
     """The URL of the server whose connection took too long last."""
     error = ""
     """Why the exchange failed, for people."""
+    refusal: BadRequest | None = None
+    """Why a handler of the entry point refuses it; ``edgerouter.compat=traefik``."""
     hop_fields: frozenset[bytes] = frozenset()
     """Names (lower case) that go to middlewares and no further; ``edgerouter.compat=traefik``."""
     logged = True

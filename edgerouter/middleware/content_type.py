@@ -66,7 +66,15 @@ def build(options: Options, _context: BuildContext) -> Middleware:
 
 
 async def _typed(answered: Awaitable[Response]) -> Response:
-    response = await answered
+    return await typed(await answered)
+
+
+async def typed(response: Response) -> Response:
+    """Return ``response`` with the type that its first bytes speak for, if it has none.
+
+    Raises:
+        ExchangeError: The server broke off before it had sent any.
+    """
     present = {name.lower() for name, _ in response.headers}
     if response.tunnel is not None or not present.isdisjoint(
         (b"content-type", b"content-encoding")

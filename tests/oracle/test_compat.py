@@ -1,7 +1,10 @@
 """With ``edgerouter.compat=traefik`` the differences are gone, down to the bytes on the wire."""
 
+import json
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -41,9 +44,6 @@ NAMES = [case.name for case in CASES]
 
 NOT_UNDONE = {
     "answer: cut body": "Traefik's answer depends on how much it had buffered when the server left",
-    "answer: early hints": "to guess a type, the first bytes of a body would have to be waited for",
-    "answer: two interim": "to guess a type, the first bytes of a body would have to be waited for",
-    "1.0: early hints": "a client of HTTP/1.0 takes an interim answer for the final one",
     **{
         f"gw: {kind} from http://a.test answered by {answer}": "Traefik breaks off"
         for kind in ("grpc-web-text", "grpc-web-text+proto")
@@ -54,7 +54,6 @@ NOT_UNDONE = {
         ("co-refused: /, Accept-Encoding: gzip", "ct-refused: /"),
         "a page of a few words is not worth it",
     ),
-    "1.0: expectation": "a client of HTTP/1.0 takes an interim answer for the final one",
 }
 """What stays different, by case; told to users in docs/differences.md."""
 
@@ -101,6 +100,46 @@ def test_answer(
         assert actual != expected, "edgerouter answers as Traefik does: remove it from NOT_UNDONE"
     else:
         assert actual == expected
+
+
+def said_to(process: RouterProcess, data: bytes, seconds: float) -> bytes:
+    """Return what comes back until the connection ends, nothing if it does not in time."""
+    with socket.create_connection(("127.0.0.1", process.ports["web"]), seconds) as client:
+        client.sendall(data)
+        with suppress(TimeoutError):
+            return b"".join(iter(lambda: client.recv(65536), b""))
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("data", "is_refused"),
+    [
+        (b"GET /\r\n", False),
+        (b"GET /\r\n\r\n", False),
+        (b"GET /45678901\r", False),
+        (b"GET /45678901\r\n", True),
+        (b"GET /4567890\n\n", True),
+        (b"GET /\x01 HTTP/1.1", False),
+        (b"GET /\x01 HTTP/1.1\r\n", True),
+        (b"\r\nGET / HTTP/1.1", True),
+        (b"GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\nGET /\r\n", True),
+    ],
+)
+def test_when_a_line_is_refused(
+    data: bytes, is_refused: bool, real: RouterProcess, compatible: RouterProcess
+) -> None:
+    for process in (real, compatible):
+        said = said_to(process, data, 10.0 if is_refused else 0.3)
+        assert said.endswith(b"400 Bad Request") is is_refused
+
+
+def test_the_type_of_chunks_is_not_guessed(compatible: RouterProcess) -> None:
+    """Traefik guesses it when the first chunk comes before the head has gone, which is chance."""
+    order = json.dumps({"interim": [[103, []]], "chunked": True, "body": "<html>"})
+    request = f"GET / HTTP/1.1\r\nHost: a.test\r\nX-Echo: {order}\r\n\r\n".encode()
+    (answer,) = exchange(compatible.ports["web"], request)
+    assert answer.interim
+    assert not answer.get("content-type")
 
 
 def statuses(process: RouterProcess, host: str, count: int) -> list[int]:

@@ -13,6 +13,7 @@ class Answer:
 
     status: int = 0
     version: str = ""
+    reason: str = ""
     headers: Pairs = field(default_factory=list)
     body: bytes = b""
     trailers: Pairs = field(default_factory=list)
@@ -128,14 +129,14 @@ def _read_head(connection: _Connection, answer: Answer, parts: tuple[bytes, ...]
             answer.closed = True
             return False
         first, *lines = head.decode("latin-1").split("\r\n")
-        answer.version, status, *_ = first.split(" ", 2)
+        answer.version, status, *reason = first.split(" ", 2)
         pairs = [_pair(line) for line in lines]
         if 100 <= int(status) < 200 and status != "101":
             answer.interim.append((int(status), pairs))
             if waiting:
                 connection.send(waiting.pop(0))
             continue
-        answer.status, answer.headers = int(status), pairs
+        answer.status, answer.headers, answer.reason = int(status), pairs, "".join(reason)
         return True
 
 

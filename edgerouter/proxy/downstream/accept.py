@@ -13,6 +13,7 @@ import ssl
 from edgerouter.http.tls import TlsFacts
 from edgerouter.observability.logs import fields
 from edgerouter.proxy.downstream import descriptors
+from edgerouter.proxy.downstream.as_traefik import TraefikH1
 from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.deadline import Deadline
 from edgerouter.proxy.downstream.h1 import DownstreamH1
@@ -120,7 +121,8 @@ class Entrance(asyncio.Protocol):
         client = self._client_address()
         if self._entrypoint.on_client is not None:
             self._entrypoint.on_client(client[0])
-        return DownstreamH1(
+        kind = TraefikH1 if self._entrypoint.as_traefik else DownstreamH1
+        return kind(
             self._entrypoint,
             self._connections,
             self._loop,

@@ -74,7 +74,7 @@ class DownstreamH1(FlowControlled):
         peer.look = self.look
         self._peer = peer
         self._reader = HeadReader(entrypoint, peer)
-        self._heads = HeadParser(loop, entrypoint.max_header_bytes, as_traefik=self._as_traefik)
+        self._heads = HeadParser(loop, entrypoint.max_header_bytes)
         self._pending = b""
         self._deadline = Deadline(loop, self._expired)
         too_late = partial(self.abort, "the answer took longer than writeTimeout")

@@ -259,4 +259,4 @@ def _read_framing(
         if value.strip().lower() != b"100-continue":
             message = f"the expectation {value[:40]!r} cannot be met"
             raise ExpectationFailed(message)
-        head.request.expects_continue = version >= (1, 1)
+        head.request.expects_continue = as_traefik or version >= (1, 1)

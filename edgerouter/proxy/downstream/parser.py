@@ -36,15 +36,31 @@ _SPACE, _H, _CR = b" H\r"
 class HeadParser:
     """The heads of one connection, one after the other."""
 
-    __slots__ = ("_as_traefik", "_limit", "_line_seen", "_loop", "_parser", "_partial", "size")
+    __slots__ = (
+        "_as_traefik",
+        "_least",
+        "_limit",
+        "_line_seen",
+        "_loop",
+        "_parser",
+        "_partial",
+        "size",
+    )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, limit: int, *, as_traefik: bool = False
+        self,
+        loop: asyncio.AbstractEventLoop,
+        limit: int,
+        *,
+        as_traefik: bool = False,
+        least: int = 0,
     ) -> None:
         self._loop = loop
         self._limit = limit
         self._as_traefik = as_traefik
         """Whether to take what Go's server takes, too."""
+        self._least = least
+        """Bytes of a first head before which nothing is said of it."""
         self._partial = bytearray()
         self._line_seen = False
         """Whether the request line of ``_partial`` is complete and has been looked at."""
@@ -79,7 +95,7 @@ class HeadParser:
             while partial.startswith(b"\r\n"):  # RFC 9112, section 2.2: empty lines are ignored.
                 del partial[:2]
                 old = 0
-        end = self._end(max(0, old - 3))
+        end = 0 if len(partial) < self._least else self._end(max(0, old - 3 - self._least))
         if (end or len(partial)) > self._limit:
             raise _too_large()
         if not end:
@@ -89,6 +105,7 @@ class HeadParser:
         head, rest = bytes(partial[:end]), bytes(partial[end:])
         partial.clear()
         self._line_seen = False
+        self._least = 0
         self.size = 0
         return self._parse(head), rest
 
@@ -107,6 +124,10 @@ class HeadParser:
             BadRequest: The bytes behind ``old``, or the line they complete, are wrong.
         """
         partial = self._partial
+        if self._as_traefik and not self._line_seen:
+            if len(partial) < self._least or b"\n" not in partial:
+                return  # Go reads whole lines.
+            old = 0
         illegal = _ILLEGAL_AS_TRAEFIK if self._as_traefik else _ILLEGAL
         if illegal(partial, max(0, old - 1)):
             message = "the request head holds a control character, or a line end that is not CRLF"

@@ -14,6 +14,18 @@ _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason(status)}\r\n".encode()
     for status in [*(s.value for s in HTTPStatus), 499]
 }
+_GOS_STATUS_LINES = {
+    status: f"HTTP/1.1 {status} {words}\r\n".encode()
+    for status, words in (
+        (413, "Request Entity Too Large"),
+        (414, "Request URI Too Long"),
+        (416, "Requested Range Not Satisfiable"),
+        (418, "I'm a teapot"),
+        (422, "Unprocessable Entity"),
+        (499, "status code 499"),
+    )
+}
+"""Where Go has other words than Python, or than some versions of it."""
 BODILESS = frozenset((204, 304))
 """Statuses of answers that have no content (RFC 9110, section 6.4.1)."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -35,8 +47,7 @@ def response_head(
     """
     status = response.status
     old = as_traefik and version < (1, 1)
-    status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    parts = [status_line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if old else status_line]
+    parts = [_gos_status_line(status, old=old) if as_traefik else _status_line(status)]
     fields: list[tuple[bytes, bytes]] = response.headers
     if as_traefik:
         fields = canonical(response.headers.without(b"content-type") if status == 304 else fields)
@@ -63,8 +74,14 @@ def response_head(
 
 def interim_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return an interim response (RFC 9110, section 15.2)."""
-    status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    return status_line + _lines(headers) + b"\r\n"
+    return _status_line(status) + _lines(headers) + b"\r\n"
+
+
+def interim_head_as_traefik(
+    status: int, headers: Iterable[tuple[bytes, bytes]], *, old: bool
+) -> bytes:
+    """Return an interim response as Go's server sends it, also to ``old`` clients."""
+    return _gos_status_line(status, old=old) + _lines(canonical(headers)) + b"\r\n"
 
 
 def ignore_interim(status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -100,10 +117,22 @@ def _refusal_as_traefik(error: ExchangeError) -> bytes:
     if error.as_traefik is None:
         response = Response(error.status, Headers([(b"Date", http_date())]))
         return response_head(response, "GET", (1, 1), keep_alive=False)
-    text = error.as_traefik or f"{error.status} {reason(error.status)}"
-    status_line = _STATUS_LINES[error.status]
-    fields = b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
-    return status_line + fields + text.encode()
+    line = f"{error.status} {reason(error.status)}"
+    text = error.as_traefik or line
+    if text.startswith(line):  # What Go has to say stands in the status line, too.
+        line = text
+    fields = "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+    return f"HTTP/1.1 {line}\r\n{fields}{text}".encode()
+
+
+def _status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def _gos_status_line(status: int, *, old: bool) -> bytes:
+    line = _GOS_STATUS_LINES.get(status) or _STATUS_LINES.get(status)
+    line = line or b"HTTP/1.1 %d status code %d\r\n" % (status, status)
+    return line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if old else line
 
 
 def _lines(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:

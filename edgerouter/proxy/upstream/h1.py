@@ -49,7 +49,8 @@ MAX_FIELDS = 1000
 PERHAPS = "; is the port right (server.port), and does it speak HTTP, not TLS (https://)?"
 WRITE_HIGH_WATER = 256 * 1024
 
-Inform = Callable[[int, Iterable[tuple[bytes, bytes]]], None]
+Inform = Callable[[int, Iterable[tuple[bytes, bytes]]], bool | None]
+"""Passes an interim answer on; True says that the client has read all that came before."""
 
 
 class HeadBody(FixedBody):
@@ -330,8 +331,8 @@ class UpstreamH1(FlowControlled):
     def _interim_response(self, message: Any) -> None:
         if self._interim is not None and message.code == 100:
             self._interim.set()
-        elif self._inform is not None:
-            self._inform(message.code, end_to_end(message.raw_headers))
+        if self._inform is not None and self._inform(message.code, end_to_end(message.raw_headers)):
+            self._interim_size = 0
 
     def _final(self, head: ResponseHead, data: bytes) -> None:
         status = head.status

@@ -72,6 +72,23 @@ async def test_a_head_without_an_end_is_given_up(connection: UpstreamH1) -> None
         await future
 
 
+async def test_interim_answers_go_on_as_long_as_the_client_has_read_them(
+    connection: UpstreamH1,
+) -> None:
+    told: list[int] = []
+
+    def inform(status: int, _headers: object) -> bool:
+        told.append(status)
+        return True
+
+    connection.begin("GET", inform)
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: <%b>\r\n\r\n" % (b"a" * 100_000)
+    for _ in range(2 * MAX_INTERIM // len(interim)):
+        connection.data_received(interim)
+    connection.data_received(b"HTTP/1.1 204 No Content\r\n\r\n")
+    assert told == [103] * (2 * MAX_INTERIM // len(interim))
+
+
 async def test_interim_answers_without_end_are_given_up(connection: UpstreamH1) -> None:
     """They are passed on as they come; a client that reads nothing would have them pile up here."""
     told: list[int] = []
