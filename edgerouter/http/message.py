@@ -111,6 +111,9 @@ class Exchange:
     """Why the exchange failed, for people."""
     refusal: BadRequest | None = None
     """Why a handler of the entry point refuses it; ``edgerouter.compat=traefik``."""
+    said_length: int | None = None
+    """What a server has said of the length of its answer, -1 for nothing; None when none has
+    answered. ``edgerouter.compat=traefik``."""
     hop_fields: frozenset[bytes] = frozenset()
     """Names (lower case) that go to middlewares and no further; ``edgerouter.compat=traefik``."""
     logged = True

@@ -166,6 +166,7 @@ class _ForwardAuth:
         if self._signin and told.status == 401:
             content.close()
             return self._redirection(request)
+        request.exchange.said_length = told.body.length
         asked_for_head = self._options.preserve_request_method and request.method == "HEAD"
         return self._relayed(told, content, has_length_alone=asked_for_head)
 

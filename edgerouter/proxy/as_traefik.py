@@ -15,6 +15,16 @@ from edgerouter.http.message import Request, Response
 from edgerouter.proxy.forward import Target
 
 _GZIP = 16 + zlib.MAX_WBITS
+_ADDED = (b"accept-encoding", b"gzip")
+"""What Go's client adds of its own, behind all other fields; they are spelt with capitals."""
+_PLACES = {
+    b"User-Agent": 0,
+    b"Content-Length": 1,
+    b"Transfer-Encoding": 1,
+    b"Trailer": 2,
+    _ADDED[0]: 4,
+}
+"""Where Go's client writes a field; all others come third, by their names."""
 _STEP = 256 * 1024
 """Bytes that are unpacked at a time."""
 
@@ -38,21 +48,35 @@ class TraefikTarget(Target):
             headers.first(b"accept-encoding") or headers.first(b"range")
         )
         if unpacks:
-            headers.append((b"Accept-Encoding", b"gzip"))
+            headers.append(_ADDED)
         try:
             response = await super().__call__(request.evolve(headers=headers))
         except UpstreamCut as error:
             raise UpstreamProtocolError(str(error)) from error
         except NotTrusted as error:
             raise NotTrustedAsTraefik(str(error)) from error
+        length = response.body.length
+        request.exchange.said_length = -1 if length is None else length
         if unpacks and _is_packed(response):
             response.headers = response.headers.without(b"content-encoding")
             response.body = Unpacked(response.body)
         return response
 
+    def _head(self, request: Request) -> bytes:
+        """Return the head with its fields in the order in which Go writes them."""
+        first, host, *fields = super()._head(request)[:-4].split(b"\r\n")
+        fields.sort(key=_place)
+        head = b"\r\n".join((first, host, *fields, b"\r\n"))
+        return head.replace(b"\r\naccept-encoding:", b"\r\nAccept-Encoding:")
+
     def _joined(self, chain: tuple[bytes, ...]) -> bytes:
         """Return the fields there are, empty ones too, and the peer as one value."""
         return b", ".join(chain)
+
+
+def _place(field: bytes) -> tuple[int, bytes]:
+    name = field.partition(b":")[0]
+    return _PLACES.get(name, 3), name
 
 
 def _websocket(name: bytes) -> bytes:

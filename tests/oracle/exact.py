@@ -9,7 +9,10 @@ from tests.support.router_process import RouterProcess
 
 
 class ExactNormaliser(Normaliser):
-    """Keeps words, versions, the spelling of names and all fields but ``Date``."""
+    """Keeps words, versions, names as they are spelt, their order, and all fields but ``Date``.
+
+    ``Connection`` counts as the last: Go has it there or where its name puts it, by its reason.
+    """
 
     def outcome(self, answers: list[Answer], sent: bytes = b"") -> Outcome:
         return [
@@ -26,7 +29,7 @@ class ExactNormaliser(Normaliser):
                 pair[1] = "<duration>"
             if pair[0] == "Access-Control-Expose-Headers":
                 pair[1] = exposed(pair[1])
-        return sorted(pairs, key=lambda pair: pair[0].lower())
+        return sorted(pairs, key=lambda pair: pair[0] == "Connection")
 
 
 def ask_exactly(process: RouterProcess, echo: EchoServer, case: Case) -> list[dict[str, Any]]:

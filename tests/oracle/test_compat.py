@@ -142,6 +142,42 @@ def test_the_type_of_chunks_is_not_guessed(compatible: RouterProcess) -> None:
     assert not answer.get("content-type")
 
 
+_DATED = [["Zeta", "1"], ["Date", "x"], ["Alpha", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("host", "version", "connection", "order"),
+    [
+        ("nobody.test", "1.1", "", {}),
+        ("nobody.test", "1.1", "close", {}),
+        ("redirected.test", "1.1", "close", {}),
+        ("a.test", "1.1", "", {"headers": _DATED}),
+        ("a.test", "1.1", "close", {"headers": _DATED}),
+        ("a.test", "1.1", "close", {"headers": _DATED, "chunked": True}),
+        ("a.test", "1.0", "keep-alive", {"headers": _DATED}),
+        ("a.test", "1.1", "", {"raw": "garbage\r\n\r\n", "interim": [[103, []]]}),
+        ("a.test", "1.1", "", {"body": "x", "headers": _DATED, "interim": [[103, _DATED]]}),
+    ],
+)
+def test_where_date_and_connection_stand(
+    host: str,
+    version: str,
+    connection: str,
+    order: dict[str, Any],
+    real: RouterProcess,
+    compatible: RouterProcess,
+) -> None:
+    """These two are left out where cases are compared."""
+    lines = [f"GET / HTTP/{version}", f"Host: {host}", f"X-Echo: {json.dumps(order)}"]
+    lines += [f"Connection: {connection}"] * bool(connection)
+    request = "\r\n".join([*lines, "", ""])
+    answers = [
+        exchange(process.ports["web"], request.encode())[0] for process in (real, compatible)
+    ]
+    heads = [(answer.interim, [name for name, _ in answer.headers]) for answer in answers]
+    assert heads[0] == heads[1]
+
+
 def statuses(process: RouterProcess, host: str, count: int) -> list[int]:
     request = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
     return [

@@ -20,7 +20,7 @@ from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.downstream.head import HeadReader, RefusedName, RequestHead
 from edgerouter.proxy.downstream.parser import HeadParser
 from edgerouter.proxy.downstream.target import Fragment
-from edgerouter.proxy.downstream.writer import interim_head_as_traefik
+from edgerouter.proxy.downstream.writer import interim_head_as_traefik, response_head_as_traefik
 from edgerouter.proxy.entrypoint import EntryPoint
 from edgerouter.proxy.errorpage import error_response
 
@@ -47,11 +47,14 @@ class TraefikH1(DownstreamH1):
         self._heads = HeadParser(loop, limit, as_traefik=True, least=least)
         self._has_informed = False
         """Whether the client has got an interim answer to its present request."""
+        self._guessed = b""
+        """The type of its answer, where nobody has said it."""
         self._is_old = False
         """Whether that request is HTTP/1.0."""
 
     def _answer(self, request: Request) -> None:
         self._has_informed = False
+        self._guessed = b""
         self._is_old = request.version < (1, 1)
         if self._is_old:
             self._must_continue = False  # Only a server may ask such a client for the body.
@@ -77,13 +80,22 @@ class TraefikH1(DownstreamH1):
     def _head(self, request: Request, response: Response) -> bytes:
         if request.expects_continue and not self._is_old and request.body.ready():
             self._keep_alive = False  # Go leaves a body alone that it has not asked for.
-        return super()._head(request, response)
+        return response_head_as_traefik(
+            response,
+            request.method,
+            request.version,
+            keep_alive=self._keep_alive,
+            said_length=request.exchange.said_length,
+            guessed=self._guessed,
+        )
+
+    def _switch_head(self, response: Response) -> bytes:
+        return response_head_as_traefik(response, "GET", (1, 1), keep_alive=True)
 
     def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
         if self._has_informed and _is_untyped(response):
             content = data or response.body.ready()  # Go looks at that of HEAD, too.
-            if content:
-                response.headers = response.headers.extended([(b"Content-Type", sniff(content))])
+            self._guessed = sniff(content) if content else b""
         super()._write_whole(request, response, data)
 
     async def _stream(self, request: Request, response: Response) -> None:

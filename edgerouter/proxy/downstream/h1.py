@@ -305,11 +305,10 @@ class DownstreamH1(FlowControlled):
             self._end()
 
     def _head(self, request: Request, response: Response) -> bytes:
-        method, version, keep_alive = request.method, request.version, self._keep_alive
-        as_traefik = self._as_traefik
-        return response_head(
-            response, method, version, keep_alive=keep_alive, as_traefik=as_traefik
-        )
+        return response_head(response, request.method, request.version, keep_alive=self._keep_alive)
+
+    def _switch_head(self, response: Response) -> bytes:
+        return response_head(response, "GET", (1, 1), keep_alive=True)
 
     def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
         if self._body is not None:
@@ -359,9 +358,7 @@ class DownstreamH1(FlowControlled):
         if self._answer_deadline is not None:
             self._answer_deadline.clear()
         self._tunnel = tunnel = DownstreamTunnel(self._transport, self._drain, self._pause_for)
-        method, as_traefik = request.method, self._as_traefik
-        head = response_head(response, method, (1, 1), keep_alive=True, as_traefik=as_traefik)
-        self._transport.write(head)
+        self._transport.write(self._switch_head(response))
         self._resume()  # From here on the tunnel says when to pause.
         if self._pending:
             tunnel.feed(self._pending)

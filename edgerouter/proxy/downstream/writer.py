@@ -32,25 +32,16 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def response_head(
-    response: Response,
-    method: str,
-    version: tuple[int, int],
-    *,
-    keep_alive: bool,
-    as_traefik: bool = False,
+    response: Response, method: str, version: tuple[int, int], *, keep_alive: bool
 ) -> bytes:
     """Return the head of ``response`` with framing and connection fields.
 
     The length of the body decides the framing; a body without length is
-    chunked on HTTP/1.1 and ends with the connection on HTTP/1.0. ``as_traefik``
-    answers HTTP/1.0 in its own version, spells names as Go does, and says of a 304 no type.
+    chunked on HTTP/1.1 and ends with the connection on HTTP/1.0.
     """
     status = response.status
-    old = as_traefik and version < (1, 1)
-    parts = [_gos_status_line(status, old=old) if as_traefik else _status_line(status)]
+    parts = [_status_line(status)]
     fields: list[tuple[bytes, bytes]] = response.headers
-    if as_traefik:
-        fields = canonical(response.headers.without(b"content-type") if status == 304 else fields)
     for name, value in fields:
         parts.append(name)
         parts.append(b": ")
@@ -64,12 +55,47 @@ def response_head(
     elif method != "HEAD" and status not in BODILESS and version >= (1, 1):
         parts.append(b"Transfer-Encoding: chunked\r\n")
     if not keep_alive:
-        if not old:
-            parts.append(b"Connection: close\r\n")
+        parts.append(b"Connection: close\r\n")
     elif version < (1, 1):
         parts.append(b"Connection: keep-alive\r\n")
     parts.append(b"\r\n")
     return b"".join(parts)
+
+
+def response_head_as_traefik(
+    response: Response,
+    method: str,
+    version: tuple[int, int],
+    *,
+    keep_alive: bool,
+    said_length: int | None = None,
+    guessed: bytes = b"",
+) -> bytes:
+    """Return the head as Go's server writes it: what it was given by its name, then its own.
+
+    HTTP/1.0 is answered in its own version, and of a 304 no type is said. ``said_length`` is
+    ``Exchange.said_length``, ``guessed`` a type that Go has found out.
+    """
+    status, length = response.status, response.body.length
+    old = version < (1, 1)
+    fields = canonical(response.headers.without(b"content-type" if status == 304 else b""))
+    own: list[tuple[bytes, bytes]] = []
+    if said_length is None:
+        own = [pair for pair in fields if pair[0] == b"Date"]
+        fields = fields.without(b"date")
+    has_content = response.tunnel is None and status not in BODILESS
+    if has_content and length is not None:
+        (fields if length == said_length else own).append((b"Content-Length", b"%d" % length))
+    if guessed:
+        own.append((b"Content-Type", guessed))
+    if keep_alive and old:
+        own.append((b"Connection", b"keep-alive"))
+    elif not keep_alive and not old:
+        own.append((b"Connection", b"close"))
+    if has_content and length is None and method != "HEAD" and not old:
+        own.append((b"Transfer-Encoding", b"chunked"))
+    fields.sort(key=_name)
+    return _gos_status_line(status, old=old) + _lines(fields) + _lines(own) + b"\r\n"
 
 
 def interim_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -81,7 +107,9 @@ def interim_head_as_traefik(
     status: int, headers: Iterable[tuple[bytes, bytes]], *, old: bool
 ) -> bytes:
     """Return an interim response as Go's server sends it, also to ``old`` clients."""
-    return _gos_status_line(status, old=old) + _lines(canonical(headers)) + b"\r\n"
+    return (
+        _gos_status_line(status, old=old) + _lines(sorted(canonical(headers), key=_name)) + b"\r\n"
+    )
 
 
 def ignore_interim(status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -116,7 +144,7 @@ def refusal(error: ExchangeError, *, as_traefik: bool = False) -> bytes:
 def _refusal_as_traefik(error: ExchangeError) -> bytes:
     if error.as_traefik is None:
         response = Response(error.status, Headers([(b"Date", http_date())]))
-        return response_head(response, "GET", (1, 1), keep_alive=False)
+        return response_head_as_traefik(response, "GET", (1, 1), keep_alive=False)
     line = f"{error.status} {reason(error.status)}"
     text = error.as_traefik or line
     if text.startswith(line):  # What Go has to say stands in the status line, too.
@@ -133,6 +161,10 @@ def _gos_status_line(status: int, *, old: bool) -> bytes:
     line = _GOS_STATUS_LINES.get(status) or _STATUS_LINES.get(status)
     line = line or b"HTTP/1.1 %d status code %d\r\n" % (status, status)
     return line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if old else line
+
+
+def _name(pair: tuple[bytes, bytes]) -> bytes:
+    return pair[0]
 
 
 def _lines(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
