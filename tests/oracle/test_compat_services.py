@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle.config_compat import (
+from tests.oracle.config_compat_services import (
     COOKIES,
     HEALTH,
     MISSING,
