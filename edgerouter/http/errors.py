@@ -6,9 +6,12 @@ connection died before the first byte of the answer) or ``"never"``.
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from edgerouter.http.headers import Headers
+
+if TYPE_CHECKING:
+    from edgerouter.http.message import Response
 
 Source = Literal["downstream", "routing", "upstream", "internal"]
 Retry = Literal["never", "always", "idempotent"]
@@ -26,6 +29,8 @@ class ExchangeError(Exception):
     """Seconds after which the client may try again; 0: nothing is said of it."""
     amend: Callable[[Headers], Headers] | None = None
     """What middlewares on the way out do to the header of the answer."""
+    changes: "tuple[Callable[[Response], None], ...]" = ()
+    """What they then do to the page itself, with ``edgerouter.compat=traefik``."""
     noted = False
     """Whether the program log has been told."""
     as_traefik: ClassVar[str | None] = ""
@@ -99,6 +104,10 @@ class BodyLateAsTraefik(ExchangeError):
 
     status = 504
     source = "downstream"
+
+
+class BrokenOff(ExchangeError):
+    """An answer that Traefik begins and cannot end: the connection is closed without one."""
 
 
 class ClientDisconnected(ExchangeError):

@@ -26,17 +26,39 @@ def http_error(status: int, text: str) -> Response:
 
 
 async def amended(
-    handler: Handler, request: Request, change: Callable[[Headers], Headers]
+    handler: Handler,
+    request: Request,
+    change: Callable[[Headers], Headers],
+    *,
+    tunnels: bool = True,
 ) -> Response:
-    """Return the answer of ``handler`` with a changed header, also where it fails."""
+    """Return the answer of ``handler`` with a changed header, also where it fails.
+
+    Without ``tunnels`` the head of a 101 stays as it is.
+    """
     try:
         response = await handler(request)
     except ExchangeError as error:
         earlier = error.amend
         error.amend = change if earlier is None else lambda fields: change(earlier(fields))
         raise
-    response.headers = change(response.headers)
+    if tunnels or response.tunnel is None:
+        response.headers = change(response.headers)
     return response
+
+
+async def with_changed_page(
+    handler: Handler, request: Request, change: Callable[[Response], None]
+) -> Response:
+    """Return the answer of ``handler``; where it fails the page will be changed.
+
+    For ``edgerouter.compat=traefik``: otherwise pages of failures stay as they are.
+    """
+    try:
+        return await handler(request)
+    except ExchangeError as error:
+        error.changes = (*error.changes, change)
+        raise
 
 
 def status_text(status: int, option: str) -> bytes:

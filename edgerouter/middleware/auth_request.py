@@ -16,7 +16,6 @@ from edgerouter.http.body import Body
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Exchange, Peer, Request
 from edgerouter.http.urls import without_credentials
-from edgerouter.middleware.base import BuildError
 from edgerouter.middleware.urls import bad_escape, escaped_path
 
 _HOP = frozenset((b"te", b"trailer", b"upgrade", b"connection", b"keep-alive"))
@@ -37,24 +36,21 @@ _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%-]+").fullmatch
 _PLAIN = {b"ws": b"http", b"wss": b"https"}
 
 
-def check_address(address: str) -> None:
-    """Check the URL of an authentication server.
-
-    Raises:
-        BuildError: No request can be sent there.
-    """
+def mistake_in(address: str) -> str:
+    """Return why no request can be sent to the address, an empty text if one can."""
     shown = without_credentials(address)
     try:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:  # Its text holds what stands where a port should: part of a password.
-        raise BuildError(f"address: {shown!r} is no URL such as http://host:port") from None
+        return f"address: {shown!r} is no URL such as http://host:port"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise BuildError(f"address: {shown!r} is not http://host or https://host")
+        return f"address: {shown!r} is not http://host or https://host"
     if _CONTROL(address) or not _HOST(parts.hostname):
-        raise BuildError(f"address: {shown!r} holds characters that no URL can; write xn-- names")
+        return f"address: {shown!r} holds characters that no URL can; write xn-- names"
     if bad := bad_escape(parts.path):
-        raise BuildError(f'address: "{bad}" is not an escape; write a percent sign as %25')
+        return f'address: "{bad}" is not an escape; write a percent sign as %25'
+    return ""
 
 
 class AuthRequest:

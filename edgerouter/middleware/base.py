@@ -48,6 +48,16 @@ class BuildContext:
     warn: Callable[[str], None] = _unheard
     """Takes what is doubtful about the options, as ``BuildError`` does what is wrong with them."""
 
+    def refuse(self, mistake: str) -> None:
+        """Refuse options with which every request fails; Traefik lets them fail.
+
+        Raises:
+            BuildError: Unless ``as_traefik``.
+        """
+        if not self.as_traefik:
+            raise BuildError(mistake)
+        self.warn(mistake)
+
 
 class BuildError(Exception):
     """The options cannot work; the message names the option and the remedy."""

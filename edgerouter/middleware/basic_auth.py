@@ -41,9 +41,10 @@ def build(options: Options, context: BuildContext) -> Middleware:
             " in; make it with htpasswd -B"
         )
     identified = Identified(options.header_field, remove_header=options.remove_header)
+    realm = realm_of(options.realm or DEFAULT_REALM, as_traefik=context.as_traefik)
     challenge = (
         (b"Content-Type", b"text/plain"),
-        (b"WWW-Authenticate", b'Basic realm="%b"' % realm_of(options.realm or DEFAULT_REALM)),
+        (b"WWW-Authenticate", b'Basic realm="%b"' % realm),
     )
 
     def basic_auth(handler: Handler) -> Handler:

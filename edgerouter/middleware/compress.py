@@ -9,10 +9,12 @@ way is compressed and flushed piece by piece as the server sends it. Streams
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 
 from edgerouter.http.body import Body, FixedBody
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Exchange, Request, Response
+from edgerouter.middleware.answer import with_changed_page
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.compress_rules import Rules, RulesAsTraefik
 from edgerouter.middleware.encodings import CODERS, Coder, Negotiation
@@ -49,13 +51,20 @@ def build(options: Options, context: BuildContext) -> Middleware:
     least = options.min_response_body_bytes if options.min_response_body_bytes > 0 else _LEAST
 
     def compress(handler: Handler) -> Handler:
-        async def compressed(request: Request, encoding: str) -> Response:
-            response = await handler(request)
+        def change(request: Request, encoding: str, response: Response) -> None:
             if response.tunnel is None:
                 rules.mark(response)
                 length = response.body.length
                 if (length is None or length >= least) and rules.admit(response, encoding):
                     _change(response, request.exchange, CODERS[encoding], rules, least)
+
+        async def compressed(request: Request, encoding: str) -> Response:
+            if as_traefik:
+                page = partial(change, request, encoding)
+                response = await with_changed_page(handler, request, page)
+            else:
+                response = await handler(request)
+            change(request, encoding, response)
             return response
 
         def handle(request: Request) -> Awaitable[Response]:

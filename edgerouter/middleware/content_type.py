@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edgerouter.http.body import Body, FixedBody
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
+from edgerouter.middleware.answer import with_changed_page
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.sniff import sniff
 
@@ -51,18 +52,35 @@ class _Resumed:
         self._body.close()
 
 
-def build(options: Options, _context: BuildContext) -> Middleware:
+def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware."""
     if options.auto_detect is False:
         return lambda handler: handler
+    as_traefik = context.as_traefik
 
     def content_type(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
-            return _typed(handler(request)) if request.method != "HEAD" else handler(request)
+            if as_traefik:
+                answered: Awaitable[Response] = with_changed_page(handler, request, _type_page)
+            else:
+                answered = handler(request)
+            return answered if request.method == "HEAD" else _typed(answered)
 
         return handle
 
     return content_type
+
+
+def _has_type(response: Response) -> bool:
+    present = {name.lower() for name, _ in response.headers}
+    return not present.isdisjoint((b"content-type", b"content-encoding"))
+
+
+def _type_page(response: Response) -> None:
+    """Give the page of a failure a type, unless it says itself what it is."""
+    if not _has_type(response) and (whole := response.body.ready()):
+        response.body = FixedBody(whole)
+        response.headers = response.headers.extended([(b"Content-Type", sniff(whole))])
 
 
 async def _typed(answered: Awaitable[Response]) -> Response:
@@ -75,10 +93,7 @@ async def typed(response: Response) -> Response:
     Raises:
         ExchangeError: The server broke off before it had sent any.
     """
-    present = {name.lower() for name, _ in response.headers}
-    if response.tunnel is not None or not present.isdisjoint(
-        (b"content-type", b"content-encoding")
-    ):
+    if response.tunnel is not None or _has_type(response):
         return response
     if response.status in (204, 304) or response.body.length == 0:
         return response

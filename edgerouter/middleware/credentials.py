@@ -9,13 +9,14 @@ DEFAULT_REALM = "traefik"
 UNAUTHORIZED = b"401 Unauthorized\n"
 
 
-def realm_of(realm: str) -> bytes:
-    """Return ``realm`` for a quoted string.
+def realm_of(realm: str, *, as_traefik: bool = False) -> bytes:
+    """Return ``realm`` for a quoted string; ``as_traefik`` as it is, which may end the string.
 
     Raises:
         BuildError: It holds control characters.
     """
-    return field_value(realm, "realm").replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    value = field_value(realm, "realm")
+    return value if as_traefik else value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 class Identified:

@@ -106,7 +106,7 @@ class Digest:
         self._lifetime = math.inf if as_traefik else LIFETIME
         self._is_for = _begins_with if as_traefik else _is_for
         self._realm = realm
-        self._quoted_realm = realm_of(realm)
+        self._quoted_realm = realm_of(realm, as_traefik=as_traefik)
         self._clock = clock
         self._key = b""
         self._key_of: Mapping[str, str] | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
 from edgerouter.http.body import EMPTY
-from edgerouter.http.errors import ClientDisconnected, ExchangeError
+from edgerouter.http.errors import BrokenOff, ClientDisconnected, ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
@@ -46,14 +46,15 @@ def build(options: Options, context: BuildContext) -> Middleware:
         raise BuildError(f"query: it holds {bad[0]!r}, which no URL can; write %{ord(bad[0]):02X}")
     pages = _Pages(options, context.service(options.service))
     # Interim answers are none, and after 101 there is no answer to replace (Traefik).
-    named = statuses("status", options.status) - _INTERIM
-    caught = frozenset(status for status in named if pages.seen(status) not in _BODILESS)
+    caught = statuses("status", options.status) - _INTERIM
+    if not context.as_traefik:
+        caught = frozenset(status for status in caught if pages.seen(status) not in _BODILESS)
 
     def errors(handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
             try:
                 response = await handler(request)
-            except ClientDisconnected:
+            except (ClientDisconnected, BrokenOff):
                 raise
             except ExchangeError as error:
                 if error.status not in caught or pages in request.exchange.fetching:
@@ -125,8 +126,26 @@ class _Pages:
             return failure(error, status)
         finally:
             exchange.fetching = outer
+        if status in _BODILESS:
+            await _break_off_content(response)
         response.status = status
         return response
+
+
+async def _break_off_content(response: Response) -> None:
+    """Look at a page for a status that can have none, which is fetched for Traefik's sake.
+
+    Raises:
+        BrokenOff: It has content.
+    """
+    try:
+        has_content = response.body.length or await response.body.read()
+    except BaseException:
+        response.close()
+        raise
+    if has_content:
+        response.close()
+        raise BrokenOff("errors: the page has content, and its status can have none")
 
 
 def _rewrites(options: Mapping[str, int]) -> dict[int, int]:

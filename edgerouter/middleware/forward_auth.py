@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urljoin
 
 from edgerouter.http import fields
@@ -20,7 +21,7 @@ from edgerouter.http.urls import without_credentials
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.answer import amended, answer
 from edgerouter.middleware.auth_cache import AuthCache, Cache
-from edgerouter.middleware.auth_request import AuthRequest, check_address
+from edgerouter.middleware.auth_request import AuthRequest, mistake_in
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.client_tls import ClientTLS, in_own_words
 from edgerouter.middleware.field_names import field_names, field_value
@@ -64,7 +65,9 @@ def build(options: Options, context: BuildContext) -> Middleware:
     Raises:
         BuildError: The address, a header name or the expression cannot work.
     """
-    check_address(options.address)
+    if mistake := mistake_in(options.address):
+        context.refuse(mistake)
+        return lambda _handler: partial(_not_asked, mistake)
     for name in options.auth_response_headers:
         if not _may_be_copied(name.encode("utf-8", "replace")):
             context.warn(
@@ -79,6 +82,12 @@ def build(options: Options, context: BuildContext) -> Middleware:
         return handle
 
     return forward_auth
+
+
+def _not_asked(reason: str, request: Request) -> Response:
+    """Answer as Traefik does where nobody can be asked."""
+    request.exchange.error = f"forwardAuth: {reason}"
+    return answer(500)
 
 
 class _TooLarge(Exception):

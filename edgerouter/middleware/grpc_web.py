@@ -10,14 +10,15 @@ import base64
 import binascii
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 
-from edgerouter.http.body import NO_TRAILERS, Body
+from edgerouter.http.body import NO_TRAILERS, Body, FixedBody
 from edgerouter.http.date import http_date
 from edgerouter.http.errors import BadRequest
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers, tokens
 from edgerouter.http.message import Exchange, Request, Response
-from edgerouter.middleware.answer import amended
+from edgerouter.middleware.answer import amended, with_changed_page
 from edgerouter.middleware.base import BuildContext
 
 _WEB = b"application/grpc-web"
@@ -56,7 +57,11 @@ def build(options: Options, context: BuildContext) -> Middleware:
                 return _allowing(_web_header(headers, kind), request, origins)
 
             asking = _plain_grpc(request, kind, as_text=as_text)
-            response = await amended(handler, asking, change)
+            asked = handler
+            if context.as_traefik:
+                frame = partial(_frame_page, request.exchange, as_text=as_text)
+                asked = partial(with_changed_page, handler, change=frame)
+            response = await amended(asked, asking, change)
             body = response.body
             # With a length there are no trailers.
             changes = body.length is None or (as_text and body.length > 0)
@@ -143,6 +148,15 @@ def _allowing(headers: Headers, request: Request, origins: frozenset[bytes]) -> 
     exposed = b", ".join([*names, b"grpc-status", b"grpc-message"])
     headers.append((b"Access-Control-Expose-Headers", exposed))
     return headers
+
+
+def _frame_page(exchange: Exchange, page: Response, *, as_text: bool) -> None:
+    """Do to the page of a failure what Traefik does: a frame of no trailers ends it."""
+    whole = (page.body.ready() or b"") + trailers_frame(NO_TRAILERS)
+    page.body = WebBody(FixedBody(whole), exchange, as_text=as_text)
+    if not page.headers.has(b"content-type"):
+        exposed = (page.headers.first(_EXPOSED) or b"") + b", Content-Type"
+        page.headers = page.headers.replaced(_EXPOSED, exposed)
 
 
 class DecodedBody:

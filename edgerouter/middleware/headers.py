@@ -37,6 +37,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     change_request = _request_changes(wanted, _host(wanted))
     change_response = _response_changes(custom, cors)
     has_security, has_cors = bool(security), bool(cors)
+    tunnels = not context.as_traefik
 
     def headers(handler: Handler) -> Handler:
         def refuse(request: Request, response: Response) -> Response:
@@ -46,12 +47,15 @@ def build(options: Options, context: BuildContext) -> Middleware:
         def answered(request: Request) -> Awaitable[Response]:
             secured = security.fields(request)
             return amended(
-                handler, request, lambda fields: change_response(request, fields, secured)
+                handler,
+                request,
+                lambda fields: change_response(request, fields, secured),
+                tunnels=tunnels,
             )
 
         following: Handler = answered
         if not has_security and not has_cors:
-            following = _customised(handler, custom)
+            following = _customised(handler, custom, tunnels=tunnels)
 
         def handle(request: Request) -> Awaitable[Response]:
             if has_cors and request.method == "OPTIONS":
@@ -71,7 +75,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     return headers
 
 
-def _customised(handler: Handler, custom: Mapping[bytes, bytes]) -> Handler:
+def _customised(handler: Handler, custom: Mapping[bytes, bytes], *, tunnels: bool) -> Handler:
     """Return ``handler`` with the custom fields of answers, the only thing many want."""
     if not custom:
         return handler
@@ -83,7 +87,7 @@ def _customised(handler: Handler, custom: Mapping[bytes, bytes]) -> Handler:
         changed += added
         return changed
 
-    return lambda request: amended(handler, request, change)
+    return lambda request: amended(handler, request, change, tunnels=tunnels)
 
 
 def _host(wanted: Mapping[bytes, bytes]) -> bytes:

@@ -14,6 +14,7 @@ from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.redirection import client_query, redirection
+from edgerouter.middleware.urls import location
 
 _URL = re.compile(r"^(https?://)?(\[[A-Za-z0-9_:.]+\]|[A-Za-z0-9_.-]+)?(:[0-9]+)?(.*)$", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*").fullmatch
@@ -46,9 +47,11 @@ def build(options: Options, context: BuildContext) -> Middleware:
     """
     if not options.scheme:
         raise BuildError("scheme: must not be empty; write http or https")
-    if not _SCHEME(options.scheme):
-        raise BuildError(f"scheme: {options.scheme!r} is no scheme; write http or https")
-    scheme, number = options.scheme.lower(), _port(options.port)
+    if mistake := _mistake(options):
+        context.refuse(mistake)
+    scheme, number = options.scheme, options.port
+    if not context.as_traefik:
+        scheme, number = scheme.lower(), number.lstrip("0")
     standard = not number or (scheme, number) in _DEFAULT_PORTS
     port = "" if standard else f":{number}"
 
@@ -63,7 +66,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
             new = f"{scheme}://{parts[2] or ''}{port}{parts[4]}"
             if new == old:
                 return handler(request)
-            return _redirect(request, new)
+            return _redirect(request, location(new) if context.as_traefik else new)
 
         def _redirect(request: Request, new: str) -> Response:
             return redirection(request, new, permanent=options.permanent)
@@ -73,18 +76,15 @@ def build(options: Options, context: BuildContext) -> Middleware:
     return redirect_scheme
 
 
-def _port(text: str) -> str:
-    """Return a port without leading zeros; an empty text stays.
-
-    Raises:
-        BuildError: It is none.
-    """
-    if not text:
-        return ""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
-    if not 0 < number < 65536:
-        raise BuildError(f"port: {text!r} is not between 1 and 65535; write 443 for example")
-    return str(number)
+def _mistake(options: Options) -> str:
+    """Return why scheme and port make no URL that can be asked, empty if they do."""
+    scheme, port = options.scheme, options.port
+    if not _SCHEME(scheme):
+        return f"scheme: {scheme!r} is no scheme; write http or https"
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
+    if port and not 0 < number < 65536:
+        return f"port: {port!r} is not between 1 and 65535; write 443 for example"
+    return ""
 
 
 def client_url(request: Request) -> str:

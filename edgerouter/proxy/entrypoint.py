@@ -15,6 +15,7 @@ from edgerouter.http.date import http_date
 from edgerouter.http.errors import (
     BadRequest,
     BadRequestAsTraefik,
+    BrokenOff,
     ExchangeError,
     RequestTimeout,
 )
@@ -195,11 +196,17 @@ class EntryPoint:
         return route.handler(request)
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """Return the answer to a request whose handler raised ``error``."""
+        """Return the answer to a request whose handler raised ``error``.
+
+        Raises:
+            BrokenOff: There is to be none.
+        """
         if not isinstance(error, ExchangeError):
             request.exchange.error = "internal error"
             _log.error("A request failed inside the router", exc_info=error)
             return error_response(500)
+        if isinstance(error, BrokenOff):
+            raise error
         request.exchange.error = str(error)
         complaints.not_answered(request.exchange, error)
         response = self._page(error)
@@ -207,6 +214,8 @@ class EntryPoint:
             response.headers.append(_reason(str(error)))
         if error.amend is not None:
             response.headers = error.amend(response.headers)
+        for change in error.changes:
+            change(response)
         return response
 
     def _page(self, error: ExchangeError) -> Response:

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from tests.oracle.case import Case, case, get
-from tests.oracle.cases_http import echo
-from tests.oracle.cases_middlewares_b import page, send
+from tests.oracle.cases_middlewares_b import echo, page, send
+from tests.oracle.config_compat import BAD_ADDRESSES, BAD_PATHS, BAD_PORTS, BAD_SCHEMES
 
 _CODINGS = ("gzip", "br", "zstd")
 _LINES = (
@@ -119,6 +119,71 @@ _STATUSES = [
     for status in (*range(200, 230), *range(300, 310), *range(400, 432), 451, 499, *range(500, 512), 600, 999)
 ]  # fmt: skip
 
+
+def ask(name: str, *headers: str, method: str = "GET") -> Case:
+    said = ", ".join((f"c-{name}:", method, *headers))
+    fields = "".join(f"\n{header}" for header in headers)
+    return case(said, f"{method} /x HTTP/1.1\nHost: {name}.c.test{fields}", watch_close=0.2)
+
+
+def call(name: str, kind: str) -> Case:
+    fields = f"Content-Type: application/{kind}\nOrigin: http://a.test\nContent-Length: 8"
+    head = f"POST /s/m HTTP/1.1\nHost: {name}.c.test\n{fields}"
+    return case(f"c-{name}: {kind}", head, "AAAAAAA=")
+
+
+_SWITCHED = [
+    get(
+        f"c-{name}: upgrade",
+        "/",
+        f"{name}.c.test",
+        *_UPGRADE,
+        "Origin: http://a.test",
+        echo(upgrade="websocket"),
+        tunnel=b"ping",
+    )
+    for name in ("switched", "switched-secured")
+]
+_PAGES = [
+    *(
+        ask("page-none", echo(status=status), method=method)
+        for status in (200, 204, 304, 404)
+        for method in ("GET", "HEAD")
+    ),
+    *(ask("page-made-none", echo(status=500), method=method) for method in ("GET", "HEAD")),
+    *(ask("page-echo", echo(status=500, body=body)) for body in ("", "x", "x" * 10_000)),
+    *(ask("page-echo", echo(status=500, body=body, chunked=True)) for body in ("", "xyz")),
+    ask("page-down", echo(status=500)),
+    *(
+        ask(name, echo(status=200))
+        for name in ("page-circle", "page-round", "page-of-circle", "circle")
+    ),
+]
+_FAILED = [
+    *(
+        ask(name, _accept(coding), method=method)
+        for name in ("co-down", "co-gone", "co-large")
+        for coding in (*_CODINGS, "br;q=0")
+        for method in ("GET", "HEAD")
+    ),
+    *(ask("within", _accept(coding), echo(body="x")) for coding in ("gzip", "br")),
+    *(ask("twice", _accept(coding)) for coding in ("gzip", "br;q=0")),
+    *(
+        ask(name, method=method)
+        for name in ("co-down", "ct-down", "ct-gone", "twice")
+        for method in ("GET", "HEAD", "POST")
+    ),
+    *(
+        call(name, kind)
+        for name in ("gw-down", "gw-gone")
+        for kind in ("grpc-web", "grpc-web-text")
+    ),
+]
+_BROKEN = [
+    *(ask(f"{option}-{number}") for option, all_of_them in (("path", BAD_PATHS), ("scheme", BAD_SCHEMES), ("port", BAD_PORTS), ("address", BAD_ADDRESSES)) for number in range(len(all_of_them))),
+    ask("realm"),
+]  # fmt: skip
+
 CASES: list[Case] = [
     *_COMPRESSING,
     *_ASKED,
@@ -126,4 +191,8 @@ CASES: list[Case] = [
     *_KEPT,
     *_INFORMED,
     *_STATUSES,
+    *_SWITCHED,
+    *_PAGES,
+    *_FAILED,
+    *_BROKEN,
 ]

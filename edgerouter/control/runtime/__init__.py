@@ -31,6 +31,7 @@ from edgerouter.control.runtime.model import (
     Status,
     StreamRuntime,
 )
+from edgerouter.control.runtime.pages import check_pages
 from edgerouter.control.runtime.routers import (
     RouterChecker,
     default_entry_points,
@@ -75,7 +76,7 @@ def build_runtime(
     http = runtime.http
     http.servers_transports, http.broken_transports, mistakes = transports_of(static, merged)
     found += mistakes
-    found += _middlewares(runtime.http, merged)
+    found += _middlewares(runtime.http, merged, static)
     found += _services(runtime.http, merged, static)
     found += _routers(runtime.http, merged, static)
     if static.edgerouter.compat == "traefik":
@@ -104,12 +105,15 @@ def _info(kind: type[Info], merged: DynamicConfiguration, path: str, config: Any
     return info
 
 
-def _middlewares(http: HTTPRuntime, merged: DynamicConfiguration) -> list[Diagnostic]:
+def _middlewares(
+    http: HTTPRuntime, merged: DynamicConfiguration, static: StaticConfiguration
+) -> list[Diagnostic]:
     found = []
+    as_traefik = static.edgerouter.compat == "traefik"
     for name, config in merged.http.middlewares.items():
         info = _info(MiddlewareInfo, merged, f"http.middlewares.{name}", config)
         info.type = config.type
-        found += decode_middleware(info)
+        found += decode_middleware(info, as_traefik=as_traefik)
         http.middlewares[name] = info
     return found + check_chains(http.middlewares)
 
@@ -134,6 +138,8 @@ def _services(
             for message in mistakes:
                 info.disable(message)
                 found.append(info.diagnostic("error", message))
+    if as_traefik:
+        found += check_pages(http)
     return found + check_children(http.services, as_traefik=as_traefik)
 
 

@@ -23,17 +23,20 @@ _MOST = 200
 """Middlewares one router or chain may come down to: a request passes them one inside the other."""
 
 
-def decode_middleware(info: MiddlewareInfo) -> list[Diagnostic]:
-    """Fill in ``type`` and ``options``; a mistake disables the middleware and is returned."""
+def decode_middleware(info: MiddlewareInfo, *, as_traefik: bool) -> list[Diagnostic]:
+    """Fill in ``type`` and ``options``; a mistake disables the middleware and is returned.
+
+    ``as_traefik``: what Traefik takes for no mistake is only doubtful.
+    """
     if not info.is_served:
         return []
     try:
-        return _decoded(info)
+        return _decoded(info, as_traefik=as_traefik)
     except Exception as error:  # noqa: BLE001 - it is told, and concerns this middleware alone.
         return _refuse(info, _unforeseen(error))
 
 
-def _decoded(info: MiddlewareInfo) -> list[Diagnostic]:
+def _decoded(info: MiddlewareInfo, *, as_traefik: bool) -> list[Diagnostic]:
     definition: MiddlewareDefinition = info.config
     name = canonical_name(definition.type)
     info.type = name or definition.type
@@ -55,7 +58,7 @@ def _decoded(info: MiddlewareInfo) -> list[Diagnostic]:
     if any(finding.severity == "error" for finding in found):
         info.is_misread = True
         return found
-    return [*found, *_try(info, name, raw, path)]
+    return [*found, *_try(info, name, raw, path, as_traefik=as_traefik)]
 
 
 def _unknown(kind: str) -> str:
@@ -99,7 +102,9 @@ def _with_qualified_references(name: str, options: Any, provider: str) -> Any:
     return options
 
 
-def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> list[Diagnostic]:
+def _try(
+    info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str, *, as_traefik: bool
+) -> list[Diagnostic]:
     """Build the middleware once, so that options that cannot work are found here."""
     if name == "chain":
         return []
@@ -107,8 +112,9 @@ def _try(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> 
     if build is None:
         return _refuse(info, f"the middleware type {name} is not served yet")
     doubts: list[str] = []
+    context = BuildContext(info.name, server=_server, as_traefik=as_traefik, warn=doubts.append)
     try:
-        build(info.options, BuildContext(info.name, server=_server, warn=doubts.append))
+        build(info.options, context)
     except Exception as error:  # noqa: BLE001 - it is told, and concerns this middleware alone.
         is_known = isinstance(error, BuildError | ValueError)
         told = str(error) if is_known else _unforeseen(error)

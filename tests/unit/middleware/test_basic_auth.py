@@ -60,6 +60,14 @@ async def test_everything_else_is_refused(header: tuple[bytes, bytes]) -> None:
     assert seen.request is None
 
 
+async def test_a_realm_is_sent_as_it_is_in_traefik() -> None:
+    context = BuildContext("auth@file", as_traefik=True)
+    response = await build(Options((BOB,), realm='a "b" \\c'), context)(Seen())(request())
+    assert response.headers.first(b"www-authenticate") == b'Basic realm="a "b" \\c"'
+    with pytest.raises(BuildError, match="realm"):
+        build(Options((BOB,), realm="a\r\nX: y"), context)
+
+
 async def test_the_header_of_the_user_cannot_be_forged() -> None:
     options = Options((BOB,), header_field="X-WebAuth-User", remove_header=True)
     forged = (b"x-webauth-user", b"admin")

@@ -3,6 +3,7 @@
 import pytest
 
 from edgerouter.http.body import NO_TRAILERS, FixedBody
+from edgerouter.http.errors import ConnectFailed
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.base import BuildContext
@@ -97,3 +98,18 @@ async def test_switched_off() -> None:
 )
 def test_kinds(data: bytes, kind: bytes) -> None:
     assert sniff(data) == kind
+
+
+async def test_pages_of_failures_get_a_type_in_traefik_only() -> None:
+    async def server(_: Request) -> Response:
+        raise ConnectFailed("away")
+
+    for as_traefik in (False, True):
+        context = BuildContext("type@file", as_traefik=as_traefik)
+        with pytest.raises(ConnectFailed) as failure:
+            await build(Options(), context)(server)(request())
+        page = Response(502, Headers(), FixedBody(b"Bad Gateway"))
+        for change in failure.value.changes:
+            change(page)
+        assert page.headers.has(b"content-type") is as_traefik
+        assert page.body.ready() == b"Bad Gateway"

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from edgerouter.http.errors import ClientDisconnected, ConnectFailed, ExchangeError, NoServer
+from edgerouter.http.errors import (
+    BrokenOff,
+    ClientDisconnected,
+    ConnectFailed,
+    ExchangeError,
+    NoServer,
+)
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
@@ -93,6 +99,20 @@ async def test_what_has_no_content_to_replace_passes(status: int) -> None:
     answered = Response(status, Headers([(b"X-Kept", b"1")]))
     handler = middleware(Answers(), Answers(answered), status=("100-599",))
     assert await handler(request()) is answered
+
+
+async def test_a_page_without_content_replaces_no_content_in_traefik() -> None:
+    pages = Answers(
+        page(b"", (b"X-Page", b"1")), page(b"the page"), Response(200, Headers(), Pieces())
+    )
+    context = BuildContext("m", service=lambda _: pages, as_traefik=True)
+    options = Options(status=("204",), service="p@file")
+    handler = build(options, context)(Answers(204, 204, 204))
+    response = await handler(request())
+    assert (response.status, response.headers) == (204, [(b"X-Page", b"1")])
+    with pytest.raises(BrokenOff):
+        await handler(request())
+    assert (await handler(request())).status == 204
 
 
 async def test_a_tunnel_passes_whatever_its_status() -> None:

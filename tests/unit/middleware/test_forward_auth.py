@@ -503,6 +503,16 @@ def test_options_that_cannot_work(options: Options, words: str) -> None:
         build(options, BuildContext("auth@file"))
 
 
+async def test_an_address_that_is_none_fails_every_request_in_traefik() -> None:
+    doubts: list[str] = []
+    context = BuildContext("auth@file", as_traefik=True, warn=doubts.append)
+    sent = request()
+    response = await build(Options(address="ftp://bob:geheim@x"), context)(Seen())(sent)
+    assert (response.status, response.body.length) == (500, 0)
+    assert doubts == ["address: 'ftp://x' is not http://host or https://host"]
+    assert sent.exchange.error == f"forwardAuth: {doubts[0]}"
+
+
 def self_signed(directory: Path) -> tuple[Path, ssl.SSLContext]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "guard")])

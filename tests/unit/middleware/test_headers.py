@@ -159,6 +159,15 @@ async def test_a_switch_of_protocols_gets_the_fields_too() -> None:
     assert response.headers == [(b"X-Frame-Options", b"DENY"), (b"X-A", b"b")]
 
 
+async def test_a_switch_of_protocols_stays_as_it_is_in_traefik() -> None:
+    context = BuildContext("m", as_traefik=True)
+    for options in (Options(custom_response_headers={"X-A": "b"}), Options(frame_deny=True)):
+        switched = Response(101, Headers())
+        switched.tunnel = object()  # type: ignore[assignment]
+        response = await build(options, context)(Answers(switched))(request())
+        assert response.headers == []
+
+
 async def test_a_failure_gets_the_headers_inner_ones_first() -> None:
     async def server(_: Request) -> Response:
         raise NoServer("nobody there")

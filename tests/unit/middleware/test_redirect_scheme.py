@@ -6,6 +6,7 @@ import pytest
 
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.redirect_scheme import Options, build
+from edgerouter.middleware.urls import BadURL
 from tests.unit.middleware.exchange import Seen, request
 
 FORWARDED = b"X-Forwarded-Proto"
@@ -107,3 +108,12 @@ async def test_statuses(method: str, permanent: bool, status: int, text: bytes) 
 def test_options_that_cannot_work(options: Any, words: str) -> None:
     with pytest.raises(BuildError, match=words):
         build(Options(**options), BuildContext("m"))
+
+
+async def test_what_makes_no_url_fails_every_request_in_traefik() -> None:
+    context = BuildContext("m", as_traefik=True)
+    for options in (Options("a b"), Options("https", "x"), Options("https", "1\r\nX: y")):
+        with pytest.raises(BadURL):
+            await build(options, context)(Seen())(request())
+    response = await build(Options("https", "0"), context)(Seen())(request("/x"))
+    assert response.headers.first(b"location") == b"https://example.com:0/x"
