@@ -114,6 +114,8 @@ class Exchange:
     said_length: int | None = None
     """What a server has said of the length of its answer, -1 for nothing; None when none has
     answered. ``edgerouter.compat=traefik``."""
+    is_guessed = False
+    """Whether nobody has said the type of the answer; ``edgerouter.compat=traefik``."""
     hop_fields: frozenset[bytes] = frozenset()
     """Names (lower case) that go to middlewares and no further; ``edgerouter.compat=traefik``."""
     logged = True

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 
 from edgerouter.http.body import Body, FixedBody
 from edgerouter.http.handler import Handler, Middleware
-from edgerouter.http.message import Request, Response
+from edgerouter.http.message import Exchange, Request, Response
 from edgerouter.middleware.answer import with_changed_page
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.sniff import sniff
@@ -56,14 +57,12 @@ def build(options: Options, context: BuildContext) -> Middleware:
     """Return the middleware."""
     if options.auto_detect is False:
         return lambda handler: handler
-    as_traefik = context.as_traefik
+    if context.as_traefik:
+        return lambda handler: partial(_as_traefik, handler)
 
     def content_type(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
-            if as_traefik:
-                answered: Awaitable[Response] = with_changed_page(handler, request, _type_page)
-            else:
-                answered = handler(request)
+            answered = handler(request)
             return answered if request.method == "HEAD" else _typed(answered)
 
         return handle
@@ -76,9 +75,22 @@ def _has_type(response: Response) -> bool:
     return not present.isdisjoint((b"content-type", b"content-encoding"))
 
 
-def _type_page(response: Response) -> None:
+async def _as_traefik(handler: Handler, request: Request) -> Response:
+    """Answer with types that are guessed, those of pages of failures too."""
+    exchange = request.exchange
+    response = await with_changed_page(handler, request, partial(_type_page, exchange))
+    if request.method == "HEAD":
+        return response
+    untyped = not _has_type(response)
+    response = await typed(response)
+    exchange.is_guessed = untyped and _has_type(response)
+    return response
+
+
+def _type_page(exchange: Exchange, response: Response) -> None:
     """Give the page of a failure a type, unless it says itself what it is."""
     if not _has_type(response) and (whole := response.body.ready()):
+        exchange.is_guessed = True
         response.body = FixedBody(whole)
         response.headers = response.headers.extended([(b"Content-Type", sniff(whole))])
 

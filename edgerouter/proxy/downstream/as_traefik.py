@@ -47,14 +47,11 @@ class TraefikH1(DownstreamH1):
         self._heads = HeadParser(loop, limit, as_traefik=True, least=least)
         self._has_informed = False
         """Whether the client has got an interim answer to its present request."""
-        self._guessed = b""
-        """The type of its answer, where nobody has said it."""
         self._is_old = False
         """Whether that request is HTTP/1.0."""
 
     def _answer(self, request: Request) -> None:
         self._has_informed = False
-        self._guessed = b""
         self._is_old = request.version < (1, 1)
         if self._is_old:
             self._must_continue = False  # Only a server may ask such a client for the body.
@@ -86,7 +83,7 @@ class TraefikH1(DownstreamH1):
             request.version,
             keep_alive=self._keep_alive,
             said_length=request.exchange.said_length,
-            guessed=self._guessed,
+            is_guessed=request.exchange.is_guessed,
         )
 
     def _switch_head(self, response: Response) -> bytes:
@@ -95,7 +92,9 @@ class TraefikH1(DownstreamH1):
     def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
         if self._has_informed and _is_untyped(response):
             content = data or response.body.ready()  # Go looks at that of HEAD, too.
-            self._guessed = sniff(content) if content else b""
+            if content:
+                request.exchange.is_guessed = True
+                response.headers = response.headers.extended([(b"Content-Type", sniff(content))])
         super()._write_whole(request, response, data)
 
     async def _stream(self, request: Request, response: Response) -> None:

@@ -69,12 +69,12 @@ def response_head_as_traefik(
     *,
     keep_alive: bool,
     said_length: int | None = None,
-    guessed: bytes = b"",
+    is_guessed: bool = False,
 ) -> bytes:
     """Return the head as Go's server writes it: what it was given by its name, then its own.
 
     HTTP/1.0 is answered in its own version, and of a 304 no type is said. ``said_length`` is
-    ``Exchange.said_length``, ``guessed`` a type that Go has found out.
+    ``Exchange.said_length``; a type that ``is_guessed`` is Go's own.
     """
     status, length = response.status, response.body.length
     old = version < (1, 1)
@@ -86,8 +86,9 @@ def response_head_as_traefik(
     has_content = response.tunnel is None and status not in BODILESS
     if has_content and length is not None:
         (fields if length == said_length else own).append((b"Content-Length", b"%d" % length))
-    if guessed:
-        own.append((b"Content-Type", guessed))
+    if is_guessed and not fields.has(b"content-encoding"):  # Who compresses guesses, too.
+        own += [pair for pair in fields if pair[0] == b"Content-Type"]
+        fields = fields.without(b"content-type")
     if keep_alive and old:
         own.append((b"Connection", b"keep-alive"))
     elif not keep_alive and not old:
