@@ -36,6 +36,7 @@ _NO_URLS = (
 _NO_PATH = "unit/middleware/test_replace_path.py::test_what_is_no_path_is_refused"
 _REFUSED = "integration/test_exchange_failures.py::test_other_server_is_asked_when_one_refuses"
 _SERVICES = "oracle/test_compat_services.py::"
+_WITHOUT_BODY = "oracle/test_compat.py::test_an_answer_does_not_wait_for_the_body"
 _INTERIM = "unit/proxy/upstream/test_h1.py::"
 _OURS = "integration/test_differences.py::"
 _SNIFFED = ("answer: early hints", "answer: two interim")
@@ -66,6 +67,8 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "An empty line": ("bad: empty line first",),
         "A body that comes too late": ("limit: slow body", "body: bad chunk size"),
+        "What is answered without": (_WITHOUT_BODY,),
+        "What is refused because": (f"{_OURS}test_the_connection_ends_with_a_refusal",),
         "`maxHeaderBytes` is exact": ("limit: header a little larger", "limit: very many fields"),
         "`idleTimeout: 0`": ("unit/proxy/test_entrypoint.py::test_no_idle_timeout",),
         "HTTP/1.0 requests": ("1.0: early hints", "1.0: expectation"),
@@ -204,6 +207,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "No `Content-Type`": ("oracle/test_compat.py::test_the_type_of_chunks_is_not_guessed",),
         "What came of a body": ("answer: cut body",),
+        "What is answered without": (_WITHOUT_BODY,),
         "A late request body": ("limit: slow body",),
         "The API does not list copies": (_COPIES,),
         "Fields are sorted": ("oracle/test_compat.py::test_where_date_and_connection_stand",),

@@ -140,6 +140,14 @@ def test_when_a_line_is_refused(
         assert said.endswith(b"400 Bad Request") is is_refused
 
 
+def test_an_answer_does_not_wait_for_the_body(
+    real: RouterProcess, compatible: RouterProcess
+) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: nobody.test\r\nContent-Length: 3\r\n\r\n"
+    assert not said_to(real, head, 0.3)
+    assert said_to(compatible, head, 10.0).endswith(b"404 page not found\n")
+
+
 def test_the_type_of_chunks_is_not_guessed(compatible: RouterProcess) -> None:
     """Traefik guesses it when the first chunk comes before the head has gone, which is chance."""
     order = json.dumps({"interim": [[103, []]], "chunked": True, "body": "<html>"})

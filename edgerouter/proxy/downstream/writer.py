@@ -40,7 +40,7 @@ def response_head(
     chunked on HTTP/1.1 and ends with the connection on HTTP/1.0.
     """
     status = response.status
-    parts = [_status_line(status)]
+    parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
     fields: list[tuple[bytes, bytes]] = response.headers
     for name, value in fields:
         parts.append(name)
@@ -101,7 +101,8 @@ def response_head_as_traefik(
 
 def interim_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return an interim response (RFC 9110, section 15.2)."""
-    return _status_line(status) + _lines(headers) + b"\r\n"
+    status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return status_line + _lines(headers) + b"\r\n"
 
 
 def interim_head_as_traefik(
@@ -152,10 +153,6 @@ def _refusal_as_traefik(error: ExchangeError) -> bytes:
         line = text
     fields = "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
     return f"HTTP/1.1 {line}\r\n{fields}{text}".encode()
-
-
-def _status_line(status: int) -> bytes:
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 def _gos_status_line(status: int, *, old: bool) -> bytes:
