@@ -25,6 +25,12 @@ async def ports(limit: float = 10.0) -> AsyncIterator[tuple[Ports, asyncio.Event
         await made.close()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers is waited for, however busy the machine is."""
+    monkeypatch.setattr(edgerouter_docker.ports, "FIRST", 5.0)
+
+
 @asynccontextmanager
 async def listening(port: int = 0) -> AsyncIterator[str]:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
@@ -32,6 +38,7 @@ async def listening(port: int = 0) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_port_that_answers_costs_no_time() -> None:
     async with ports() as (waiting, _), listening() as url:
         assert waiting.wants(API)
@@ -123,6 +130,7 @@ async def test_the_first_of_several_that_answers(monkeypatch: pytest.MonkeyPatch
         assert not waiting.wants(API)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_nobody_waits_for_others_once_the_best_answers() -> None:
     (closed,) = free_ports(1)
     async with ports() as (waiting, _), listening() as best:
@@ -146,6 +154,7 @@ async def test_a_container_that_ran_before_us_serves_while_it_is_asked() -> None
         assert waiting.answering(API) == {("127.0.0.1", late)}
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_is_known_is_not_asked_again() -> None:
     async with ports() as (waiting, _), listening() as one, listening() as two:
         waiting.trust([API])
