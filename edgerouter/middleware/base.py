@@ -45,8 +45,15 @@ class BuildContext:
     """What may be repeated in this worker."""
     as_traefik: bool = False
     """``edgerouter.compat=traefik``: nothing is to be better than in Traefik."""
+    generation: int = 0
+    """The version of the snapshot with which all state is to end; 0: it outlives snapshots."""
     warn: Callable[[str], None] = _unheard
     """Takes what is doubtful about the options, as ``BuildError`` does what is wrong with them."""
+
+    @property
+    def state(self) -> str:
+        """What state is kept under: the name, and the generation if that matters."""
+        return f"{self.name}\0{self.generation}" if self.generation else self.name
 
     def refuse(self, mistake: str) -> None:
         """Refuse options with which every request fails; Traefik lets them fail.

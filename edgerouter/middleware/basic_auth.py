@@ -33,7 +33,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     Raises:
         BuildError: There is no user, an entry is malformed, or the file cannot be read.
     """
-    users = Users(options.users, options.users_file, parse_user)
+    users = Users(options.users, options.users_file, parse_user, follows=not context.as_traefik)
     unknown = [user for user, secret in users.current().items() if not htpasswd.is_known(secret)]
     if unknown:
         context.warn(

@@ -62,7 +62,7 @@ def build(
         options.fallback_duration if options.fallback_duration > 0 else 10.0,
         options.recovery_duration if options.recovery_duration > 0 else 10.0,
     )
-    prefix = f"{context.name}\0{options!r}\0".encode()
+    prefix = f"{context.state}\0{options!r}\0".encode()
 
     def count(key: bytes, router: str, status: int, start: float) -> None:
         now = clock()

@@ -52,13 +52,14 @@ def build(options: Options, context: BuildContext) -> Middleware:
     Raises:
         BuildError: There is no user, an entry is malformed, or the file cannot be read.
     """
-    users = Users(options.users, options.users_file, parse_user)
+    users = Users(options.users, options.users_file, parse_user, follows=not context.as_traefik)
     identified = Identified(options.header_field, remove_header=options.remove_header)
     digest = Digest(
         users,
         options.realm or DEFAULT_REALM,
         context.shared.nonces,
         as_traefik=context.as_traefik,
+        generation=context.generation,
     )
 
     def digest_auth(handler: Handler) -> Handler:
@@ -99,8 +100,12 @@ class Digest:
         clock: Callable[[], float] = time.time,
         *,
         as_traefik: bool = False,
+        generation: int = 0,
     ) -> None:
-        """Prepare; ``as_traefik``: nonces do not age, and digests of shorter paths will do."""
+        """Prepare; ``as_traefik``: nonces do not age, and digests of shorter paths will do.
+
+        With another ``generation`` than 0 nonces are those of this one alone.
+        """
         self._users = users
         self._nonces = nonces
         self._lifetime = math.inf if as_traefik else LIFETIME
@@ -108,6 +113,7 @@ class Digest:
         self._realm = realm
         self._quoted_realm = realm_of(realm, as_traefik=as_traefik)
         self._clock = clock
+        self._generation = b"%d\0" % generation if generation else b""
         self._key = b""
         self._key_of: Mapping[str, str] | None = None
 
@@ -153,7 +159,7 @@ class Digest:
         users = self._users.current()
         if users is not self._key_of:
             text = "\n".join(f"{user}\0{secret}" for user, secret in sorted(users.items()))
-            self._key = hashlib.sha256(b"nonce\0" + _bytes(text)).digest()
+            self._key = hashlib.sha256(b"nonce\0" + self._generation + _bytes(text)).digest()
             self._key_of = users
 
     def _opaque(self) -> str:

@@ -35,7 +35,7 @@ def build(options: Options, context: BuildContext) -> Middleware:
     """
     source = source_of(options.source_criterion, BY_HOST)
     flights = context.shared.in_flight
-    name = context.name.encode()
+    name = context.state.encode()
     amount = options.amount
 
     def in_flight_req(handler: Handler) -> Handler:

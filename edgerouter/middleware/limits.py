@@ -17,8 +17,8 @@ from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
 from edgerouter.middleware.answer import amended
+from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.redis_buckets import BucketUnavailable, RedisBuckets
-from edgerouter.shared.buckets import Buckets
 
 _log = logging.getLogger(__name__)
 _ROUNDING = 1e-9
@@ -53,38 +53,34 @@ class Limit:
 
     def __init__(
         self,
-        name: str,
+        context: BuildContext,
         source: Callable[[Request], bytes],
         pace: Pace,
         display: Display,
         *,
-        buckets: Buckets,
         shared: bool,
         redis: RedisBuckets | None = None,
-        fails: bool = False,
     ) -> None:
         """Prepare.
 
         Args:
-            name: the middleware.
+            context: of the middleware; as in Traefik requests may fail while Redis does not answer.
             source: tells whom a request counts for.
             pace: how many pass.
             display: what is told.
-            buckets: those of this router.
             shared: whether all routers with the middleware share buckets.
             redis: those of several routers.
-            fails: whether requests fail while Redis does not answer, as in Traefik.
         """
         self.redis = redis
         self.shows = bool(display.policy)
-        self._name = name
+        self._name = context.name
         self._source = source
-        self._key = _keys(name.encode(), source, shared=shared)
+        self._key = _keys(context.state.encode(), source, shared=shared)
         self._pace = pace
         self._arguments = (pace.rate, pace.capacity, pace.patience, pace.lifetime)
         self._display = display
-        self._buckets = buckets
-        self._fails = fails
+        self._buckets = context.shared.buckets
+        self._fails = context.as_traefik
 
     def take(self, request: Request) -> tuple[float, float]:
         """Take a token, as ``Buckets.take`` does."""

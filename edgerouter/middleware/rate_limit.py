@@ -59,14 +59,12 @@ def build(options: Options, context: BuildContext) -> Middleware:
     if options.average <= 0:
         return lambda handler: handler
     limit = Limit(
-        context.name,
+        context,
         source,
         _pace(options, as_traefik=context.as_traefik),
         _display(context.name, options),
-        buckets=context.shared.buckets,
         shared=options.shared or redis is not None,
         redis=redis,
-        fails=context.as_traefik,
     )
 
     def rate_limit(handler: Handler) -> Handler:

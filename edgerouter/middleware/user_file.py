@@ -6,6 +6,7 @@ one wins. Secrets never get into messages.
 """
 
 import logging
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
@@ -31,8 +32,10 @@ class Users:
         path: str,
         parse: Parse,
         clock: Callable[[], float] = monotonic,
+        *,
+        follows: bool = True,
     ) -> None:
-        """Read everything.
+        """Read everything, and unless it ``follows`` its changes the file only now.
 
         Raises:
             BuildError: An entry is malformed, the file cannot be read, or there is no user.
@@ -46,7 +49,7 @@ class Users:
         self._mark: tuple[int, int, int] | None = None
         self._complaint = ""
         self._secrets: Mapping[str, str] = self._entries
-        self._next = clock() + CHECK_INTERVAL
+        self._next = clock() + CHECK_INTERVAL if follows else math.inf
         if path:
             try:
                 self._mark = _mark(path)

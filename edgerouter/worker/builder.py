@@ -43,6 +43,8 @@ from edgerouter.worker.unmatched import Unmatched
 Definition = Mapping[str, Any]
 _Made = tuple[tuple[Any, ...], Route]
 """What a route was made from, and the route."""
+_WITH_STATE = frozenset({"basicAuth", "circuitBreaker", "digestAuth", "inFlightReq", "rateLimit"})
+"""Middlewares that remember something; basicAuth the users of a file."""
 _log = logging.getLogger(__name__)
 
 
@@ -102,7 +104,11 @@ class Builder:
         if patch is None or "tls" in patch:
             self._tls_errors = self.certificates.update(snapshot.get("tls") or {})
         errors = dict(self._tls_errors)
-        middlewares = self._update_middlewares(snapshot.get("middlewares") or {}, patch, errors)
+        # Traefik makes everything anew with each configuration, and forgets what it knew.
+        generation = snapshot["version"] if self._as_traefik else 0
+        middlewares = self._update_middlewares(
+            snapshot.get("middlewares") or {}, patch, errors, generation
+        )
         definitions = snapshot.get("services") or {}
         services = self.services.update(
             definitions,
@@ -154,28 +160,34 @@ class Builder:
         definitions: Mapping[str, Definition],
         patch: Definition | None,
         errors: dict[str, list[str]],
+        generation: int,
     ) -> set[str]:
-        """Build what is new; return the names of what is another object now, or gone."""
+        """Build what is new; return the names of what is another object now, or gone.
+
+        In another ``generation`` than 0 what has state is new, too.
+        """
         before, built = self._middlewares, dict(self._middlewares)
-        every = (*before, *definitions)
-        names = dict.fromkeys(every if patch is None else self._touched(patch, "middlewares"))
+        names = dict.fromkeys((*before, *definitions))
+        if patch is not None and not generation:
+            names = dict.fromkeys(self._touched(patch, "middlewares"))
         for name in names:
             old = built.pop(name, None)
             definition = definitions.get(name)
             if definition is None:
                 continue
-            if old is not None and old[0] == definition:
+            forgets = generation and definition["type"] in _WITH_STATE
+            if old is not None and old[0] == definition and not forgets:
                 built[name] = old
                 continue
             self._lent.pop(name, None)
             try:
-                built[name] = (definition, self._build_middleware(name, definition))
+                built[name] = (definition, self._build_middleware(name, definition, generation))
             except Exception as error:  # noqa: BLE001 - it is told, the others are built.
                 errors[f"middlewares/{name}"] = [_told(error)]
         self._middlewares = built
         return {name for name in names if before.get(name) is not built.get(name)}
 
-    def _build_middleware(self, name: str, definition: Definition) -> Middleware:
+    def _build_middleware(self, name: str, definition: Definition, generation: int) -> Middleware:
         kind = definition["type"]
         build = builder_of(kind)
         if build is None:
@@ -189,6 +201,7 @@ class Builder:
             shared=self._shared,
             budgets=self._budgets,
             as_traefik=self._as_traefik,
+            generation=generation,
         )
         return build(options, context)
 

@@ -212,9 +212,11 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "The API does not list copies": (_COPIES,),
         "Fields are sorted": ("oracle/test_compat.py::test_where_date_and_connection_stand",),
         "Of middlewares": (),
-        "`rateLimit`, `circuitBreaker`": (
-            _LIMITS,
-            f"{_CIRCUITS}_but_not_new_options",
+        "What middlewares remember": (
+            "oracle/test_compat_changes.py::test_what_is_forgotten_with_a_configuration",
+            "unit/worker/test_builder.py::test_state_ends_with_a_version_in_traefik",
+        ),
+        "Redis has a second": (
             "unit/middleware/test_redis_buckets.py::test_redis_that_hangs_is_waited_for_once",
         ),
         "What protects": (
@@ -224,7 +226,6 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             _FORGED,
             "unit/middleware/test_basic_auth.py::test_too_many_checks_at_once_are_refused",
         ),
-        "A `usersFile`": (_FILE,),
         "`grpcWeb`": ("gw: grpc-web-text from http://a.test answered by a page",),
         "A `replacePath`": ("c-path-4:, GET",),
         "`errors`": (

@@ -23,7 +23,7 @@ from edgerouter.worker.unmatched import Unmatched
 class Plane:
     """A builder with one entry point, as a worker has it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_traefik: bool = False) -> None:
         self.entrypoint = EntryPoint("web", {})
         self.unmatched = Unmatched(lambda: 0.0)
         self.builder = Builder(
@@ -32,6 +32,7 @@ class Plane:
             ping_status=503,
             life_cycle=LifeCycle(),
             unmatched=self.unmatched,
+            as_traefik=as_traefik,
         )
 
     def apply(self, **snapshot: Any) -> dict[str, list[str]]:
@@ -394,3 +395,24 @@ async def test_there_is_room_for_what_is_known_of_all_hosts(plane: Plane) -> Non
     assert plane.entrypoint.hosts.most >= 2 * len(hosts) > few
     plane.apply(routers={}, services={})
     assert plane.entrypoint.hosts.most == few
+
+
+@pytest.mark.parametrize("as_traefik", [False, True])
+async def test_state_ends_with_a_version_in_traefik(as_traefik: bool) -> None:
+    plane = Plane(as_traefik=as_traefik)
+    limit = {"type": "rateLimit", "options": {"average": 1, "period": 3600.0}}
+    name = f"l{as_traefik}@file"
+    snapshot = {
+        "routers": {"r@file": router("a", "ping@internal", middlewares=[name])},
+        "services": {"ping@internal": {"type": "internal", "options": {"name": "ping"}}},
+        "middlewares": {name: limit},
+    }
+    statuses = []
+    for version in (1, 1, 2, 2):
+        new = {"type": "snapshot", "version": version, **snapshot}
+        patch = None if version == 1 else {"type": "patch"}
+        assert plane.builder.apply(new, patch) == {}
+        sent = request("a")
+        sent.target = "/"
+        statuses.append((await plane.entrypoint.dispatch(sent)).status)
+    assert statuses == ([200, 429, 200, 429] if as_traefik else [200, 429, 429, 429])
