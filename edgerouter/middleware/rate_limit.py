@@ -55,7 +55,9 @@ def build(options: Options, context: BuildContext) -> Middleware:
     """
     _check(options)
     source = source_of(options.source_criterion)
-    redis = buckets_of(options.redis) if options.redis is not None else None
+    redis = None
+    if options.redis is not None:
+        redis = buckets_of(options.redis, as_traefik=context.as_traefik)
     if options.average <= 0:
         return lambda handler: handler
     limit = Limit(

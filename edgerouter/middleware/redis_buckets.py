@@ -66,8 +66,10 @@ class BucketUnavailable(ExchangeError):
 class RedisBuckets:
     """Token buckets by key, in one Redis or one Redis cluster."""
 
-    def __init__(self, options: Redis) -> None:
+    def __init__(self, options: Redis, *, as_traefik: bool = False) -> None:
         """Prepare; connections are made by the first request.
+
+        ``as_traefik``: each request asks, and waits as long as the options say.
 
         Raises:
             BuildError: The package is missing, or an option cannot work.
@@ -76,6 +78,7 @@ class RedisBuckets:
         self._take = self._client.register_script(_TAKE)
         self._give_back = self._client.register_script(_GIVE_BACK)
         self._errors = errors()
+        self._as_traefik = as_traefik
         self.is_out = False
         """Whether Redis did not answer when it was asked last."""
         self._next = 0.0
@@ -98,7 +101,7 @@ class RedisBuckets:
         """
         life = int(min(capacity / rate + patience + 2, lifetime, _LONGEST_LIFE))
         arguments = [rate / 1e6, capacity, patience * 1e6, life]
-        if self.is_out:
+        if self.is_out and not self._as_traefik:
             if self._probe is None and monotonic() >= self._next:
                 self._probe = asyncio.get_running_loop().create_task(
                     self._ask_again(key, arguments), name="redis"
@@ -146,7 +149,8 @@ class RedisBuckets:
         task.add_done_callback(self._ended)
         while True:
             answers = self._answers
-            done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+            patience = None if self._as_traefik else PATIENCE
+            done, _ = await asyncio.wait({task}, timeout=patience)
             if done:
                 return task.result()
             if answers == self._answers:
@@ -171,10 +175,10 @@ class RedisBuckets:
 
 
 @lru_cache(maxsize=64)
-def buckets_of(options: Redis) -> RedisBuckets:
+def buckets_of(options: Redis, *, as_traefik: bool = False) -> RedisBuckets:
     """Return the buckets for ``options``; middlewares with the same ones share connections.
 
     Raises:
         BuildError: The package is missing, or an option cannot work.
     """
-    return RedisBuckets(options)
+    return RedisBuckets(options, as_traefik=as_traefik)

@@ -99,8 +99,9 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Answers": {
         "A server that breaks off": ("answer: cut head", "answer: cut body"),
-        "`rateLimit` counts": (
+        "`rateLimit`, `inFlightReq` count": (
             _LIMITS,
+            "oracle/test_compat_changes.py::test_what_is_forgotten_with_a_configuration",
             "oracle/test_compat.py::test_a_bucket_is_full_after_a_pause",
             "limit: rl-down",
             f"{_RATE}test_a_request_that_one_limit_refuses_counts_for_none",
@@ -216,9 +217,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "oracle/test_compat_changes.py::test_what_is_forgotten_with_a_configuration",
             "unit/worker/test_builder.py::test_state_ends_with_a_version_in_traefik",
         ),
-        "Redis has a second": (
-            "unit/middleware/test_redis_buckets.py::test_redis_that_hangs_is_waited_for_once",
-        ),
+        "A Redis that refuses": ("limit: rl-down",),
         "What protects": (
             "unit/control/test_representation.py::test_credentials_in_addresses_are_not_shown",
             _SWITCH,

