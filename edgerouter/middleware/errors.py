@@ -127,6 +127,7 @@ class _Pages:
         finally:
             exchange.fetching = outer
         if status in _BODILESS:
+            exchange.status = status  # The access log has it even if no client does.
             await _break_off_content(response)
         response.status = status
         return response

@@ -110,8 +110,10 @@ async def test_a_page_without_content_replaces_no_content_in_traefik() -> None:
     handler = build(options, context)(Answers(204, 204, 204))
     response = await handler(request())
     assert (response.status, response.headers) == (204, [(b"X-Page", b"1")])
+    broken = request()
     with pytest.raises(BrokenOff):
-        await handler(request())
+        await handler(broken)
+    assert broken.exchange.status == 204
     assert (await handler(request())).status == 204
 
 
