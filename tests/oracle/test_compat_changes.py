@@ -43,7 +43,7 @@ def dynamic(url: str, users: Path, silent: int, *more: str) -> dict[str, Any]:
         "breaker": {"circuitBreaker": {"expression": tripped, "checkPeriod": "1ms"}},
         "digest": {"digestAuth": {"users": [f"bob:traefik:{_HA1}"]}},
         "file": {"basicAuth": {"usersFile": str(users)}},
-        "silent": {"rateLimit": {"average": 1, "redis": redis}},
+        "silent": {"rateLimit": {"average": 100, "burst": 100, "redis": redis}},
     }
     routers: dict[str, Any] = {
         name: {"rule": f"Host(`{name}.test`)", "middlewares": [name], "service": "s"}
