@@ -44,6 +44,10 @@ OWN_VALUE = ""
 """The key under which an element with children keeps its own scalar."""
 
 
+InTraefik = Literal["refused", "disabled", "ignored"]
+"""Its container or file is not loaded; what it belongs to cannot work; nothing at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake: the path as the user wrote it, and what was expected and what came."""
@@ -52,8 +56,8 @@ class Problem:
     message: str
     severity: Severity = "error"
     """A warning leaves everything in force."""
-    is_ignored_by_traefik: bool = field(default=False, compare=False)
-    """Whether Traefik takes such a label without a word, where it would drop the container."""
+    in_traefik: InTraefik = field(default="refused", compare=False)
+    """What becomes of such a label in Traefik."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,12 @@ class Decoded(Generic[T]):
 
 
 def decode(
-    model: type[T], raw: Mapping[str, Any], *, path: str = "", text: bool = False
+    model: type[T],
+    raw: Mapping[str, Any],
+    *,
+    path: str = "",
+    text: bool = False,
+    as_traefik: bool = False,
 ) -> Decoded[T]:
     """Decode ``raw`` into ``model``.
 
@@ -76,8 +85,9 @@ def decode(
         path: Stands before every reported path.
         text: The source is flat text (labels, flags, environment): options that Traefik refuses
             in labels are refused, those that exist in labels alone are known.
+        as_traefik: What Traefik ignores is warned of, and lists keep their empty elements.
     """
-    decoder = _Decoder(text)
+    decoder = _Decoder(text, as_traefik=as_traefik)
     value = decoder.struct(model, raw, path)
     return Decoded(value, decoder.problems)
 
@@ -90,13 +100,15 @@ _LEFT_OUT = object()
 
 
 class _Decoder:
-    def __init__(self, text: bool) -> None:
+    def __init__(self, text: bool, *, as_traefik: bool) -> None:
         self.problems: list[Problem] = []
         self._text = text
+        self._as_traefik = as_traefik
 
-    def _fail(self, path: str, message: str, *, is_ignored_by_traefik: bool = False) -> None:
-        problem = Problem(path, message, is_ignored_by_traefik=is_ignored_by_traefik)
-        self.problems.append(problem)
+    def _fail(self, path: str, message: str, in_traefik: InTraefik = "refused") -> None:
+        is_ignored = self._as_traefik and in_traefik == "ignored"
+        severity: Severity = "warning" if is_ignored else "error"
+        self.problems.append(Problem(path, message, severity, in_traefik))
 
     def _warn(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message, "warning"))
@@ -119,7 +131,9 @@ class _Decoder:
                 self._fail(place, self._unknown(model, str(key)))
             elif self._text and spec.marked(NotInLabels):
                 message = f'"{spec.alias}" cannot be set by labels; use a file'
-                self._fail(place, message, is_ignored_by_traefik=True)
+                self._fail(place, message, "ignored")
+                if self._as_traefik:  # But it has to be right.
+                    self._field(spec, item, place)
             elif spec.name in values:
                 self._fail(place, f'"{spec.alias}" is given twice')
             else:
@@ -233,14 +247,19 @@ class _Decoder:
         if isinstance(item, str) and not is_struct(plain_type(element)):
             # Traefik splits lists at commas in every source and trims the elements.
             words = [word.strip() for word in item.split(",")] if item.strip() else []
-            item = [word for word in words if word or not gaps]
-        if not gaps and isinstance(item, list) and not all(map(_is_filled, item)):
-            self._fail(path, "an element of the list is empty", is_ignored_by_traefik=True)
+            item = [word for word in words if word or not gaps or self._as_traefik]
+        if (
+            not gaps
+            and not self._as_traefik
+            and isinstance(item, list)
+            and not all(map(_is_filled, item))
+        ):
+            self._fail(path, "an element of the list is empty", "disabled")
             raise _Invalid
         if isinstance(item, Mapping) or not isinstance(item, Sequence) or isinstance(item, str):
             if isinstance(item, Mapping) or is_struct(plain_type(element)):
                 message = f"expected a list, got {_shown(item)}"
-                self._fail(path, message, is_ignored_by_traefik=isinstance(item, Mapping))
+                self._fail(path, message, "ignored" if isinstance(item, Mapping) else "refused")
                 raise _Invalid
             item = [item]
         values = []
@@ -279,7 +298,7 @@ class _Decoder:
         expected = ", ".join(known)
         shown = _shown(item)
         message = f"expected one of {expected}; got {shown}{suggestion(str(item), known)}"
-        self._fail(path, message, is_ignored_by_traefik=True)
+        self._fail(path, message, "ignored")
         raise _Invalid
 
     def _scalar(self, annotation: Any, metadata: Sequence[Any], item: Any, path: str) -> Any:

@@ -7,7 +7,7 @@ it can be shown and serves nothing; everything else is as if it were not there.
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin
 
-from edgerouter.config.decode import OWN_VALUE, Problem, decode
+from edgerouter.config.decode import OWN_VALUE, InTraefik, Problem, decode
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic import DynamicConfiguration
 from edgerouter.config.dynamic.http import MiddlewareDefinition
@@ -22,7 +22,12 @@ KeyOf = Callable[[str], str]
 
 
 def decode_mapping(
-    raw: Mapping[str, Any], source: str, provider: str, prefix: str = ""
+    raw: Mapping[str, Any],
+    source: str,
+    provider: str,
+    prefix: str = "",
+    *,
+    as_traefik: bool = False,
 ) -> tuple[DynamicConfiguration, list[Diagnostic]]:
     """Return the configuration of a file's content and what is wrong with it; never raises.
 
@@ -31,6 +36,7 @@ def decode_mapping(
         source: Where it comes from, e.g. ``/etc/edgerouter/dynamic.yml``.
         provider: The provider's name.
         prefix: Stands before every reported key.
+        as_traefik: What Traefik loads is no error.
     """
     start = f"{prefix.rstrip('.')}." if prefix else ""
     content, place = overlaid(raw)
@@ -38,7 +44,7 @@ def decode_mapping(
     def key_of(path: str) -> str:
         return start + place(path)
 
-    reader = Reader(source, provider, text=False, key_of=key_of)
+    reader = Reader(source, provider, text=False, key_of=key_of, as_traefik=as_traefik)
     reader.read(content)
     return reader.configuration(), reader.diagnostics
 
@@ -46,12 +52,21 @@ def decode_mapping(
 class Reader:
     """Reads one mapping."""
 
-    def __init__(self, source: str, provider: str, *, text: bool, key_of: KeyOf) -> None:
+    def __init__(
+        self,
+        source: str,
+        provider: str,
+        *,
+        text: bool,
+        key_of: KeyOf,
+        as_traefik: bool = False,
+    ) -> None:
         self.diagnostics: list[Diagnostic] = []
         self._source = source
         self._provider = provider
         self._text = text
         self._key_of = key_of
+        self._as_traefik = as_traefik
         self._parts: dict[str, dict[str, Any]] = {}
         self._sources: dict[str, str] = {}
         self._keys: dict[str, str] = {}
@@ -97,7 +112,7 @@ class Reader:
                 self._fail(place, f'unknown option "{key}"; it is ignored{near}')
             elif self._text and spec.marked(NotInLabels):
                 message = f'"{spec.alias}" cannot be set by labels; use a file'
-                self._report(Problem(place, message, is_ignored_by_traefik=True))
+                self._report(Problem(place, message, in_traefik="ignored"))
             elif content is not None:
                 self._group(section, spec, content, place)
 
@@ -131,17 +146,18 @@ class Reader:
         self._keys[element] = self._key_of(path)
         if "@" in element:
             message = 'a name must not contain "@"'
-            self._report(Problem(path, message, is_ignored_by_traefik=True), element)
+            self._report(Problem(path, message, in_traefik="disabled"), element)
         if element.startswith("tls.stores.") and element != "tls.stores.default":
-            self._fail(path, 'the only certificate store is "default"', element)
+            message = 'the only certificate store is "default"'
+            self._report(Problem(path, message, in_traefik="disabled"), element)
         if model is MiddlewareDefinition:
             return self._middleware(element, raw, path)
         if not isinstance(raw, Mapping):
             message = "cannot be a standalone element; set one of its options"
-            is_ignored = not isinstance(raw, list)
-            self._report(Problem(path, message, is_ignored_by_traefik=is_ignored), element)
+            in_traefik: InTraefik = "refused" if isinstance(raw, list) else "ignored"
+            self._report(Problem(path, message, in_traefik=in_traefik), element)
             raw = {}
-        decoded = decode(model, raw, path=path, text=self._text)
+        decoded = decode(model, raw, path=path, text=self._text, as_traefik=self._as_traefik)
         for problem in decoded.problems:
             self._report(problem, element)
         return decoded.value
@@ -155,7 +171,7 @@ class Reader:
             what = f"sets several types ({', '.join(sorted(kinds))})" if kinds else "has no type"
             remedy = "name exactly one type below it, such as stripPrefix"
             message = f"the middleware {what}; {remedy}"
-            self._report(Problem(path, message, is_ignored_by_traefik=True), element)
+            self._report(Problem(path, message, in_traefik="disabled"), element)
             return MiddlewareDefinition(type=min(kinds, default=""))
         (kind, options), *_ = kinds.items()
         if isinstance(options, list):
@@ -174,15 +190,17 @@ class Reader:
 
     def _report(self, problem: Problem, element: str = "") -> None:
         key = self._key_of(problem.path)
-        is_error = problem.severity == "error"
+        severity = problem.severity
+        is_error = severity == "error"
+        self.is_refused |= is_error and problem.in_traefik == "refused"
+        if self._as_traefik and problem.in_traefik != "refused":
+            severity = "warning"
+            is_error = is_error and problem.in_traefik == "disabled"
         if element:
             of_elements = self._errors if is_error else self._warnings
             of_elements.setdefault(element, []).append(f"{key}: {problem.message}")
-        self.is_refused |= is_error and not problem.is_ignored_by_traefik
         self.diagnostics.append(
-            Diagnostic(
-                problem.severity, problem.message, self._provider, self._source, key, element
-            )
+            Diagnostic(severity, problem.message, self._provider, self._source, key, element)
         )
 
 

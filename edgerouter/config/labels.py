@@ -65,12 +65,17 @@ class Labels:
     """A label that seems to be about routers and does not do what it says; empty: none."""
 
 
-def read_labels(labels: Mapping[str, str], *, source: str, provider: str) -> Labels:
-    """Return what ``decode_labels`` does, and what else is to be known."""
+def read_labels(
+    labels: Mapping[str, str], *, source: str, provider: str, as_traefik: bool = False
+) -> Labels:
+    """Return what ``decode_labels`` does, and what else is to be known.
+
+    ``as_traefik``: what Traefik ignores in labels disables nothing.
+    """
     collected = _collect(labels)
     nested = nest({path: label.value for path, label in collected.paths.items()})
     written = _Written(collected.paths)
-    reader = Reader(source, provider, text=True, key_of=written.key_of)
+    reader = Reader(source, provider, text=True, key_of=written.key_of, as_traefik=as_traefik)
     reader.read(nested.tree)
     configuration = reader.configuration()
     found = list(reader.diagnostics)

@@ -100,12 +100,15 @@ class _Translation:
             self._say("warning", f"the container is not told of new certificates: {error}")
         if not self._is_kept():
             return Translated(diagnostics=tuple(self.diagnostics))
+        as_traefik = self.settings.options.compat == "traefik"
         labels = read_labels(
-            self.container.labels, source=str(self.container), provider=self.settings.provider
+            self.container.labels,
+            source=str(self.container),
+            provider=self.settings.provider,
+            as_traefik=as_traefik,
         )
         configuration = labels.configuration
         self.diagnostics.extend(labels.diagnostics)
-        as_traefik = self.settings.options.compat == "traefik"
         if as_traefik and labels.is_refused:
             return self._left_out()
         completed = complete(

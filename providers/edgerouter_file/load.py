@@ -27,8 +27,18 @@ class Loaded:
         return all(diagnostic.severity != "error" for diagnostic in self.diagnostics)
 
 
-def load_text(text: str, path: Path, *, provider: str, log_template: bool = False) -> Loaded:
-    """Return what ``text``, the content of ``path``, configures; never raises for a mistake."""
+def load_text(
+    text: str,
+    path: Path,
+    *,
+    provider: str,
+    log_template: bool = False,
+    as_traefik: bool = False,
+) -> Loaded:
+    """Return what ``text``, the content of ``path``, configures; never raises for a mistake.
+
+    ``as_traefik``: what Traefik loads is no error.
+    """
     try:
         rendered = _render(text, path, log_template)
         document = parse_document(rendered, path.suffix)
@@ -38,7 +48,9 @@ def load_text(text: str, path: Path, *, provider: str, log_template: bool = Fals
         )
     except DocumentError as error:
         return _unusable(provider, path, error.line, error.message)
-    configuration, found = decode_mapping(document.values, str(path), provider)
+    configuration, found = decode_mapping(
+        document.values, str(path), provider, as_traefik=as_traefik
+    )
     diagnostics = (replace(d, source=_place(path, document.line_of(d.key))) for d in found)
     return Loaded(configuration, tuple(diagnostics))
 

@@ -173,6 +173,7 @@ class FileProvider:
             path,
             provider=self._name,
             log_template=self._options.debug_log_generated_template,
+            as_traefik=self._options.compat == "traefik",
         )
         if loaded.is_good or known is None or known.good is None:
             return _File(text, loaded.configuration, loaded.diagnostics)

@@ -160,6 +160,10 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             ),
         ),
         "An empty element": ("unit/config/test_decode.py::test_names_have_no_gaps",),
+        "Options that Traefik ignores": (
+            "unit/config/test_labels.py::test_mistakes",
+            "oracle/test_labels.py::test_labels",
+        ),
         "Where a label was": (
             (
                 "unit/providers/edgerouter_docker/test_translate.py"
@@ -197,12 +201,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Not undone by compat": {
         "Findings stay": ("unit/config/test_labels.py::test_labels_that_nobody_reads",),
-        "Options that Traefik ignores": (
-            (
-                "unit/providers/edgerouter_docker/test_translate.py"
-                "::test_what_traefik_ignores_in_labels_drops_nothing"
-            ),
-        ),
+        "A mistake in the options": ("oracle/test_labels.py::test_files_that_traefik_refuses",),
         "A server that sends more than 1 MB": (
             f"{_INTERIM}test_interim_answers_without_end_are_given_up",
         ),

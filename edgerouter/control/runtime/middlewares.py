@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edgerouter.config.decode import decode
+from edgerouter.config.decode import Decoded, decode
 from edgerouter.config.diagnostics import Diagnostic
 from edgerouter.config.dynamic.http import MiddlewareDefinition
 from edgerouter.config.qualify import qualified, qualified_all
@@ -54,7 +54,10 @@ def _decoded(info: MiddlewareInfo, *, as_traefik: bool) -> list[Diagnostic]:
     else:
         info.is_misread = True
         return _refuse(info, f'"{name}" cannot be a standalone element; set one of its options')
-    found = _decode(info, name, raw, path)
+    decoded = decode(
+        options_of(name), raw, path=path, text=info.config.is_text, as_traefik=as_traefik
+    )
+    found = _take(info, name, decoded)
     if any(finding.severity == "error" for finding in found):
         info.is_misread = True
         return found
@@ -81,8 +84,7 @@ def _refuse(info: MiddlewareInfo, message: str) -> list[Diagnostic]:
     return [info.diagnostic("error", message)]
 
 
-def _decode(info: MiddlewareInfo, name: str, raw: Mapping[str, Any], path: str) -> list[Diagnostic]:
-    decoded = decode(options_of(name), raw, path=path, text=info.config.is_text)
+def _take(info: MiddlewareInfo, name: str, decoded: Decoded[Any]) -> list[Diagnostic]:
     info.options = _with_qualified_references(name, decoded.value, info.provider)
     found = []
     for problem in decoded.problems:

@@ -420,7 +420,8 @@ def test_what_traefik_ignores_in_labels_drops_nothing() -> None:
     labels = {RULE: "Host(`a`)", PORT: "80", "trafik.http.routers.b.rule": "x"}
     labels["traefik.http.routers.b.parentrefs"] = "x"
     found = assemble(container(labels=labels), compat="traefik")
-    assert rules(found) == {"api": "Host(`a`)"}
+    assert rules(found) == {"api": "Host(`a`)", "b": "Host(`api`)"}
+    assert not found.configuration.errors
     # And so a router is made where the labels were to make another one.
     found = assemble(container(labels={"trafik.http.routers.b.rule": "x"}), compat="traefik")
     assert rules(found) == {"api": "Host(`api`)"}
