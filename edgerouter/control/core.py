@@ -63,10 +63,11 @@ class Core:
         certificates: Certificates | None = None,
     ) -> None:
         self._configuration = configuration
+        self._as_traefik = configuration.edgerouter.compat == "traefik"
         strict = configuration.core.strict_tls_options
         self._certificates = certificates
         sources = certificates.sources if certificates is not None else ()
-        self._tls = TlsManager(sources, strict_options=strict)
+        self._tls = TlsManager(sources, strict_options=strict, as_traefik=self._as_traefik)
         self._publisher = publisher
         self._supervisor = supervisor
         throttle = configuration.providers.providers_throttle_duration
@@ -182,8 +183,7 @@ class Core:
                 return
             module = await self._load("edgerouter.control.health")
             self._health = module.HealthChecks(
-                self._publisher.set_health,
-                as_traefik=self._configuration.edgerouter.compat == "traefik",
+                self._publisher.set_health, as_traefik=self._as_traefik
             )
         self._health.follow(runtime.http)
 
@@ -206,8 +206,8 @@ class Core:
         runtime = build_runtime(self._configuration, configurations, diagnostics)
         tls, found = self._tls.section(runtime, gathered)
         runtime.diagnostics += tuple(found)
-        as_traefik = self._configuration.edgerouter.compat == "traefik"
-        return runtime, {**snapshot_of(runtime, version, as_traefik=as_traefik), "tls": tls}
+        content = snapshot_of(runtime, version, as_traefik=self._as_traefik)
+        return runtime, {**content, "tls": tls}
 
     def _report(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Log what was not there before; what stays is not repeated."""

@@ -68,7 +68,8 @@ class View:
         self.started = datetime.now(UTC)
         self.failed_rebuilds = 0
         self.runtime: RuntimeConfiguration | None = None
-        self.certificates = Inventory(None, {})
+        as_traefik = configuration.edgerouter.compat == "traefik"
+        self.certificates = Inventory(None, {}, as_traefik=as_traefik)
         self._warnings = warnings
         self._addresses = {listener.name: listener.address for listener in listeners}
         self._providers = providers

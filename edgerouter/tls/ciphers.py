@@ -48,6 +48,19 @@ DEFAULT = (
 )
 """Forward secrecy and authenticated encryption only."""
 
+DEFAULT_AS_TRAEFIK = [
+    f"TLS_ECDHE_{key}_WITH_{suite}"
+    for key in ("ECDSA", "RSA")
+    for suite in (
+        "AES_128_GCM_SHA256",
+        "AES_256_GCM_SHA384",
+        "CHACHA20_POLY1305_SHA256",
+        "AES_128_CBC_SHA",
+        "AES_256_CBC_SHA",
+    )
+]
+"""Go's, for ``edgerouter.compat=traefik``."""
+
 OLD_VERSIONS = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:AES128-SHA:AES256-SHA"
 """What TLS 1.0 and 1.1 need in addition, when the options allow them."""
 

@@ -35,6 +35,13 @@ _NO_URLS = (
 )
 _NO_PATH = "unit/middleware/test_replace_path.py::test_what_is_no_path_is_refused"
 _REFUSED = "integration/test_exchange_failures.py::test_other_server_is_asked_when_one_refuses"
+_RENEWED = (
+    "integration/test_tls_process.py::test_a_changed_file_is_served_and_old_connections_live_on",
+    "integration/test_tls_process.py::test_a_pair_that_is_half_renewed_stays_what_it_was",
+)
+_WILDCARD = "integration/test_acme_end_to_end.py::test_a_wildcard_needs_dns"
+_VANISHED = "integration/test_acme_manager.py::test_vanished_names_are_served_and_not_renewed"
+_PLACES = "integration/test_acme_places.py::test_the_way_back_to_traefik"
 _SERVICES = "oracle/test_compat_services.py::"
 _WITHOUT_BODY = "oracle/test_compat.py::test_an_answer_does_not_wait_for_the_body"
 _INTERIM = "unit/proxy/upstream/test_h1.py::"
@@ -240,7 +247,13 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "A service without any": (f"{_SERVICES}test_a_service_without_servers_is_down",),
         "What passive checks": (f"{_SERVICES}test_what_passive_checks_found_survives_a_change",),
-        "Of TLS": ("oracle/test_tls.py::test_difference",),
+        "Of TLS": (),
+        "Certificate files": _RENEWED,
+        "What OpenSSL does not": (
+            "unit/tls/test_options.py::test_curves_openssl_lacks_are_said_and_left_out",
+        ),
+        "A wildcard that": (_WILDCARD, _VANISHED),
+        "Where certificates": (_PLACES,),
         "The access log": ("oracle/test_settings.py::test_access_log",),
     },
     "Middlewares": {
@@ -308,13 +321,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "TLS": {
         "Suites": ("oracle/test_tls.py::test_difference",),
-        "Certificate files": (
-            (
-                "integration/test_tls_process.py"
-                "::test_a_changed_file_is_served_and_old_connections_live_on"
-            ),
-            "integration/test_tls_process.py::test_a_pair_that_is_half_renewed_stays_what_it_was",
-        ),
+        "Certificate files": _RENEWED,
         "Curves with MLKEM": (
             "unit/tls/test_options.py::test_curves_openssl_lacks_are_said_and_left_out",
             "unit/tls/test_options.py::test_only_protocols_that_are_spoken_are_offered",
@@ -328,16 +335,16 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "[ACME](acme.md#storage)": (
             "integration/test_acme_places.py::test_a_file_that_is_mounted_alone_keeps_everything",
-            "integration/test_acme_places.py::test_the_way_back_to_traefik",
+            _PLACES,
         ),
-        "A wildcard that": ("integration/test_acme_end_to_end.py::test_a_wildcard_needs_dns",),
+        "A wildcard that": (_WILDCARD,),
         "[ACME](acme.md):": (
             "integration/test_acme_manager.py::test_the_ca_says_when_to_renew",
             (
                 "integration/test_acme_manager.py"
                 "::test_a_wanted_certificate_is_obtained_and_renewed_by_age"
             ),
-            "integration/test_acme_manager.py::test_vanished_names_are_served_and_not_renewed",
+            _VANISHED,
         ),
         "`/api/certificates`": ("unit/control/certificates/test_inventory.py::test_status",),
     },

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from edgerouter.tls.ciphers import SUITES
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
@@ -138,9 +139,11 @@ Start = Callable[..., Any]
 
 
 @contextmanager
-def running(start: Start, directory: Path, echo: EchoServer) -> Iterator[RouterProcess]:
+def running(
+    start: Start, directory: Path, echo: EchoServer, **flags: str
+) -> Iterator[RouterProcess]:
     configuration = dynamic(directory, next(iter(echo.ports.values())))
-    with start(directory, list(ENTRYPOINTS), FLAGS, configuration) as process:
+    with start(directory, list(ENTRYPOINTS), FLAGS | flags, configuration) as process:
         yield process
 
 
@@ -155,6 +158,15 @@ def theirs(echo: EchoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def ours(echo: EchoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]:
     with running(edgerouter, tmp_path_factory.mktemp("edgerouter"), echo) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def compatible(
+    echo: EchoServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RouterProcess]:
+    directory = tmp_path_factory.mktemp("compatible")
+    with running(edgerouter, directory, echo, **{"edgerouter.compat": "traefik"}) as process:
         yield process
 
 
@@ -330,6 +342,15 @@ DIFFERENCES = [
 def test_difference(attempt: Attempt, theirs: RouterProcess, ours: RouterProcess) -> None:
     assert attempt.on(theirs)["status"] == b"200"
     assert attempt.on(ours) == {"refused": True}
+
+
+@pytest.mark.parametrize("cipher", list(dict.fromkeys(SUITES.values())))
+@pytest.mark.parametrize("host", ["a.test", "old.test", "suite.test"])
+def test_suites_by_default(
+    cipher: str, host: str, theirs: RouterProcess, compatible: RouterProcess
+) -> None:
+    attempt = Attempt(cipher, host, maximum=OLD, ciphers=f"{cipher}:@SECLEVEL=0")
+    assert attempt.on(compatible) == attempt.on(theirs)
 
 
 @pytest.mark.parametrize(

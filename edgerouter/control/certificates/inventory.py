@@ -33,8 +33,14 @@ class Inventory:
         manager: "Manager | None",
         broken: Mapping[str, str],
         renewals: Callable[[], Mapping[str, datetime]] = dict,
+        *,
+        as_traefik: bool = False,
     ) -> None:
-        """Show what ``manager`` does; ``renewals`` are those of the internal CA, by chain."""
+        """Show what ``manager`` does; ``renewals`` are those of the internal CA, by chain.
+
+        ``as_traefik``: all that end soon have a warning, however short their lifetime.
+        """
+        self._soon_fraction = 1.0 if as_traefik else SOON_FRACTION
         self._manager = manager
         self._renewals = renewals
         self._broken = broken
@@ -57,8 +63,16 @@ class Inventory:
                     own |= {"state": "valid", "renewal": _time(renewal)}
                 if reason := entry.get("reason"):
                     own |= {"state": "failing", "reason": reason}
-                found.setdefault(item["name"], {**item, **_status(item), "edgerouter": own})
+                found.setdefault(item["name"], {**item, **self._status(item), "edgerouter": own})
         return list(found.values())
+
+    def _status(self, item: Item) -> Item:
+        start, end = (datetime.fromisoformat(item[key]) for key in ("notBefore", "notAfter"))
+        left = end - datetime.now(UTC)
+        if left <= timedelta():
+            return {"status": "expired"}
+        soon = min(SOON, (end - start) * self._soon_fraction)
+        return {"status": "warning" if left <= soon else "enabled"}
 
     def item(self, name: str) -> Item | None:
         """Return the certificate of a fingerprint."""
@@ -113,15 +127,6 @@ def planned(managed: "Managed") -> Item:
     if managed.next_look.year > 1:
         item["nextLook"] = _time(managed.next_look)
     return item
-
-
-def _status(item: Item) -> Item:
-    start, end = (datetime.fromisoformat(item[key]) for key in ("notBefore", "notAfter"))
-    left = end - datetime.now(UTC)
-    if left <= timedelta():
-        return {"status": "expired"}
-    soon = min(SOON, (end - start) * SOON_FRACTION)
-    return {"status": "warning" if left <= soon else "enabled"}
 
 
 @lru_cache(maxsize=4096)

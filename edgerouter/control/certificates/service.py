@@ -43,7 +43,8 @@ class Certificates:
         self.sources.append(self._internal)
         manager = self.acme.manager if self.acme is not None else None
         broken = self.acme.broken if self.acme is not None else {}
-        self.inventory = Inventory(manager, broken, self._internal.renewals)
+        as_traefik = configuration.edgerouter.compat == "traefik"
+        self.inventory = Inventory(manager, broken, self._internal.renewals, as_traefik=as_traefik)
         if self.acme is not None:
             self.inventory.problems = self.acme.problems
         self.commands = Commands(self.inventory, manager)

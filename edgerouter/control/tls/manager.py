@@ -49,14 +49,19 @@ class TlsManager:
     """Makes the ``tls`` part of snapshots."""
 
     def __init__(
-        self, sources: Sequence[CertificateSource] = (), *, strict_options: bool = False
+        self,
+        sources: Sequence[CertificateSource] = (),
+        *,
+        strict_options: bool = False,
+        as_traefik: bool = False,
     ) -> None:
         """Merge what ``sources`` have, the first preferred.
 
-        ``strict_options`` is ``core.strictTLSOptions``.
+        ``strict_options`` is ``core.strictTLSOptions``, ``as_traefik`` is ``edgerouter.compat``.
         """
         self._sources = tuple(sources)
         self._strict_options = strict_options
+        self._as_traefik = as_traefik
         self._files = PemFiles()
         self._good: dict[Files, Certificate] = {}
         self.shown: Sequence[Mapping[str, Any]] = ()
@@ -109,7 +114,7 @@ class TlsManager:
         self._files.begin()
         read = reading.certificates(runtime.tls)
         own_default = reading.default(runtime.tls)
-        options = reading.options(runtime.tls)
+        options = reading.options(runtime.tls, as_traefik=self._as_traefik)
         self._files.end()
         self._good = reading.good
         own = [each.certificate for each in read]
@@ -173,7 +178,7 @@ class TlsManager:
 
     def _own_pair(self) -> KeyPair:
         if self._self_signed is None:
-            self._self_signed = self_signed()
+            self._self_signed = self_signed(as_traefik=self._as_traefik)
         return self._self_signed
 
     def _fallback(self) -> Certificate:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -83,9 +83,16 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(name.lower() for name in names), *map(str, addresses)]))
 
 
-def self_signed() -> KeyPair:
-    """Return a new certificate that nobody trusts, for clients whose name no other has."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def self_signed(*, as_traefik: bool = False) -> KeyPair:
+    """Return a new certificate that nobody trusts, for clients whose name no other has.
+
+    ``as_traefik``: with an RSA key, which costs each handshake more.
+    """
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    if as_traefik:
+        key = rsa.generate_private_key(65537, 2048)
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SELF_SIGNED_NAME)])
     now = dt.datetime.now(dt.UTC)
     certificate = (

@@ -15,7 +15,8 @@ from edgerouter.config.dynamic.tls import TLSOptions
 from edgerouter.control.tls.files import FileProblem, PemFiles, describe
 from edgerouter.control.tls.pair import PairProblem, names_of_pair
 from edgerouter.control.tls.source import Certificate
-from edgerouter.tls.options import problems
+from edgerouter.tls.ciphers import DEFAULT_AS_TRAEFIK
+from edgerouter.tls.options import DEFAULT_SET, problems
 
 Files = tuple[str, str]
 """What ``certFile`` and ``keyFile`` say: paths, or PEM text."""
@@ -98,8 +99,13 @@ class Reading:
             raise ValueError(f"{blamed}{other}: {error}") from error
         return Certificate(names, chain_pem, key_pem, describe(certificate))
 
-    def options(self, tls: TLSConfiguration) -> dict[str, Any]:
-        return {name: self._option_set(name, each) for name, each in tls.options.items()}
+    def options(self, tls: TLSConfiguration, *, as_traefik: bool = False) -> dict[str, Any]:
+        """Return the sets of options by name; ``as_traefik``: with Go's suites by default."""
+        sets = {name: self._option_set(name, each) for name, each in tls.options.items()}
+        if as_traefik:
+            for each in (sets.setdefault(DEFAULT_SET, {}), *sets.values()):
+                each["cipherSuites"] = each.get("cipherSuites") or DEFAULT_AS_TRAEFIK
+        return sets
 
     def _option_set(self, name: str, options: TLSOptions) -> dict[str, Any]:
         element = f"tls.options.{name}"

@@ -51,10 +51,10 @@ def test_as_traefik_shows_it() -> None:
     assert found == SHOWN
 
 
-def served(**options: float) -> Inventory:
+def served(*, as_traefik: bool = False, **options: float) -> Inventory:
     start = datetime.now(UTC) - timedelta(days=options.pop("age", 0))
     issued = make_certificate(["a.org"], start=start, days=options["days"])
-    inventory = Inventory(None, {})
+    inventory = Inventory(None, {}, as_traefik=as_traefik)
     inventory.served = [{"certificate": issued.chain, "origin": "/certs/a.pem"}]
     return inventory
 
@@ -75,6 +75,11 @@ def test_status(age: float, days: float, status: str) -> None:
     (item,) = served(age=age, days=days).items()
     assert item["status"] == status
     assert item["edgerouter"] == {"origin": "/certs/a.pem"}
+
+
+def test_status_as_traefik() -> None:
+    (item,) = served(as_traefik=True, age=1, days=7).items()
+    assert item["status"] == "warning"
 
 
 def test_what_is_wrong_with_files() -> None:

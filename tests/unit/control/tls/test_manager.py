@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate
 
 from edgerouter.config.labels import decode_mapping
 from edgerouter.config.static import StaticConfiguration
@@ -222,6 +224,19 @@ def test_challenges_are_passed_on() -> None:
     tls, _ = section(TlsManager([source]), runtime({}))
     assert tls["http01"] == {"token": "text"}
     assert tls["acmeTls"]["a.test"]["certificate"] == A.pem
+
+
+def test_as_traefik() -> None:
+    manager = TlsManager(as_traefik=True)
+    one = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    options = {"old": {"maxVersion": "VersionTLS12"}, "one": {"cipherSuites": [one]}}
+    tls, found = section(manager, runtime({"options": options}))
+    assert not found
+    suites = {name: len(each["cipherSuites"]) for name, each in tls["options"].items()}
+    assert suites == {"default": 10, "old@file": 10, "one@file": 1}
+    key = load_pem_x509_certificate(tls["default"]["certificate"].encode()).public_key()
+    assert isinstance(key, RSAPublicKey)
+    assert key.key_size == 2048
 
 
 def test_authorities_alone_demand_a_certificate() -> None:
