@@ -216,7 +216,9 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "What came of a body": ("answer: cut body",),
         "What is answered without": (_WITHOUT_BODY,),
         "A late request body": ("limit: slow body",),
-        "The API does not list copies": (_COPIES,),
+        "The API says of routers": (
+            "oracle/test_compat.py::test_the_api_describes_the_same_routers",
+        ),
         "Fields are sorted": ("oracle/test_compat.py::test_where_date_and_connection_stand",),
         "Of middlewares": (),
         "What middlewares remember": (

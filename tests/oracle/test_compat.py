@@ -22,9 +22,11 @@ from tests.oracle import (
 )
 from tests.oracle.case import Case
 from tests.oracle.conftest import Subject
+from tests.oracle.differences import ROUTER_DIFFERENCES
 from tests.oracle.exact import ask_exactly
 from tests.oracle.setup import ENTRYPOINTS, flags
 from tests.oracle.test_digest import ask, reply
+from tests.oracle.test_oracle import routers
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.raw_http import exchange
@@ -57,6 +59,9 @@ NOT_UNDONE = {
     'c-within:, GET, Accept-Encoding: br, X-Echo: {"body": "x"}': "a type does no harm",
 }
 """What stays different, by case; told to users in docs/differences.md."""
+
+DESCRIBED_OTHERWISE = {*ROUTER_DIFFERENCES, "deny-layer-both@file"}
+"""Routers with ``parentRefs`` or below which there are some: the API says what becomes of them."""
 
 VARIES = {"limit: slow body"}
 """Traefik says 499 or 504, as it happens."""
@@ -191,6 +196,15 @@ def test_where_date_and_connection_stand(
     ]
     heads = [(answer.interim, [name for name, _ in answer.headers]) for answer in answers]
     assert heads[0] == heads[1]
+
+
+def test_the_api_describes_the_same_routers(real: RouterProcess, compatible: RouterProcess) -> None:
+    expected, actual = routers(real), routers(compatible)
+    assert sorted(actual) == sorted(expected)
+    different = {name for name in expected if actual[name] != expected[name]}
+    assert different == DESCRIBED_OTHERWISE, {
+        name: (expected[name], actual[name]) for name in different - DESCRIBED_OTHERWISE
+    }
 
 
 def statuses(process: RouterProcess, host: str, count: int) -> list[int]:

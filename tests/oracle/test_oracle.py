@@ -17,6 +17,7 @@ from tests.oracle import (
 from tests.oracle.case import Case, get
 from tests.oracle.conftest import Subject
 from tests.oracle.differences import DIFFERENCES, ROUTER_DIFFERENCES
+from tests.support.router_process import RouterProcess
 
 CASES = [
     *cases_routing.CASES,
@@ -51,37 +52,46 @@ def test_answer(case: Case, theirs: Subject, ours: Subject) -> None:
 _COPIED_BY_TRAEFIK = "deny"
 
 
-def routers(subject: Subject) -> dict[str, dict[str, Any]]:
-    """Return what the API says of the routers of the file, without the words of errors."""
-    listed = subject.process.get("/api/http/routers?per_page=5000")
+def routers(process: RouterProcess, *, without: str = "none") -> dict[str, dict[str, Any]]:
+    """Return what the API says of the routers of the file, without the words of errors.
+
+    Args:
+        process: The router.
+        without: An entry point that is left out.
+    """
+    listed = process.get("/api/http/routers?per_page=5000")
     return {
         router["name"]: {
             "status": router["status"],
             "priority": router.get("priority"),
-            "entryPoints": sorted(set(router.get("entryPoints") or ()) - {_COPIED_BY_TRAEFIK}),
-            "using": sorted(set(router.get("using") or ()) - {_COPIED_BY_TRAEFIK}),
+            "entryPoints": sorted(set(router.get("entryPoints") or ()) - {without}),
+            "using": sorted(set(router.get("using") or ()) - {without}),
             "middlewares": router.get("middlewares"),
             "service": router.get("service"),
             "rule": router.get("rule"),
             "parentRefs": [
                 name
                 for name in router.get("parentRefs") or ()
-                if not name.startswith(f"{_COPIED_BY_TRAEFIK}-")
+                if not name.startswith(f"{without}-")
             ],
         }
         for router in listed
         if router["provider"] == "file"
-        and not router["name"].startswith(("harness", f"{_COPIED_BY_TRAEFIK}-"))
+        and not router["name"].startswith(("harness", f"{without}-"))
     }
 
 
 def test_the_api_lists_the_same_routers(theirs: Subject, ours: Subject) -> None:
-    expected, actual = routers(theirs), routers(ours)
+    expected, actual = (
+        routers(subject.process, without=_COPIED_BY_TRAEFIK) for subject in (theirs, ours)
+    )
     assert sorted(actual) == sorted(expected)
 
 
 def test_the_api_describes_routers_alike(theirs: Subject, ours: Subject) -> None:
-    expected, actual = routers(theirs), routers(ours)
+    expected, actual = (
+        routers(subject.process, without=_COPIED_BY_TRAEFIK) for subject in (theirs, ours)
+    )
     different = {
         name: (expected[name], actual.get(name))
         for name in expected

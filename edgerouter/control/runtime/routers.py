@@ -199,7 +199,10 @@ def split(info: RouterInfo, static: StaticConfiguration, defaults: list[str]) ->
     info.using = sorted({name for name in wanted if name in static.entry_points})
     info.middlewares = list(router.middlewares)
     info.tls = router.tls
-    special = [name for name in info.using if _adds(static.entry_points[name])]
+    as_traefik = static.edgerouter.compat == "traefik"
+    special = [
+        name for name in info.using if _adds(static.entry_points[name], as_traefik=as_traefik)
+    ]
     if not special or router.parent_refs:
         return [info]
     plain = [name for name in info.using if name not in special]
@@ -221,8 +224,11 @@ def split(info: RouterInfo, static: StaticConfiguration, defaults: list[str]) ->
 _STANDARD = EntryPointObservability()
 
 
-def _adds(point: EntryPoint) -> bool:
+def _adds(point: EntryPoint, *, as_traefik: bool) -> bool:
+    """Tell whether routers differ there; in Traefik also because of what it refuses in paths."""
     http = point.http
+    if as_traefik and not all(allowed for _, allowed in http.encoded_characters):
+        return True
     return bool(http.middlewares) or http.tls is not None or point.observability != _STANDARD
 
 
