@@ -194,6 +194,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "docker/test_router_containers.py::test_health",
             "docker/test_router_containers.py::test_paused",
             "docker/test_router_containers.py::test_unhealthy_loses_its_route_when_told_so",
+            "oracle/test_labels.py::test_labels",
         ),
         "Networks and ports": (
             "unit/providers/edgerouter_docker/test_network.py::test_port_rules",
@@ -208,6 +209,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Not undone by compat": {
         "Findings stay": ("unit/config/test_labels.py::test_labels_that_nobody_reads",),
+        "A container that is not": ("oracle/test_labels.py::test_a_container_that_is_kept",),
         "A mistake in the options": ("oracle/test_labels.py::test_files_that_traefik_refuses",),
         "A server that sends more than 1 MB": (
             f"{_INTERIM}test_interim_answers_without_end_are_given_up",

@@ -65,22 +65,32 @@ LABELS: dict[str, dict[str, str]] = {
 }
 """Below ``traefik.http.``, beside what makes a router; each is a container."""
 
+STATES: dict[str, dict[str, Any]] = {
+    **{status: {"Status": status} for status in ("created", "restarting", "paused", "exited")},
+    **{health: {"Health": {"Status": health}} for health in ("healthy", "unhealthy", "starting")},
+    "kept": {"Status": "exited"},
+}
+"""What containers with labels that are right are doing; the last one has ``allowNonRunning``."""
+
 
 def labels_of(name: str, port: int) -> dict[str, str]:
     written = {
         f"routers.{name}.rule": f"Host(`{name}.test`)",
         f"services.{name}.loadbalancer.server.port": str(port),
-    } | {key.replace("NAME", name): value for key, value in LABELS[name].items()}
+    } | {key.replace("NAME", name): value for key, value in LABELS.get(name, {}).items()}
     values = {key: name if value == "NAME" else value for key, value in written.items()}
-    return {f"traefik.http.{key}": value for key, value in values.items()}
+    allowed = {"traefik.docker.allownonrunning": "true"} if name == "kept" else {}
+    return {f"traefik.http.{key}": value for key, value in values.items()} | allowed
 
 
 @contextmanager
 def docker(path: Path, port: int) -> Iterator[str]:
     """Run an engine with the containers in a thread; give its endpoint."""
     daemon = FakeDocker(path / "docker.sock")
-    for name in LABELS:
-        daemon.add(container_data(name, "127.0.0.1", **labels_of(name, port)))
+    for name in (*LABELS, *STATES):
+        inspection = container_data(name, "127.0.0.1", **labels_of(name, port))
+        inspection["State"] |= STATES.get(name, {})
+        daemon.add(inspection)
     loop = asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()
 
@@ -133,13 +143,24 @@ def compatible(
         yield process
 
 
-@pytest.mark.parametrize("name", LABELS)
-def test_labels(theirs: RouterProcess, compatible: RouterProcess, name: str) -> None:
+def asked(name: str, *routers: RouterProcess) -> list[str]:
+    """Return what each router answers, once it knows the containers."""
     found = []
-    for process in (theirs, compatible):
+    for process in routers:
         soon(lambda process=process: server(ask(process, "plain")) == "main")
         found.append(server(ask(process, name)))
-    assert found[0] == found[1]
+    return found
+
+
+@pytest.mark.parametrize("name", [*LABELS, *(name for name in STATES if name != "kept")])
+def test_labels(theirs: RouterProcess, compatible: RouterProcess, name: str) -> None:
+    expected, actual = asked(name, theirs, compatible)
+    assert actual == expected
+
+
+def test_a_container_that_is_kept(theirs: RouterProcess, compatible: RouterProcess) -> None:
+    found = asked("kept", theirs, compatible)
+    assert found == ["500 Internal Server Error", "503 no available server"]
 
 
 FILES: dict[str, dict[str, Any]] = {
