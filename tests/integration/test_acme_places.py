@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_written_is_reported(site: Site, file: Path) -> No
         site.valid("a.example.com")
         (problem,) = eventually(lambda: storage_problems(router), bool)
         assert "acme.json cannot be read or written (Read-only file system)" in problem
-        assert router.log.read_text().count(problem) == 1
+        assert eventually(lambda: router.log.read_text().count(problem), bool) == 1
 
 
 def test_what_is_lost_with_the_container_is_reported(site: Site) -> None:
@@ -134,7 +134,7 @@ def test_what_is_lost_with_the_container_is_reported(site: Site) -> None:
         (problem,) = storage_problems(router)
         assert "lies in the container only" in problem
         assert f"mount a volume, for example letsencrypt:{site.directory}/router" in problem
-        assert problem in router.log.read_text()
+        assert eventually(lambda: problem in router.log.read_text(), bool)
 
 
 def test_a_volume_keeps_everything(site: Site, tmp_path: Path) -> None:
