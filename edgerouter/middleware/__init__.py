@@ -54,6 +54,10 @@ ALLOW_EMPTY = frozenset(
 )
 """Middlewares that may be switched on as a whole, as in ``compress=true``."""
 
+WITH_STATE = frozenset({"basicAuth", "circuitBreaker", "digestAuth", "inFlightReq", "rateLimit"})
+"""Middlewares that remember something between requests, which Traefik forgets with each
+configuration; basicAuth the users of a file."""
+
 Build = Callable[[Any, BuildContext], Middleware]
 
 _BY_FOLDED = {name.lower(): name for name in TABLE}

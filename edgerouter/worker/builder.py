@@ -15,7 +15,7 @@ from edgerouter.http.errors import NoServer
 from edgerouter.http.handler import Handler, Middleware, chain
 from edgerouter.http.message import Request, Response
 from edgerouter.ipc.patch import touched
-from edgerouter.middleware import builder_of, options_from
+from edgerouter.middleware import WITH_STATE, builder_of, options_from
 from edgerouter.middleware.base import BuildContext
 from edgerouter.middleware.base import BuildError as OptionsError
 from edgerouter.middleware.budget import Budgets
@@ -26,7 +26,6 @@ from edgerouter.proxy.upstream.pool import Pools
 from edgerouter.routing.compiled import CompiledRule
 from edgerouter.routing.lexer import RuleError
 from edgerouter.routing.route import Route
-from edgerouter.services.as_traefik import TraefikFailover, TraefikMirroring
 from edgerouter.services.internal import LifeCycle, dashboard, noop, ping
 from edgerouter.services.load_balancer import LoadBalancer
 from edgerouter.services.recursion import deny_recursion
@@ -35,7 +34,7 @@ from edgerouter.services.tunnels import Tunnels
 from edgerouter.shared.memory import Shared, private
 from edgerouter.tls.selection import Certificates
 from edgerouter.worker.layers import Layer, ordered
-from edgerouter.worker.services import BuildError, Built, ServiceBuilder
+from edgerouter.worker.services import COMPOSED_AS_TRAEFIK, BuildError, Built, ServiceBuilder
 from edgerouter.worker.tables import Tables, compiled
 from edgerouter.worker.tls import answer_challenges
 from edgerouter.worker.unmatched import Unmatched
@@ -43,8 +42,6 @@ from edgerouter.worker.unmatched import Unmatched
 Definition = Mapping[str, Any]
 _Made = tuple[tuple[Any, ...], Route]
 """What a route was made from, and the route."""
-_WITH_STATE = frozenset({"basicAuth", "circuitBreaker", "digestAuth", "inFlightReq", "rateLimit"})
-"""Middlewares that remember something; basicAuth the users of a file."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,8 +74,7 @@ class Builder:
         )
         if as_traefik:
             self.services.target_class = TraefikTarget
-            self.services.failover_class = TraefikFailover
-            self.services.mirroring_class = TraefikMirroring
+            self.services.composed = COMPOSED_AS_TRAEFIK
         else:
             self.services.tunnels = Tunnels(self.fences, tunnel_grace)
         self._middlewares: dict[str, tuple[Definition, Middleware]] = {}
@@ -167,15 +163,16 @@ class Builder:
         In another ``generation`` than 0 what has state is new, too.
         """
         before, built = self._middlewares, dict(self._middlewares)
-        names = dict.fromkeys((*before, *definitions))
-        if patch is not None and not generation:
+        if patch is None or generation:
+            names = dict.fromkeys((*before, *definitions))
+        else:
             names = dict.fromkeys(self._touched(patch, "middlewares"))
         for name in names:
             old = built.pop(name, None)
             definition = definitions.get(name)
             if definition is None:
                 continue
-            forgets = generation and definition["type"] in _WITH_STATE
+            forgets = generation and definition["type"] in WITH_STATE
             if old is not None and old[0] == definition and not forgets:
                 built[name] = old
                 continue

@@ -6,12 +6,14 @@ even a change of their service.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from functools import partial
 from random import shuffle
 from typing import Any
 
 from edgerouter.http.handler import Handler, Middleware, chain
 from edgerouter.proxy.forward import Target
 from edgerouter.proxy.upstream.pool import Pools
+from edgerouter.services.as_traefik import TraefikFailover, TraefikMirroring
 from edgerouter.services.child import Child
 from edgerouter.services.failover import Failover
 from edgerouter.services.load_balancer import LoadBalancer
@@ -77,8 +79,7 @@ class ServiceBuilder:
         self._built: dict[str, Built] = {}
         self.target_class = Target
         """What a server is asked by: another one with ``edgerouter.compat=traefik``."""
-        self.failover_class = Failover
-        self.mirroring_class = Mirroring
+        self.composed = COMPOSED
         self.targets = Targets()
         """The servers of all services."""
         self._parents: dict[str, set[str]] = {}
@@ -216,7 +217,7 @@ class _Run:
             made = self._builder._internal(name, str(options.get("name")))
             made.parts = (definition,)
             return made
-        make = _COMPOSED.get(str(kind))
+        make = self._builder.composed.get(str(kind))
         if make is None:
             message = f"services of the kind {kind} are not served yet"
             raise BuildError(message)
@@ -230,7 +231,7 @@ class _Run:
             return Child(written, chain(service, wrapped), service, weight)
 
         below = tuple(_qualified(written, name) for written in children)
-        return Built(parts, make(self._builder, name, options, child), children=below)
+        return Built(parts, make(name, options, child), children=below)
 
     def _child_parts(self, parent: str, written: str) -> tuple[Any, ...]:
         """Return the handler of a child and its own middlewares."""
@@ -329,12 +330,10 @@ def _state(former: Handler | None, url: str) -> ServerState:
     return state
 
 
-Make = Callable[[ServiceBuilder, str, Definition, Callable[..., Child]], Handler]
+Make = Callable[[str, Definition, Callable[..., Child]], Handler]
 
 
-def _weighted(
-    _builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
-) -> Handler:
+def _weighted(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
     cookie = (options.get("sticky") or {}).get("cookie")
     made = Weighted(
         name,
@@ -346,9 +345,7 @@ def _weighted(
     return made
 
 
-def _highest_random_weight(
-    _builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
-) -> Handler:
+def _highest_random_weight(name: str, options: Definition, child: Callable[..., Child]) -> Handler:
     minds_health = options.get("healthCheck") is not None
     return HighestRandomWeight(name, _weighed(options, child), minds_health=minds_health)
 
@@ -361,28 +358,41 @@ def _weighed(options: Definition, child: Callable[..., Child]) -> list[Child]:
 
 
 def _mirroring(
-    builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
+    name: str,
+    options: Definition,
+    child: Callable[..., Child],
+    kind: type[Mirroring] = Mirroring,
 ) -> Handler:
     mirrors = [
         Mirror(child(mirror["name"]), mirror.get("percent") or 0)
         for mirror in options.get("mirrors") or ()
     ]
-    return builder.mirroring_class(name, child(options["service"]), mirrors, options)
+    return kind(name, child(options["service"]), mirrors, options)
 
 
 def _failover(
-    builder: ServiceBuilder, name: str, options: Definition, child: Callable[..., Child]
+    name: str,
+    options: Definition,
+    child: Callable[..., Child],
+    kind: type[Failover] = Failover,
 ) -> Handler:
-    main, fallback = child(options["service"]), child(options["fallback"])
-    return builder.failover_class(name, main, fallback, options)
+    return kind(name, child(options["service"]), child(options["fallback"]), options)
 
 
-_COMPOSED: Mapping[str, Make] = {
+COMPOSED: Mapping[str, Make] = {
     "weighted": _weighted,
     "highestRandomWeight": _highest_random_weight,
     "mirroring": _mirroring,
     "failover": _failover,
 }
+"""What makes a service of services, by its kind."""
+
+COMPOSED_AS_TRAEFIK: Mapping[str, Make] = {
+    **COMPOSED,
+    "mirroring": partial(_mirroring, kind=TraefikMirroring),
+    "failover": partial(_failover, kind=TraefikFailover),
+}
+"""The same with ``edgerouter.compat=traefik``."""
 
 
 def _children(options: Definition) -> list[str]:
