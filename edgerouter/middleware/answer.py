@@ -1,7 +1,6 @@
 """Answers that a middleware gives itself."""
 
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.date import http_date
@@ -9,6 +8,7 @@ from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.http.reasons import reason
 from edgerouter.middleware.base import BuildError
 
 TEXT_PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
@@ -67,10 +67,7 @@ def status_text(status: int, option: str) -> bytes:
     Raises:
         BuildError: It is no registered status of an answer; the message names ``option``.
     """
-    try:
-        found = HTTPStatus(status)
-    except ValueError:
-        found = HTTPStatus.CONTINUE
-    if found < 200:
+    words = reason(status)
+    if status < 200 or not words:
         raise BuildError(f"{option}: {status} is not an HTTP status such as 403")
-    return found.phrase.encode()
+    return words.encode()

@@ -17,10 +17,11 @@ from edgerouter.config.types import Duration
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.message import Request, Response
+from edgerouter.http.reasons import reason
 from edgerouter.http.watched import when_done
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.predicates import Function, condition
-from edgerouter.middleware.statuses import plain, reason
+from edgerouter.middleware.statuses import plain
 from edgerouter.shared.circuits import Times
 
 FUNCTIONS = {

@@ -7,12 +7,12 @@ They take the place of the server's answer and of the router's own failures
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from html import escape
-from http import HTTPStatus
 
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.http.reasons import reason
 from edgerouter.middleware.answer import answer
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.field_names import field_value
@@ -94,13 +94,9 @@ def build(options: Options, _context: BuildContext) -> Middleware:
 
 
 def _filled(page: str, status: int, request: Request) -> str:
-    try:
-        reason = HTTPStatus(status).phrase
-    except ValueError:
-        reason = ""
     facts = {
         "{status}": str(status),
-        "{reason}": reason,
+        "{reason}": reason(status),
         "{host}": request.authority,
         "{requestId}": request.exchange.request_id,
     }

@@ -14,10 +14,11 @@ from edgerouter.http.errors import BrokenOff, ClientDisconnected, ExchangeError
 from edgerouter.http.handler import Handler, Middleware
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Request, Response
+from edgerouter.http.reasons import reason
 from edgerouter.middleware.answer import http_error
 from edgerouter.middleware.base import BuildContext, BuildError
 from edgerouter.middleware.peers import changed_peer
-from edgerouter.middleware.statuses import failure, reason, statuses
+from edgerouter.middleware.statuses import failure, statuses
 from edgerouter.middleware.urls import BadEscape, escaped_path
 from edgerouter.observability import complaints
 

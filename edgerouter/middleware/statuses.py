@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from http import HTTPStatus
 
 from edgerouter.http.body import FixedBody
 from edgerouter.http.date import http_date
 from edgerouter.http.errors import ExchangeError
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Response
+from edgerouter.http.reasons import reason
 from edgerouter.middleware.base import BuildError
 
 _RANGE = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?").fullmatch
@@ -31,14 +31,6 @@ def statuses(option: str, ranges: Iterable[str]) -> frozenset[int]:
             raise BuildError(f'{option}: "{text}" is not a status such as 404 or 500-599')
         found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
     return frozenset(found)
-
-
-def reason(status: int) -> str:
-    """Return the reason phrase of ``status``, empty if it has none."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def plain(status: int) -> Response:

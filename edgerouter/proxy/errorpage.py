@@ -1,7 +1,6 @@
 """Answers the router gives itself, in Traefik's words."""
 
-from http import HTTPStatus
-
+from edgerouter.http import reasons
 from edgerouter.http.body import FixedBody
 from edgerouter.http.date import http_date
 from edgerouter.http.errors import ExchangeError
@@ -16,12 +15,7 @@ _PLAIN = [
 
 def reason(status: int) -> str:
     """Return the reason phrase of ``status``; 499 is nginx's word for a client that left."""
-    if status == 499:
-        return "Client Closed Request"
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+    return "Client Closed Request" if status == 499 else reasons.reason(status)
 
 
 def error_response(status: int, text: str = "") -> Response:

@@ -14,18 +14,6 @@ _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason(status)}\r\n".encode()
     for status in [*(s.value for s in HTTPStatus), 499]
 }
-_GOS_STATUS_LINES = {
-    status: f"HTTP/1.1 {status} {words}\r\n".encode()
-    for status, words in (
-        (413, "Request Entity Too Large"),
-        (414, "Request URI Too Long"),
-        (416, "Requested Range Not Satisfiable"),
-        (418, "I'm a teapot"),
-        (422, "Unprocessable Entity"),
-        (499, "status code 499"),
-    )
-}
-"""Where Go has other words than Python, or than some versions of it."""
 BODILESS = frozenset((204, 304))
 """Statuses of answers that have no content (RFC 9110, section 6.4.1)."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -156,7 +144,7 @@ def _refusal_as_traefik(error: ExchangeError) -> bytes:
 
 
 def _gos_status_line(status: int, *, old: bool) -> bytes:
-    line = _GOS_STATUS_LINES.get(status) or _STATUS_LINES.get(status)
+    line = _STATUS_LINES.get(status) if status != 499 else None  # That is nginx's, unknown to Go.
     line = line or b"HTTP/1.1 %d status code %d\r\n" % (status, status)
     return line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if old else line
 
