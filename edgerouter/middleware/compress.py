@@ -59,20 +59,24 @@ def build(options: Options, context: BuildContext) -> Middleware:
                     _change(response, request.exchange, CODERS[encoding], rules, least)
 
         async def compressed(request: Request, encoding: str) -> Response:
-            if as_traefik:
-                page = partial(change, request, encoding)
-                response = await with_changed_page(handler, request, page)
-            else:
-                response = await handler(request)
+            response = await handler(request)
             change(request, encoding, response)
             return response
+
+        async def compressed_as_traefik(request: Request, encoding: str) -> Response:
+            page = partial(change, request, encoding)
+            response = await with_changed_page(handler, request, page)
+            change(request, encoding, response)
+            return response
+
+        following = compressed_as_traefik if as_traefik else compressed
 
         def handle(request: Request) -> Awaitable[Response]:
             headers = request.headers
             encoding = negotiation.chosen(headers)
             if not encoding or request.method == "HEAD" or rules.exclude_request(headers):
                 return handler(request)
-            return compressed(request, encoding)
+            return following(request, encoding)
 
         return handle
 

@@ -62,8 +62,10 @@ def build(options: Options, context: BuildContext) -> Middleware:
 
     def content_type(handler: Handler) -> Handler:
         def handle(request: Request) -> Awaitable[Response]:
-            answered = handler(request)
-            return answered if request.method == "HEAD" else _typed(answered)
+            return handler(request) if request.method == "HEAD" else typed(request)
+
+        async def typed(request: Request) -> Response:
+            return await _typed(await handler(request))
 
         return handle
 
@@ -79,27 +81,32 @@ async def _as_traefik(handler: Handler, request: Request) -> Response:
     """Answer with types that are guessed, those of pages of failures too."""
     exchange = request.exchange
     response = await with_changed_page(handler, request, partial(_type_page, exchange))
-    if request.method == "HEAD":
-        return response
-    untyped = not _has_type(response)
-    response = await typed(response)
-    exchange.is_guessed = untyped and _has_type(response)
-    return response
+    return response if request.method == "HEAD" else await typed_as_traefik(exchange, response)
 
 
 def _type_page(exchange: Exchange, response: Response) -> None:
     """Give the page of a failure a type, unless it says itself what it is."""
-    if not _has_type(response) and (whole := response.body.ready()):
-        exchange.is_guessed = True
+    if whole := response.body.ready():
         response.body = FixedBody(whole)
-        response.headers = response.headers.extended([(b"Content-Type", sniff(whole))])
+        guess_as_traefik(exchange, response, whole)
 
 
-async def _typed(answered: Awaitable[Response]) -> Response:
-    return await typed(await answered)
+def guess_as_traefik(exchange: Exchange, response: Response, content: bytes) -> None:
+    """Give an answer without a type that of ``content``; note that it is a guess."""
+    if not _has_type(response):
+        exchange.is_guessed = True
+        response.headers = response.headers.extended([(b"Content-Type", sniff(content))])
 
 
-async def typed(response: Response) -> Response:
+async def typed_as_traefik(exchange: Exchange, response: Response) -> Response:
+    """Return what ``_typed`` does; note if it has guessed."""
+    untyped = not _has_type(response)
+    response = await _typed(response)
+    exchange.is_guessed = exchange.is_guessed or (untyped and _has_type(response))
+    return response
+
+
+async def _typed(response: Response) -> Response:
     """Return ``response`` with the type that its first bytes speak for, if it has none.
 
     Raises:

@@ -11,11 +11,8 @@ from edgerouter.http.date import http_date
 from edgerouter.http.errors import BadRequest
 from edgerouter.http.headers import Headers
 from edgerouter.http.message import Peer, Request, Response
-from edgerouter.http.tls import TlsFacts
-from edgerouter.middleware.content_type import typed
-from edgerouter.middleware.sniff import sniff
+from edgerouter.middleware.content_type import guess_as_traefik, typed_as_traefik
 from edgerouter.proxy.downstream.common_head import Head
-from edgerouter.proxy.downstream.connections import Connections
 from edgerouter.proxy.downstream.h1 import DownstreamH1
 from edgerouter.proxy.downstream.head import HeadReader, RefusedName, RequestHead
 from edgerouter.proxy.downstream.parser import HeadParser
@@ -31,24 +28,16 @@ _PREFACE = b"PRI * HTTP/2.0"
 class TraefikH1(DownstreamH1):
     """A client's connection."""
 
-    def __init__(
-        self,
-        entrypoint: EntryPoint,
-        connections: Connections,
-        loop: asyncio.AbstractEventLoop,
-        client: tuple[str, int],
-        opened: float,
-        tls: TlsFacts | None = None,
-    ) -> None:
-        super().__init__(entrypoint, connections, loop, client, opened, tls)
-        self._reader = TraefikHeadReader(entrypoint, self._peer)
-        limit = entrypoint.max_header_bytes
-        least = 0 if tls else len(_PREFACE)
-        self._heads = HeadParser(loop, limit, as_traefik=True, least=least)
-        self._has_informed = False
-        """Whether the client has got an interim answer to its present request."""
-        self._is_old = False
-        """Whether that request is HTTP/1.0."""
+    _has_informed = False
+    """Whether the client has got an interim answer to its present request."""
+    _is_old = False
+    """Whether that request is HTTP/1.0."""
+
+    def _make_readers(self, loop: asyncio.AbstractEventLoop) -> tuple[HeadReader, HeadParser]:
+        entrypoint, peer = self._entrypoint, self._peer
+        limit, least = entrypoint.max_header_bytes, 0 if peer.tls else len(_PREFACE)
+        heads = HeadParser(loop, limit, as_traefik=True, least=least)
+        return TraefikHeadReader(entrypoint, peer), heads
 
     def _answer(self, request: Request) -> None:
         self._has_informed = False
@@ -90,17 +79,16 @@ class TraefikH1(DownstreamH1):
         return response_head_as_traefik(response, "GET", (1, 1), keep_alive=True)
 
     def _write_whole(self, request: Request, response: Response, data: bytes) -> None:
-        if self._has_informed and _is_untyped(response):
+        if self._has_informed:
             content = data or response.body.ready()  # Go looks at that of HEAD, too.
             if content:
-                request.exchange.is_guessed = True
-                response.headers = response.headers.extended([(b"Content-Type", sniff(content))])
+                guess_as_traefik(request.exchange, response, content)
         super()._write_whole(request, response, data)
 
     async def _stream(self, request: Request, response: Response) -> None:
         # Of a body without a length Go sends the head first, or not, as it happens.
         if self._has_informed and response.body.length is not None:
-            response = await typed(response)
+            response = await typed_as_traefik(request.exchange, response)
         await super()._stream(request, response)
 
 
@@ -134,11 +122,6 @@ class TraefikHeadReader(HeadReader):
             request.target = target.partition("#")[0]
             super()._read_target(request, authority)
             request.target = target
-
-
-def _is_untyped(response: Response) -> bool:
-    names = {name.lower() for name, _ in response.headers}
-    return names.isdisjoint((b"content-type", b"content-encoding"))
 
 
 def _refused(error: BadRequest) -> Response:

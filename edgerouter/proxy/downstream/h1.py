@@ -69,12 +69,10 @@ class DownstreamH1(FlowControlled):
 
         # Per connection.
         trusted = client[0] in entrypoint.forwarded.trusted
-        peer = Peer(*client, entrypoint.name, trusted=trusted, tls=tls)
+        self._peer = peer = Peer(*client, entrypoint.name, trusted=trusted, tls=tls)
         peer.appends_forwarded_for = entrypoint.append_forwarded_for
         peer.look = self.look
-        self._peer = peer
-        self._reader = HeadReader(entrypoint, peer)
-        self._heads = HeadParser(loop, entrypoint.max_header_bytes)
+        self._reader, self._heads = self._make_readers(loop)
         self._pending = b""
         self._deadline = Deadline(loop, self._expired)
         too_late = partial(self.abort, "the answer took longer than writeTimeout")
@@ -92,6 +90,11 @@ class DownstreamH1(FlowControlled):
         self._must_continue = False
         self._waiting_head = b""
         self._head_sent = False
+
+    def _make_readers(self, loop: asyncio.AbstractEventLoop) -> tuple[HeadReader, HeadParser]:
+        """Return what makes requests of heads, and what finds heads."""
+        entrypoint = self._entrypoint
+        return HeadReader(entrypoint, self._peer), HeadParser(loop, entrypoint.max_header_bytes)
 
     # The transport's side.
 
