@@ -131,7 +131,7 @@ async def test_checks_let_requests_go_before() -> None:
     assert checks._threads is not None
     ids = [thread.native_id for thread in checks._threads._threads]
     theirs = {os.getpriority(os.PRIO_PROCESS, each) for each in ids if each is not None}
-    assert theirs == {password_check.NICENESS}
+    assert min(theirs) > os.getpriority(os.PRIO_PROCESS, 0)
     checks._threads.shutdown()
 
 
